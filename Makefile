@@ -1,0 +1,63 @@
+# Every target works in a bare checkout on Debian 12; elsewhere see scripts/install-deps.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+JOBS ?= $(shell nproc)
+PYTEST := .venv/bin/python -m pytest -rs --color=auto
+
+# The tests and the demo take a mongod from PATH, else the one that install-deps brings.
+export PATH := $(PATH):$(CURDIR)/.venv/bin
+export FM_BIN_DIR := $(CURDIR)/build/bin
+
+# Without this a failing pytest --junitxml or clang-tidy leaves a file that looks made.
+.DELETE_ON_ERROR:
+.PHONY: help run build test test-long bench lint format mutants deps clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: build ## see a migration happen, on a server of its own
+	@scripts/demo
+
+build: deps build/build.ninja ## install what is missing, build build/bin/fiftyone-migrator and build/bin/fiftyone
+	@cmake --build --preset release -j $(JOBS)
+
+test: build build-asan/build.ninja ## what CI runs: unit tests plain and sanitized, corpus, command line, properties
+	cmake --build --preset asan -j $(JOBS)
+	ctest --preset release -j $(JOBS)
+	ctest --preset asan -j $(JOBS)
+	$(PYTEST) -m 'not long' --junitxml=build/pytest.xml tests/corpus tests/cli tests/property
+
+test-long: build build-tsan/build.ninja ## thread sanitizer, everything marked long, side by side with the real package
+	@scripts/install-peer
+	cmake --build --preset tsan -j $(JOBS)
+	ctest --preset tsan -j $(JOBS)
+	$(PYTEST) -m long tests
+
+bench: build ## measure
+	@bench/run
+
+lint: build ## format, clang-tidy, layers
+	@scripts/lint
+
+format: deps ## clang-format everything in place
+	@scripts/lint --fix
+
+mutants: build ## seeded faults, each to be caught by a test
+	@tests/mutants/run
+
+deps:
+	@scripts/install-deps
+
+# Ninja configures again by itself when a CMakeLists.txt changes.
+build/build.ninja: CMakePresets.json | deps
+	@cmake --preset release --log-level=NOTICE
+build-asan/build.ninja: CMakePresets.json | deps
+	@cmake --preset asan --log-level=NOTICE
+build-tsan/build.ninja: CMakePresets.json | deps
+	@cmake --preset tsan --log-level=NOTICE
+
+clean: ## remove what was built; what was installed stays
+	rm -rf build build-asan build-tsan

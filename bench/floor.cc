@@ -1,0 +1,369 @@
+// The floor of the benchmarks: the least that the bare C driver can do for the
+// same change, without knowing anything of revisions.
+//
+//   bench-floor replace     --uri U --db DB --after DB2 --coll NAME... [--prefix P]... [--journal]
+//   bench-floor update-many --uri U --db DB --coll NAME --kind created|polylines [--journal]
+//   bench-floor info        --uri U --db DB
+//
+// replace: reads every document of the collections and replaces it by the
+// document of the same _id in DB2; those were loaded before the clock started.
+// update-many: one updateMany over the whole collection. info: what --info has
+// to read. The clock runs from the first byte to the server to the last reply,
+// connecting included. Prints one line of JSON.
+
+#include <mongoc/mongoc.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+template <auto F>
+struct Deleter {
+  template <class T>
+  void operator()(T* p) const {
+    F(p);
+  }
+};
+template <class T, auto F>
+using Owned = std::unique_ptr<T, Deleter<F>>;
+
+using Uri = Owned<mongoc_uri_t, mongoc_uri_destroy>;
+using Client = Owned<mongoc_client_t, mongoc_client_destroy>;
+using Collection = Owned<mongoc_collection_t, mongoc_collection_destroy>;
+using Database = Owned<mongoc_database_t, mongoc_database_destroy>;
+using Cursor = Owned<mongoc_cursor_t, mongoc_cursor_destroy>;
+using Bulk = Owned<mongoc_bulk_operation_t, mongoc_bulk_operation_destroy>;
+
+// No unique_ptr: bson_t is over-aligned, which a template argument forgets.
+class Bson {
+ public:
+  explicit Bson(bson_t* p) : p_(p) {}
+  Bson(Bson&& other) noexcept : p_(std::exchange(other.p_, nullptr)) {}
+  Bson& operator=(Bson&&) = delete;
+  ~Bson() {
+    if (p_ != nullptr) bson_destroy(p_);
+  }
+  bson_t* get() const { return p_; }
+
+ private:
+  bson_t* p_;
+};
+
+// What a call writes its reply into; the call initialises it.
+struct Reply {
+  bson_t doc = BSON_INITIALIZER;
+  Reply() = default;
+  Reply(const Reply&) = delete;
+  Reply& operator=(const Reply&) = delete;
+  ~Reply() { bson_destroy(&doc); }
+};
+
+[[noreturn]] void fail(std::string_view what, const bson_error_t& e) {
+  throw std::runtime_error(std::string(what) + ": " + e.message);
+}
+
+struct Request {
+  std::string mode, uri, db, after, kind;
+  std::vector<std::string> collections, prefixes;
+  bool journal = false;
+};
+
+Client connect(const Request& r) {
+  bson_error_t error;
+  Uri uri(mongoc_uri_new_with_error(r.uri.c_str(), &error));
+  if (!uri) fail("uri", error);
+  // One updateMany over a million documents is silent for longer than the
+  // driver's usual five minutes on a slow machine.
+  mongoc_uri_set_option_as_int32(uri.get(), MONGOC_URI_SOCKETTIMEOUTMS, 3'600'000);
+  // The other contenders write with whatever the server's default is; so does
+  // the floor unless it is asked to wait for the journal.
+  if (r.journal) mongoc_uri_set_option_as_bool(uri.get(), MONGOC_URI_JOURNAL, true);
+  Client client(mongoc_client_new_from_uri_with_error(uri.get(), &error));
+  if (!client) fail("connect", error);
+  mongoc_client_set_error_api(client.get(), MONGOC_ERROR_API_VERSION_2);
+  return client;
+}
+
+// Documents one behind the other in one block: no allocation for each.
+struct Arena {
+  std::string name;
+  std::vector<std::uint8_t> bytes;
+  std::vector<std::pair<std::size_t, std::size_t>> spans;
+};
+
+void finish(mongoc_cursor_t* cursor) {
+  bson_error_t error;
+  if (mongoc_cursor_error(cursor, &error)) fail("cursor", error);
+}
+
+std::vector<std::string> names_of(const Request& r, mongoc_client_t* client) {
+  std::vector<std::string> out = r.collections;
+  if (r.prefixes.empty()) return out;
+  Database db(mongoc_client_get_database(client, r.after.c_str()));
+  bson_error_t error;
+  char** names = mongoc_database_get_collection_names_with_opts(db.get(), nullptr, &error);
+  if (names == nullptr) fail("collections", error);
+  for (char** n = names; *n != nullptr; ++n) {
+    for (const std::string& p : r.prefixes) {
+      if (std::strncmp(*n, p.c_str(), p.size()) == 0) out.emplace_back(*n);
+    }
+  }
+  bson_strfreev(names);
+  return out;
+}
+
+std::vector<Arena> load_after(const Request& r) {
+  Client client = connect(r);
+  std::vector<Arena> out;
+  Bson all(bson_new());
+  for (const std::string& name : names_of(r, client.get())) {
+    Arena a;
+    a.name = name;
+    Collection coll(mongoc_client_get_collection(client.get(), r.after.c_str(), name.c_str()));
+    Cursor cursor(mongoc_collection_find_with_opts(coll.get(), all.get(), nullptr, nullptr));
+    const bson_t* doc = nullptr;
+    while (mongoc_cursor_next(cursor.get(), &doc)) {
+      const std::uint8_t* p = bson_get_data(doc);
+      a.spans.emplace_back(a.bytes.size(), doc->len);
+      a.bytes.insert(a.bytes.end(), p, p + doc->len);
+    }
+    finish(cursor.get());
+    out.push_back(std::move(a));
+  }
+  return out;
+}
+
+struct Result {
+  double seconds = 0;
+  std::int64_t read = 0, bytes = 0, written = 0;
+};
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::int64_t number(const bson_t* doc, const char* key) {
+  bson_iter_t it;
+  return bson_iter_init_find(&it, doc, key) ? bson_iter_as_int64(&it) : 0;
+}
+
+Result replace(const Request& r) {
+  const std::vector<Arena> after = load_after(r);
+  Bson all(bson_new());
+  Bson unordered(BCON_NEW("ordered", BCON_BOOL(false)));
+  Result result;
+  bson_error_t error;
+
+  const auto start = Clock::now();
+  Client client = connect(r);
+  for (const Arena& a : after) {
+    Collection coll(mongoc_client_get_collection(client.get(), r.db.c_str(), a.name.c_str()));
+    Cursor cursor(mongoc_collection_find_with_opts(coll.get(), all.get(), nullptr, nullptr));
+    const bson_t* doc = nullptr;
+    while (mongoc_cursor_next(cursor.get(), &doc)) {
+      ++result.read;
+      result.bytes += doc->len;
+    }
+    finish(cursor.get());
+
+    // One bulk of at most 1,000 documents at a time, as a program that keeps
+    // its memory flat would do it.
+    for (std::size_t first = 0; first < a.spans.size(); first += 1000) {
+      Bulk bulk(mongoc_collection_create_bulk_operation_with_opts(coll.get(), unordered.get()));
+      const std::size_t last = std::min(first + 1000, a.spans.size());
+      for (std::size_t i = first; i < last; ++i) {
+        bson_t value;
+        bson_iter_t id;
+        if (!bson_init_static(&value, a.bytes.data() + a.spans[i].first, a.spans[i].second) ||
+            !bson_iter_init_find(&id, &value, "_id")) {
+          throw std::runtime_error("a document without _id in " + a.name);
+        }
+        bson_t selector = BSON_INITIALIZER;
+        bson_append_iter(&selector, "_id", 3, &id);
+        const bool ok = mongoc_bulk_operation_replace_one_with_opts(bulk.get(), &selector, &value, nullptr, &error);
+        bson_destroy(&selector);
+        if (!ok) fail("replace", error);
+      }
+      Reply reply;
+      if (mongoc_bulk_operation_execute(bulk.get(), &reply.doc, &error) == 0) fail("bulk", error);
+      result.written += number(&reply.doc, "nMatched");
+    }
+  }
+  result.seconds = since(start);
+  return result;
+}
+
+// Wraps the points of every top-level polyline into a list of shapes.
+constexpr const char* kPolylines = R"([
+  {"$replaceWith": {"$arrayToObject": {"$map": {
+    "input": {"$objectToArray": "$$ROOT"}, "as": "f",
+    "in": {"k": "$$f.k", "v": {"$switch": {
+      "branches": [
+        {"case": {"$and": [{"$eq": [{"$type": "$$f.v"}, "object"]},
+                           {"$eq": ["$$f.v._cls", "Polyline"]},
+                           {"$ne": [{"$type": "$$f.v.points"}, "missing"]}]},
+         "then": {"$mergeObjects": ["$$f.v", {"points": ["$$f.v.points"]}]}},
+        {"case": {"$and": [{"$eq": [{"$type": "$$f.v"}, "object"]},
+                           {"$eq": ["$$f.v._cls", "Polylines"]},
+                           {"$isArray": "$$f.v.polylines"}]},
+         "then": {"$mergeObjects": ["$$f.v", {"polylines": {"$map": {
+           "input": "$$f.v.polylines", "as": "p",
+           "in": {"$cond": [{"$ne": [{"$type": "$$p.points"}, "missing"]},
+                            {"$mergeObjects": ["$$p", {"points": ["$$p.points"]}]}, "$$p"]}}}}]}}],
+      "default": "$$f.v"}}}}}}}
+])";
+
+Bson pipeline(const std::string& kind) {
+  bson_error_t error;
+  std::string json;
+  if (kind == "created") {
+    const auto now =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count();
+    json = R"([{"$set": {"created_at": {"$toDate": "$_id"}, "last_modified_at": {"$date": {"$numberLong": ")" +
+           std::to_string(now) + R"("}}}}])";
+  } else if (kind == "polylines") {
+    json = kPolylines;
+  } else {
+    throw std::runtime_error("unknown kind " + kind);
+  }
+  Bson out(bson_new_from_json(reinterpret_cast<const std::uint8_t*>(json.data()), static_cast<ssize_t>(json.size()),
+                              &error));
+  if (out.get() == nullptr) fail("pipeline", error);
+  return out;
+}
+
+Result update_many(const Request& r) {
+  if (r.collections.size() != 1) throw std::runtime_error("update-many takes one --coll");
+  const Bson stages = pipeline(r.kind);
+  Bson command(bson_new());
+  bson_t updates, update, q;
+  BSON_APPEND_UTF8(command.get(), "update", r.collections[0].c_str());
+  BSON_APPEND_ARRAY_BEGIN(command.get(), "updates", &updates);
+  BSON_APPEND_DOCUMENT_BEGIN(&updates, "0", &update);
+  BSON_APPEND_DOCUMENT_BEGIN(&update, "q", &q);
+  bson_append_document_end(&update, &q);
+  BSON_APPEND_ARRAY(&update, "u", stages.get());
+  BSON_APPEND_BOOL(&update, "multi", true);
+  bson_append_document_end(&updates, &update);
+  bson_append_array_end(command.get(), &updates);
+
+  Result result;
+  bson_error_t error;
+  const auto start = Clock::now();
+  Client client = connect(r);
+  Reply reply;
+  if (!mongoc_client_write_command_with_opts(client.get(), r.db.c_str(), command.get(), nullptr, &reply.doc, &error)) {
+    fail("update", error);
+  }
+  result.seconds = since(start);
+  // the driver calls a reply with write errors a success
+  if (bson_has_field(&reply.doc, "writeErrors")) {
+    char* text = bson_as_relaxed_extended_json(&reply.doc, nullptr);
+    const std::string message = text;
+    bson_free(text);
+    throw std::runtime_error(message);
+  }
+  result.read = number(&reply.doc, "n");
+  result.written = number(&reply.doc, "nModified");
+  return result;
+}
+
+Result info(const Request& r) {
+  Bson filter(BCON_NEW("name", "{", "$exists", BCON_BOOL(true), "}"));
+  Bson opts(BCON_NEW("projection", "{", "name", BCON_INT32(1), "version", BCON_INT32(1), "}"));
+  Bson all(bson_new());
+  Result result;
+  const auto start = Clock::now();
+  Client client = connect(r);
+  struct Query {
+    const char* coll;
+    const bson_t *filter, *opts;
+  };
+  for (const Query& query : {Query{"config", all.get(), nullptr}, Query{"datasets", filter.get(), opts.get()}}) {
+    Collection coll(mongoc_client_get_collection(client.get(), r.db.c_str(), query.coll));
+    Cursor cursor(mongoc_collection_find_with_opts(coll.get(), query.filter, query.opts, nullptr));
+    const bson_t* doc = nullptr;
+    while (mongoc_cursor_next(cursor.get(), &doc)) {
+      ++result.read;
+      result.bytes += doc->len;
+    }
+    finish(cursor.get());
+  }
+  result.seconds = since(start);
+  return result;
+}
+
+Request parse(int argc, char** argv) {
+  Request r;
+  if (argc < 2) throw std::invalid_argument("a mode is needed");
+  r.mode = argv[1];
+  for (int i = 2; i < argc; ++i) {
+    const std::string_view option = argv[i];
+    if (option == "--journal") {
+      r.journal = true;
+      continue;
+    }
+    if (i + 1 == argc) throw std::invalid_argument("a value is missing after " + std::string(option));
+    const std::string value = argv[++i];
+    if (option == "--uri")
+      r.uri = value;
+    else if (option == "--db")
+      r.db = value;
+    else if (option == "--after")
+      r.after = value;
+    else if (option == "--kind")
+      r.kind = value;
+    else if (option == "--coll")
+      r.collections.push_back(value);
+    else if (option == "--prefix")
+      r.prefixes.push_back(value);
+    else
+      throw std::invalid_argument("unknown option " + std::string(option));
+  }
+  if (r.uri.empty() || r.db.empty()) throw std::invalid_argument("--uri and --db are needed");
+  return r;
+}
+
+Result run(const Request& r) {
+  if (r.mode == "replace") return replace(r);
+  if (r.mode == "update-many") return update_many(r);
+  if (r.mode == "info") return info(r);
+  throw std::invalid_argument("unknown mode " + r.mode);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // keeps a killed run from leaving a file of counters in /dev/shm
+  setenv("MONGOC_DISABLE_SHM", "1", 1);
+  mongoc_init();
+  int status = 0;
+  try {
+    const Result r = run(parse(argc, argv));
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    std::printf("{\"seconds\": %.6f, \"read\": %lld, \"bytes\": %lld, \"written\": %lld, \"rss_kb\": %ld}\n", r.seconds,
+                static_cast<long long>(r.read), static_cast<long long>(r.bytes), static_cast<long long>(r.written),
+                usage.ru_maxrss);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "bench-floor: %s\n", e.what());
+    status = 1;
+  }
+  mongoc_cleanup();
+  return status;
+}

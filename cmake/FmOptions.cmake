@@ -1,0 +1,20 @@
+# Warnings are errors; the sanitizer of a preset is chosen by FM_SANITIZE.
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  add_compile_options(-Wno-restrict)  # false alarms in `"text" + std::string`: GCC bug 105651
+endif()
+set(FM_SANITIZE "" CACHE STRING "address (with undefined) or thread")
+if(FM_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(FM_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+elseif(FM_SANITIZE)
+  message(FATAL_ERROR "FM_SANITIZE is '${FM_SANITIZE}'; use address or thread")
+endif()
+
+find_program(FM_CCACHE ccache)
+if(FM_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${FM_CCACHE}")
+endif()

@@ -1,0 +1,63 @@
+#include "base/hash.h"
+
+#include <openssl/evp.h>
+
+#include "base/error.h"
+
+namespace fm {
+namespace {
+
+void check(int ok) {
+  if (ok != 1) {
+    throw Error(Exit::kFailed, "the cryptographic library refused to compute SHA-256");
+  }
+}
+
+}  // namespace
+
+void Sha256::Free::operator()(EVP_MD_CTX* context) const {
+  EVP_MD_CTX_free(context);
+}
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  check(context_ != nullptr ? 1 : 0);
+  check(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
+}
+
+void Sha256::update(std::string_view bytes) {
+  check(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
+}
+
+Digest Sha256::finish() {
+  Digest digest;
+  check(EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr));
+  return digest;
+}
+
+Digest sha256(std::string_view bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.finish();
+}
+
+std::string sha256_hex(std::string_view bytes) {
+  return to_hex(sha256(bytes));
+}
+
+std::string to_hex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * bytes.size());
+  for (char c : bytes) {
+    auto b = static_cast<unsigned char>(c);
+    text += kDigits[b >> 4];
+    text += kDigits[b & 15];
+  }
+  return text;
+}
+
+std::string to_hex(const Digest& digest) {
+  return to_hex(std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+}
+
+}  // namespace fm

@@ -1,0 +1,182 @@
+#include "cli/plan_text.h"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include "base/text.h"
+#include "cli/table.h"
+
+namespace fm::cli {
+
+using bson::Array;
+using bson::Document;
+
+namespace {
+
+const char* word(Direction direction) { return direction == Direction::kUp ? "up" : "down"; }
+
+std::string revision_list(const Route& route) {
+  if (route.revisions.empty()) return "version only";
+  std::string out;
+  for (const auto* revision : route.revisions) {
+    if (!out.empty()) out += " ";
+    out += revision->text;
+  }
+  return out;
+}
+
+std::string name_of(const Heads& heads, const DatasetMove& move) {
+  return heads.datasets[move.head].name.value_or("(no name)");
+}
+
+Document route_document(const Route& route) {
+  Array revisions;
+  for (const auto* revision : route.revisions) {
+    Document one{{"version", revision->text}, {"title", revision->title}};
+    if (route.direction == Direction::kDown) {
+      one.append("down", revision->down_label == DownLabel::kExact   ? "exact"
+                         : revision->down_label == DownLabel::kLossy ? "lossy"
+                                                                     : "refused");
+    }
+    revisions.append(std::move(one));
+  }
+  return {{"from", route.from}, {"to", route.to}, {"direction", word(route.direction)}, {"revisions", std::move(revisions)}};
+}
+
+Array loss_array(const std::vector<Loss>& losses) {
+  Array out;
+  for (const auto& loss : losses) {
+    out.append(Document{
+        {"revision", loss.revision}, {"what", loss.what}, {"values", loss.values}, {"datasets", loss.datasets}});
+  }
+  return out;
+}
+
+Array failure_array(const std::vector<DatasetFailure>& failures) {
+  Array out;
+  for (const auto& failure : failures) {
+    out.append(Document{{"dataset", failure.name},
+                        {"error", failure.error.what()},
+                        {"remedy", failure.error.remedy()},
+                        {"refused", failure.refused}});
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string shown_version(const std::string& version) {
+  return version == kParkedVersion ? "(migrating)" : version;
+}
+
+std::string plan_text(const Plan& plan, const DatabaseHeads& found, const Survey& survey) {
+  std::string out;
+  if (plan.nothing_to_do() && survey.refused.empty()) {
+    return "Nothing to do: the database and its datasets are at v" + plan.target + ".\n";
+  }
+  for (const auto& route : plan.database) {
+    out += "Database: v" + route.from + " -> v" + route.to + " (" + word(route.direction) + ": " + revision_list(route) +
+           ")\n";
+  }
+  if (plan.save_database_version) out += "Database: no version stored; v" + plan.database_version + " is saved\n";
+
+  // Datasets that go the same way are one line.
+  std::vector<std::vector<std::string>> rows;
+  std::vector<std::vector<std::string>> names(plan.routes.size());
+  for (const auto& move : plan.datasets) names[move.route].push_back(name_of(found.heads, move));
+  for (std::size_t i = 0; i < plan.routes.size(); ++i) {
+    if (names[i].empty()) continue;
+    const auto& route = plan.routes[i];
+    rows.push_back({std::to_string(names[i].size()), "v" + route.from, "v" + route.to, word(route.direction),
+                    revision_list(route)});
+  }
+  if (!rows.empty()) out += "\n" + text_table({"datasets", "from", "to", "way", "revisions"}, rows);
+  if (plan.unchanged > 0) out += "\n" + format_count(static_cast<std::int64_t>(plan.unchanged)) + " already there\n";
+
+  std::vector<std::vector<std::string>> edits;
+  for (const auto& edit : survey.edits) {
+    if (edit.documents > 0) edits.push_back({edit.dataset, edit.collection, format_count(edit.documents)});
+  }
+  if (!edits.empty()) out += "\nDocuments to write:\n" + text_table({"dataset", "collection", "documents"}, edits);
+  if (!survey.drops.empty()) {
+    out += "\nCollections that no dataset names, to be dropped:\n";
+    for (const auto& name : survey.drops) out += "  " + name + "\n";
+  }
+  if (!survey.losses.empty()) {
+    std::vector<std::vector<std::string>> losses;
+    for (const auto& loss : survey.losses) {
+      losses.push_back({"v" + loss.revision, loss.what, format_count(loss.values), format_count(loss.datasets)});
+    }
+    out += "\nLost on the way down:\n" + text_table({"revision", "what", "values", "datasets"}, losses);
+  }
+  std::vector<std::string> refusals;
+  for (const auto& refusal : plan.refused) refusals.emplace_back(refusal.error.what());
+  for (const auto& failure : survey.refused) refusals.emplace_back(failure.error.what());
+  if (!refusals.empty()) {
+    out += "\nRefused:\n";
+    for (const auto& text : refusals) out += "  " + text + "\n";
+  }
+  return out;
+}
+
+Document plan_document(const Plan& plan, const DatabaseHeads& found, const Survey& survey) {
+  Array database;
+  for (const auto& route : plan.database) database.append(route_document(route));
+  Array datasets;
+  for (const auto& move : plan.datasets) {
+    auto one = route_document(plan.routes[move.route]);
+    one.insert(0, "name", found.heads.datasets[move.head].name ? bson::Value(*found.heads.datasets[move.head].name)
+                                                               : bson::Value());
+    datasets.append(std::move(one));
+  }
+  Array edits;
+  for (const auto& edit : survey.edits) {
+    edits.append(Document{{"dataset", edit.dataset}, {"collection", edit.collection}, {"documents", edit.documents}});
+  }
+  Array drops;
+  for (const auto& name : survey.drops) drops.append(name);
+  auto refused = survey.refused;
+  for (const auto& refusal : plan.refused) refused.push_back({refusal.name, refusal.error, true, ""});
+  return {{"target", plan.target},
+          {"database", std::move(database)},
+          {"datasets", std::move(datasets)},
+          {"unchanged", static_cast<std::int64_t>(plan.unchanged)},
+          {"documents", std::move(edits)},
+          {"drops", std::move(drops)},
+          {"losses", loss_array(survey.losses)},
+          {"refused", failure_array(refused)}};
+}
+
+Document report_document(const Plan& plan, const DatabaseHeads&, const RunReport& report) {
+  return {{"target", plan.target},
+          {"datasets", static_cast<std::int64_t>(report.datasets_done)},
+          {"unchanged", static_cast<std::int64_t>(plan.unchanged)},
+          {"failures", failure_array(report.failures)},
+          {"losses", loss_array(report.losses)},
+          {"seconds", report.seconds}};
+}
+
+std::size_t jobs_of(const Settings& settings) {
+  if (settings.jobs) return static_cast<std::size_t>(*settings.jobs);
+  constexpr unsigned kMost = 8;
+  return std::clamp(std::thread::hardware_concurrency(), 1U, kMost);
+}
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string random_seed() {
+  std::random_device device;
+  std::string seed;
+  for (int i = 0; i < 4; ++i) {
+    const auto bits = device();
+    for (int shift = 0; shift < 32; shift += 8) seed += static_cast<char>(bits >> shift);
+  }
+  return seed;
+}
+
+}  // namespace fm::cli

@@ -1,0 +1,102 @@
+#include "cli/progress.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/text.h"
+
+namespace fm::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kQuietStart = 1s;
+constexpr auto kRenew = 100ms;
+constexpr auto kPlainEvery = 5s;
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+std::string share(std::int64_t done, std::int64_t total) {
+  return format_count(done) + "/" + format_count(total) +
+         (total > 0 ? " (" + std::to_string(100 * done / total) + "%)" : "");
+}
+
+}  // namespace
+
+Progress::Mode Progress::automatic() { return isatty(STDERR_FILENO) ? Mode::kTerminal : Mode::kPlain; }
+
+Progress::Progress(Mode mode) : mode_(mode), start_(Clock::now()), shown_(start_) {}
+
+void Progress::phase(const std::string& name, std::size_t datasets) {
+  phase_ = name;
+  total_ = datasets;
+  done_ = 0;
+  collection_.clear();
+  start_ = Clock::now();
+  shown_ = start_;
+}
+
+void Progress::datasets_done(std::size_t done) {
+  done_ = done;
+  show(false);
+}
+
+void Progress::collection(const std::string& name, std::int64_t done, std::int64_t total) {
+  if (name != collection_) {
+    collection_ = name;
+    collection_start_ = Clock::now();
+  }
+  collection_done_ = done;
+  collection_total_ = total;
+  show(false);
+}
+
+std::string Progress::text() const {
+  const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
+  const auto now = Clock::now();
+  std::string out = phase_ + " " + share(static_cast<std::int64_t>(done_), static_cast<std::int64_t>(total_)) + " datasets";
+  double elapsed = seconds(now - start_);
+  double part = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 0;
+  if (!collection_.empty() && collection_done_ < collection_total_) {
+    const double rate = static_cast<double>(collection_done_) / std::max(0.001, seconds(now - collection_start_));
+    out += ", " + collection_ + " " + share(collection_done_, collection_total_) + " documents, " +
+           format_count(static_cast<std::int64_t>(rate)) + "/s";
+    if (total_ <= 1) {
+      part = static_cast<double>(collection_done_) / static_cast<double>(collection_total_);
+      elapsed = seconds(now - collection_start_);
+    }
+  }
+  if (part > 0) out += ", about " + format_duration(elapsed / part - elapsed) + " left";
+  return out;
+}
+
+void Progress::show(bool now) {
+  if (mode_ == Mode::kNone) return;
+  const auto time = Clock::now();
+  if (time - start_ < kQuietStart) return;
+  if (!now && time - shown_ < (mode_ == Mode::kTerminal ? Clock::duration(kRenew) : Clock::duration(kPlainEvery))) return;
+  shown_ = time;
+  if (mode_ == Mode::kPlain) {
+    std::fprintf(stderr, "%s\n", text().c_str());
+    return;
+  }
+  const auto shown = text();
+  std::fprintf(stderr, "\r\033[K%s", std::string(first_code_points(shown, terminal_width() - 1)).c_str());
+  std::fflush(stderr);
+  visible_ = true;
+}
+
+void Progress::clear() {
+  if (!visible_) return;
+  std::fputs("\r\033[K", stderr);
+  std::fflush(stderr);
+  visible_ = false;
+}
+
+}  // namespace fm::cli

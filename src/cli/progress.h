@@ -1,0 +1,46 @@
+// Progress on stderr: one line that renews itself on a terminal, a line every
+// few seconds elsewhere, nothing for short work.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace fm::cli {
+
+class Progress {
+ public:
+  enum class Mode { kNone, kPlain, kTerminal };
+  // Terminal or plain, by what stderr is.
+  static Mode automatic();
+
+  explicit Progress(Mode mode);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress() { clear(); }
+
+  void phase(const std::string& name, std::size_t datasets);
+  void datasets_done(std::size_t done);
+  void collection(const std::string& name, std::int64_t done, std::int64_t total);
+  // Takes the line away, so that something else can be printed.
+  void clear();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void show(bool now);
+  std::string text() const;
+
+  Mode mode_;
+  std::string phase_;
+  std::size_t total_ = 0;
+  std::size_t done_ = 0;
+  std::string collection_;
+  std::int64_t collection_done_ = 0;
+  std::int64_t collection_total_ = 0;
+  Clock::time_point collection_start_;
+  Clock::time_point start_;
+  Clock::time_point shown_;
+  bool visible_ = false;
+};
+
+}  // namespace fm::cli

@@ -1,0 +1,83 @@
+#include "cli/session.h"
+
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/version.h"
+
+namespace fm::cli {
+
+namespace {
+
+constexpr const char* kSuppress =
+    "You can suppress this exception by setting your `database_validation` config parameter to `False`. See "
+    "https://docs.voxel51.com/user_guide/config.html#configuring-a-mongodb-connection for more information";
+constexpr const char* kOldestServer = "6.0";
+
+std::uint64_t major_of(const std::string& version) { return std::strtoull(version.c_str(), nullptr, 10); }
+
+PrivateServer private_server(const Settings& settings) {
+  PrivateServer::Options options;
+  options.database_dir = settings.database_dir;
+  options.port = settings.private_database_port;
+  if (settings.mongod) options.binary = *settings.mongod;
+  const auto env = Environment::process();
+  options.places = server::SearchPlaces::from([&](const std::string& name) { return env.get(name); }, env.home());
+  options.notice = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
+  return PrivateServer::attach_or_start(options);
+}
+
+}  // namespace
+
+Session::Session(const Settings& settings) {
+  std::string uri;
+  if (settings.database_uri) {
+    uri = settings.database_uri->reveal();
+  } else {
+    if (!settings.private_server_allowed() && !settings.private_database_port) {
+      throw Error(Exit::kUsage, "FIFTYONE_DISABLE_SERVICES forbids a private server and no database is configured",
+                  "Set FIFTYONE_DATABASE_URI, or unset FIFTYONE_DISABLE_SERVICES.");
+    }
+    server_.emplace(private_server(settings));
+    uri = server_->uri();
+  }
+  mongo_ = std::make_unique<Mongo>(uri, settings.database_name,
+                                   settings.database_uri ? settings.database_compressor.value_or("") : "");
+  validate(settings);
+}
+
+void Session::validate(const Settings& settings) {
+  const auto version = mongo_->server_version();
+  if (!settings.database_validation) return;
+  const auto parsed = Version::try_parse(version);
+  if (!parsed || parsed->base() < Version::parse(kOldestServer)) {
+    throw Error(Exit::kPrecondition,
+                "Found `mongod` version " + version + ", but only 6.0 and higher are compatible. " + kSuppress, "",
+                "RuntimeError");
+  }
+  if (settings.database_admin == false) return;
+  const auto compatibility = mongo_->feature_compatibility();
+  const auto fcv = compatibility ? Version::try_parse(*compatibility) : std::nullopt;
+  if (!fcv) return;
+  const auto server_major = major_of(version);
+  const auto fcv_major = major_of(*compatibility);
+  if (fcv_major > server_major) {
+    warnings_.push_back(
+        "Your MongoDB feature compatibility is greater than your server version. This may result in unexpected "
+        "consequences. Please manually update your database's feature compatibility version. " +
+        std::string(kSuppress));
+  } else if (server_major > fcv_major + 1) {
+    warnings_.push_back(
+        "Your MongoDB server version is more than 1 ahead of your database's feature compatibility version. Please "
+        "manually update your database's feature compatibility version. " +
+        std::string(kSuppress));
+  }
+  if (server_major == 6 || fcv_major == 6) {
+    warnings_.push_back(
+        "You are running the oldest supported major version of MongoDB. Please refer to "
+        "https://deprecation.voxel51.com for deprecation notices. " +
+        std::string(kSuppress));
+  }
+}
+
+}  // namespace fm::cli

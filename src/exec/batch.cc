@@ -1,0 +1,379 @@
+#include "exec/batch.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "exec/gridfs.h"
+#include "ops/operation.h"
+#include "ops/server_form.h"
+
+namespace fm {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+namespace {
+
+constexpr const char* kDatasets = "datasets";
+constexpr std::size_t kGroupBytes = std::size_t{4} << 20;
+constexpr std::size_t kGroupSize = 256;
+constexpr int kAttempts = 3;
+// A guard carries the document as read; with the replacement it must fit into
+// one statement.
+constexpr std::size_t kWholeGuardBytes = std::size_t{7} << 20;
+constexpr std::size_t kGuardedKeyBytes = std::size_t{64} << 10;
+
+Document parked(Document dataset) {
+  dataset.set("version", kParkedVersion);
+  return dataset;
+}
+
+// Gives a parked document the version it really has.
+void unpark(Document& dataset, const Document& before) {
+  if (const auto* version = before.find("version")) {
+    dataset.set("version", *version);
+  } else {
+    dataset.take("version");
+  }
+}
+
+// Matches the document only while it is as read (rule E7). Of a very large one
+// the version and the smaller ones of the keys that change are compared.
+Document guard(const Document& read, const Document& after) {
+  const auto* id = read.find("_id");
+  if (bson::encoded_size(read) <= kWholeGuardBytes) {
+    return {{"_id", *id}, {"$expr", ops::expression("$eq", Array{"$$ROOT", ops::literal(read)})}};
+  }
+  Document filter{{"_id", *id}};
+  const auto same = [&](const std::string& key) {
+    const auto* value = read.find(key);
+    if (!value) {
+      filter.append(key, Document{{"$exists", false}});
+    } else if (bson::encoded_size(Document{{key, *value}}) <= kGuardedKeyBytes) {
+      filter.append(key, Document{{"$eq", *value}});
+    }
+  };
+  same("version");
+  for (const auto& [key, value] : after) {
+    const auto* old = read.find(key);
+    if (key != "version" && key.find('.') == std::string::npos && !(old && *old == value)) same(key);
+  }
+  return filter;
+}
+
+BatchRunner::Result result_of(const Prepared& dataset) {
+  return {dataset.route,          dataset.id,     dataset.name, dataset.context.messages,
+          dataset.context.displaced, dataset.passes, std::nullopt, false};
+}
+
+BatchRunner::Result failure_of(const Prepared& dataset, const Error& error) {
+  auto result = result_of(dataset);
+  result.failure = error;
+  return result;
+}
+
+}  // namespace
+
+BatchRunner::BatchRunner(Mongo& mongo, const RunFacts& facts, BatchSettings settings)
+    : mongo_(mongo), facts_(facts), settings_(std::move(settings)), journal_(mongo), collections_(mongo.collection_names()) {}
+
+void BatchRunner::survey(const std::vector<Item>& items, const std::function<void(Result)>& done) {
+  each_group(
+      items,
+      [&](std::vector<Prepared> group, std::vector<Result> failed) {
+        for (const auto& dataset : group) done(result_of(dataset));
+        for (auto& result : failed) done(std::move(result));
+      },
+      done);
+}
+
+void BatchRunner::run(const std::vector<Item>& items, const std::function<void(Result)>& done) {
+  each_group(
+      items,
+      [&](std::vector<Prepared> group, std::vector<Result> failed) {
+        for (auto& result : failed) done(std::move(result));
+        write_group(std::move(group), done, 1);
+      },
+      done);
+}
+
+void BatchRunner::each_group(const std::vector<Item>& items, const Handle& handle,
+                             const std::function<void(Result)>& done) {
+  for (std::size_t start = 0; start < items.size(); start += kGroupSize) {
+    const std::size_t end = std::min(items.size(), start + kGroupSize);
+    std::map<std::string, const Item*> wanted;
+    Array ids;
+    for (std::size_t i = start; i < end; ++i) {
+      wanted.emplace(id_key(items[i].id), &items[i]);
+      ids.append(items[i].id);
+    }
+    Group group;
+    std::size_t bytes = 0;
+    const auto flush = [&] {
+      std::vector<Prepared> prepared;
+      std::vector<Result> failed;
+      prepare_group(group, prepared, failed);
+      group.clear();
+      bytes = 0;
+      handle(std::move(prepared), std::move(failed));
+    };
+    mongo_.find(kDatasets, Document{{"_id", Document{{"$in", std::move(ids)}}}}, {}, [&](bson::View view) {
+      const auto found = wanted.find(id_key(*view.get("_id")));
+      if (found == wanted.end()) return;
+      group.push_back({view.decode(), found->second->route, false});
+      wanted.erase(found);
+      bytes += view.size();
+      if (bytes >= kGroupBytes) flush();
+    });
+    if (!group.empty()) flush();
+    for (const auto& [key, item] : wanted) {
+      Result gone;
+      gone.route = item->route;
+      gone.id = item->id;
+      gone.gone = true;
+      done(std::move(gone));
+    }
+  }
+}
+
+void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepared, std::vector<Result>& failed) {
+  // One read per collection for all documents the group refers to.
+  std::map<std::string, Array> wanted;
+  std::vector<std::pair<std::string, Value>> named;
+  for (const auto& [dataset, route, parked_before] : group) {
+    for (const auto* revision : route->revisions) {
+      ops::references(steps_of(*revision, route->direction), dataset, named);
+    }
+  }
+  std::map<std::pair<std::string, std::string>, std::optional<Document>> cache;
+  for (auto& [collection, id] : named) {
+    if (cache.emplace(std::pair(collection, id_key(id)), std::nullopt).second) wanted[collection].append(std::move(id));
+  }
+  for (auto& [collection, ids] : wanted) {
+    mongo_.find(collection, Document{{"_id", Document{{"$in", std::move(ids)}}}}, {}, [&, &name = collection](bson::View view) {
+      cache[{name, id_key(*view.get("_id"))}] = view.decode();
+    });
+  }
+  const PrepareSources sources{
+      [&](const std::string& collection, const Value& id) -> std::optional<Document> {
+        const auto found = cache.find({collection, id_key(id)});
+        if (found != cache.end()) return found->second;
+        return mongo_.find_one(collection, Document{{"_id", id}});
+      },
+      [&](const Value& file, const std::string& key) { return file_has_key(mongo_, file, key); }};
+  for (const auto& [dataset, route, parked_before] : group) {
+    try {
+      prepared.push_back(prepare(dataset, *route, facts_, sources));
+      prepared.back().parked = parked_before;
+    } catch (const Error& error) {
+      if (error.code() == Exit::kUnreachable) throw;
+      Result result;
+      result.route = route;
+      result.id = *dataset.find("_id");
+      result.name = shown_name(dataset);
+      result.failure = error;
+      failed.push_back(std::move(result));
+    }
+  }
+  leave_out_idle_passes(prepared);
+}
+
+// A dataset need not be parked for collections that are not there, or for
+// shared collections without a document of its own to change.
+void BatchRunner::leave_out_idle_passes(std::vector<Prepared>& group) {
+  struct Shared {
+    const ops::Pass* sample;
+    std::string key;
+    Array owners;
+    std::set<std::string> busy;
+  };
+  for (auto& dataset : group) {
+    std::erase_if(dataset.passes, [&](const ops::Pass& pass) { return !collections_.contains(pass.collection); });
+  }
+  // The filter of a shared collection starts with {owner key: dataset _id}.
+  const auto owner_key = [](const Prepared& dataset, const ops::Pass& pass) -> std::string {
+    if (pass.filter.empty()) return "";
+    const Document* filter = &pass.filter;
+    const auto* all = filter->find("$and");
+    if (all) filter = (*all->as<Array>())[0].as<Document>();
+    return filter && (*filter)[0].value == dataset.id ? (*filter)[0].key : "";
+  };
+  std::map<std::string, Shared> shared;
+  const auto kind_of = [](const ops::Pass& pass) {
+    const auto key = bson::encode(Document{{"p", pass.pipeline}});
+    return pass.collection + std::string(reinterpret_cast<const char*>(key.data()), key.size());
+  };
+  for (const auto& dataset : group) {
+    for (const auto& pass : dataset.passes) {
+      const auto key = owner_key(dataset, pass);
+      if (key.empty()) continue;
+      auto& entry = shared[kind_of(pass)];
+      entry.sample = &pass;
+      entry.key = key;
+      entry.owners.append(dataset.id);
+    }
+  }
+  for (auto& [kind, entry] : shared) {
+    FindOptions options;
+    options.projection = Document{{entry.key, 1}};
+    Document filter{{entry.key, Document{{"$in", std::move(entry.owners)}}}};
+    if (!entry.sample->pending.empty()) filter = Document{{"$and", Array{filter, entry.sample->pending}}};
+    mongo_.find(entry.sample->collection, filter, options, [&, &busy = entry.busy, &key = entry.key](bson::View view) {
+      if (const auto owner = view.get(key)) busy.insert(id_key(*owner));
+    });
+  }
+  for (auto& dataset : group) {
+    std::erase_if(dataset.passes, [&](const ops::Pass& pass) {
+      if (owner_key(dataset, pass).empty()) return false;
+      return !shared[kind_of(pass)].busy.contains(id_key(dataset.id));
+    });
+  }
+}
+
+void BatchRunner::write_group(std::vector<Prepared> group, const std::function<void(Result)>& done, int attempt) {
+  std::vector<const Prepared*> simple;
+  std::vector<const Prepared*> complex;
+  for (const auto& dataset : group) (dataset.complex() ? complex : simple).push_back(&dataset);
+
+  Group again;
+  const auto settle = [&](const std::vector<const Prepared*>& written, Changes changes) {
+    std::vector<const Prepared*> kept;
+    std::map<std::size_t, std::optional<Document>> by_index(std::make_move_iterator(changes.begin()),
+                                                            std::make_move_iterator(changes.end()));
+    for (std::size_t i = 0; i < written.size(); ++i) {
+      const auto change = by_index.find(i);
+      if (change == by_index.end()) {
+        kept.push_back(written[i]);
+      } else if (!change->second) {
+        forget(*written[i]);
+        auto result = result_of(*written[i]);
+        result.gone = true;
+        done(std::move(result));
+      } else if (attempt < kAttempts) {
+        auto document = std::move(*change->second);
+        const auto* version = document.find("version");
+        const bool is_parked = version && *version == Value(kParkedVersion);
+        if (is_parked) unpark(document, written[i]->before);
+        again.push_back({std::move(document), written[i]->route, is_parked});
+      } else {
+        done(failure_of(*written[i], Error(Exit::kFailed, "Dataset '" + written[i]->name +
+                                                              "' keeps changing while it is migrated",
+                                           "Stop the clients that use it and run the same command again.")));
+      }
+    }
+    return kept;
+  };
+
+  for (const auto* dataset : settle(simple, replace(simple, false))) done(result_of(*dataset));
+
+  if (!complex.empty()) {
+    journal_.enter(complex);
+    auto on_the_way = settle(complex, park(complex));
+    add(on_the_way);
+    for (const auto* dataset : on_the_way) run_passes(*dataset);
+    const auto switched = settle(on_the_way, replace(on_the_way, true));
+    clean(switched);
+    journal_.leave(switched);
+    for (const auto* dataset : switched) done(result_of(*dataset));
+  }
+  if (again.empty()) return;
+  std::vector<Prepared> prepared;
+  std::vector<Result> failed;
+  prepare_group(again, prepared, failed);
+  for (auto& result : failed) done(std::move(result));
+  write_group(std::move(prepared), done, attempt + 1);
+}
+
+void BatchRunner::add(const std::vector<const Prepared*>& group) {
+  std::map<std::string, std::vector<Document>> inserts;
+  std::map<std::string, std::vector<Update>> replaces;
+  for (const auto* dataset : group) {
+    for (const auto& entry : dataset->context.references.entries()) {
+      if (!entry.after || entry.before == entry.after) continue;
+      if (entry.before) {
+        replaces[entry.collection].push_back({Document{{"_id", entry.id}}, *entry.after});
+      } else {
+        inserts[entry.collection].push_back(*entry.after);
+      }
+    }
+    for (const auto& patch : dataset->context.file_patches) {
+      copy_patched(mongo_, patch, facts_.now_ms, facts_.ids);
+    }
+  }
+  // Ids are the same when a run is repeated: meeting them is success.
+  for (const auto& [collection, docs] : inserts) {
+    for (const auto index : mongo_.insert(collection, docs)) {
+      mongo_.replace(collection, {{Document{{"_id", *docs[index].find("_id")}}, docs[index]}});
+    }
+  }
+  for (const auto& [collection, updates] : replaces) mongo_.replace(collection, updates);
+}
+
+void BatchRunner::run_passes(const Prepared& dataset) {
+  for (std::size_t i = 0; i < dataset.passes.size(); ++i) {
+    if (i > 0) journal_.advance(dataset, i);
+    run_pass(mongo_, dataset.passes[i], settings_.range_size, settings_.progress);
+  }
+}
+
+void BatchRunner::clean(const std::vector<const Prepared*>& group) {
+  std::map<std::string, std::vector<Value>> deletes;
+  for (const auto* dataset : group) {
+    for (const auto& entry : dataset->context.references.entries()) {
+      if (entry.before && !entry.after) deletes[entry.collection].push_back(entry.id);
+    }
+    for (const auto& patch : dataset->context.file_patches) delete_file(mongo_, patch.old_id);
+  }
+  for (const auto& [collection, ids] : deletes) mongo_.remove(collection, ids);
+}
+
+void BatchRunner::forget(const Prepared& dataset) {
+  if (!dataset.complex()) return;
+  for (const auto& entry : dataset.context.references.entries()) {
+    if (!entry.before && entry.after) mongo_.remove(entry.collection, {entry.id});
+  }
+  for (const auto& patch : dataset.context.file_patches) delete_file(mongo_, patch.new_id);
+  journal_.leave({&dataset});
+}
+
+BatchRunner::Changes BatchRunner::changed(
+    const std::vector<const Prepared*>& group, const std::vector<Update>& updates) {
+  std::vector<std::pair<std::size_t, std::optional<Document>>> out;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    auto now = mongo_.find_one(kDatasets, Document{{"_id", group[i]->id}});
+    if (now && *now == updates[i].update) continue;
+    out.emplace_back(i, std::move(now));
+  }
+  return out;
+}
+
+BatchRunner::Changes BatchRunner::replace(
+    const std::vector<const Prepared*>& group, bool was_parked) {
+  std::vector<Update> updates;
+  for (const auto* dataset : group) {
+    const auto read = was_parked ? parked(dataset->before) : dataset->before;
+    updates.push_back({guard(read, dataset->after), dataset->after});
+  }
+  const auto matched = mongo_.replace(kDatasets, updates);
+  if (matched == static_cast<std::int64_t>(group.size())) return {};
+  return changed(group, updates);
+}
+
+BatchRunner::Changes BatchRunner::park(
+    const std::vector<const Prepared*>& group) {
+  std::vector<Update> updates;
+  std::vector<Update> parkings;
+  for (const auto* dataset : group) {
+    const auto parking = Document{{"$set", Document{{"version", kParkedVersion}}}};
+    const auto read = dataset->parked ? parked(dataset->before) : dataset->before;
+    parkings.push_back({guard(read, dataset->after), parking});
+    updates.push_back({{}, parked(dataset->before)});
+  }
+  const auto matched = mongo_.update(kDatasets, parkings);
+  if (matched == static_cast<std::int64_t>(group.size())) return {};
+  return changed(group, updates);
+}
+
+}  // namespace fm

@@ -1,0 +1,82 @@
+// A group of datasets on its way: read, prepared, written with few round trips.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "exec/journal.h"
+#include "exec/prepare.h"
+#include "exec/ranges.h"
+#include "exec/report.h"
+#include "store/mongo.h"
+
+namespace fm {
+
+struct BatchSettings {
+  std::int64_t range_size = 10000;
+  PassProgress progress;
+};
+
+// Thread-safe: every call works on datasets of its own.
+class BatchRunner {
+ public:
+  BatchRunner(Mongo& mongo, const RunFacts& facts, BatchSettings settings);
+
+  struct Result {
+    const Route* route = nullptr;
+    bson::Value id;
+    std::string name;
+    std::vector<ops::Message> messages;
+    std::vector<ops::Displaced> displaced;
+    std::vector<ops::Pass> passes;  // survey only
+    std::optional<Error> failure;
+    bool gone = false;  // deleted meanwhile: no failure
+  };
+  struct Item {
+    bson::Value id;
+    const Route* route;
+  };
+
+  // Takes the items through memory and writes nothing: guards, losses, passes.
+  void survey(const std::vector<Item>& items, const std::function<void(Result)>& done);
+  // Writes (rules E3 to E7).
+  void run(const std::vector<Item>& items, const std::function<void(Result)>& done);
+
+ private:
+  struct Read {
+    bson::Document dataset;
+    const Route* route;
+    bool parked = false;
+  };
+  using Group = std::vector<Read>;
+  // Datasets, by index into a group, that were not as read: as they are now, or
+  // nothing for deleted ones.
+  using Changes = std::vector<std::pair<std::size_t, std::optional<bson::Document>>>;
+  using Handle = std::function<void(std::vector<Prepared>, std::vector<Result>)>;
+
+  // Reads the items in groups bounded by bytes and prepares them.
+  void each_group(const std::vector<Item>& items, const Handle& handle, const std::function<void(Result)>& done);
+  void prepare_group(const Group& group, std::vector<Prepared>& prepared, std::vector<Result>& failed);
+  void leave_out_idle_passes(std::vector<Prepared>& group);
+
+  void write_group(std::vector<Prepared> group, const std::function<void(Result)>& done, int attempt);
+  void add(const std::vector<const Prepared*>& group);
+  void run_passes(const Prepared& dataset);
+  void clean(const std::vector<const Prepared*>& group);
+  // What was done elsewhere for a dataset that is gone is taken back.
+  void forget(const Prepared& dataset);
+  // Replaces guarded by the content that was read.
+  Changes replace(const std::vector<const Prepared*>& group, bool parked);
+  Changes park(const std::vector<const Prepared*>& group);
+  Changes changed(const std::vector<const Prepared*>& group, const std::vector<Update>& updates);
+
+  Mongo& mongo_;
+  const RunFacts& facts_;
+  BatchSettings settings_;
+  Journal journal_;
+  std::set<std::string> collections_;
+};
+
+}  // namespace fm

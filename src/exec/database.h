@@ -1,0 +1,29 @@
+// The database's own part of a migration: `config`, and collections that
+// belong to no dataset.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "exec/heads.h"
+#include "ops/drop_collections.h"
+#include "plan/plan.h"
+#include "store/mongo.h"
+
+namespace fm {
+
+// Collections a step would drop now.
+std::vector<std::string> droppable(Mongo& mongo, const ops::DropCollections& step);
+
+// Drops them one by one, each only if it is still unreferenced; how many.
+std::size_t drop_unreferenced(Mongo& mongo, const ops::DropCollections& step);
+
+// Whether a database at that version carries `type` in `config`: from 0.15.1.
+bool config_has_type(const std::string& version);
+
+// Replaces `config` by {_id, version, type} and removes older documents of it.
+// Throws Error(kFailed) when another client changes the version meanwhile
+// (rule C3), naming the version found.
+void write_config(Mongo& mongo, const DatabaseHeads& found, const std::string& version);
+
+}  // namespace fm

@@ -1,0 +1,54 @@
+// JSON files in GridFS: looking for a top-level key, and copying a file with
+// that key's string replaced. Files are streamed, never held.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "bson/document.h"
+#include "ops/context.h"
+#include "store/mongo.h"
+
+namespace fm {
+
+// Finds the value of one top-level key of a JSON object that arrives in pieces.
+class JsonKeyFinder {
+ public:
+  explicit JsonKeyFinder(std::string key) : key_(std::move(key)) {}
+
+  // Byte offsets of the string's content between its quotes.
+  struct Range {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
+  // Feeds the next piece; true when nothing more can be learnt.
+  bool feed(std::string_view piece);
+  const std::optional<Range>& found() const { return found_; }
+
+ private:
+  std::string key_;
+  std::size_t offset_ = 0;
+  int depth_ = 0;
+  bool in_string_ = false;
+  bool escaped_ = false;
+  bool expect_key_ = false;   // at depth 1, the next string is a key
+  bool at_value_ = false;     // the wanted key's value comes next
+  bool in_wanted_ = false;
+  bool done_ = false;
+  std::string text_;          // of the key being read
+  std::size_t begin_ = 0;
+  std::optional<Range> found_;
+};
+
+// Whether the file exists, is a JSON object, and has a string under that key.
+bool file_has_key(Mongo& mongo, const bson::Value& file, const std::string& key);
+
+// Copies the file as patch.new_id with the key's string replaced. Doing it
+// again replaces nothing and loses nothing. Its upload date is `now_ms`.
+void copy_patched(Mongo& mongo, const ops::FilePatch& patch, std::int64_t now_ms, const ops::IdGenerator& ids);
+
+void delete_file(Mongo& mongo, const bson::Value& file);
+
+}  // namespace fm

@@ -1,0 +1,26 @@
+// What versions a database is at.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plan/plan.h"
+#include "store/mongo.h"
+
+namespace fm {
+
+struct DatabaseHeads {
+  Heads heads;                          // datasets in the server's order
+  std::optional<bson::Document> config; // the newest `config` document
+  std::vector<bson::Value> stale_configs;  // _ids of the others
+};
+
+// Reads only. Throws Error(kFailed, type ConnectionError) for a third database
+// type (spec runner 3).
+DatabaseHeads read_heads(Mongo& mongo);
+
+// Only the stored version of `config`; nothing when there is none.
+std::optional<std::string> read_database_version(Mongo& mongo);
+
+}  // namespace fm

@@ -1,0 +1,67 @@
+#include "exec/prepare.h"
+
+#include <algorithm>
+
+#include "exec/ranges.h"
+#include "ops/operation.h"
+
+namespace fm {
+
+using bson::Document;
+using bson::Value;
+
+std::string id_key(const Value& id) {
+  if (const auto* oid = id.as<bson::Oid>()) return {reinterpret_cast<const char*>(oid->bytes), sizeof oid->bytes};
+  const auto encoded = bson::encode(Document{{"", id}});
+  return {reinterpret_cast<const char*>(encoded.data()), encoded.size()};
+}
+
+std::string shown_name(const Document& dataset) {
+  const auto* name = dataset.find("name");
+  const auto* text = name ? name->as<std::string>() : nullptr;
+  return text ? *text : "None";
+}
+
+const ops::Steps& steps_of(const Revision& revision, Direction direction) {
+  return direction == Direction::kUp ? revision.up : revision.down;
+}
+
+bool Prepared::complex() const {
+  const auto& entries = context.references.entries();
+  const bool elsewhere = std::any_of(entries.begin(), entries.end(),
+                                     [](const auto& entry) { return !(entry.before == entry.after); });
+  return elsewhere || !passes.empty() || !context.file_patches.empty();
+}
+
+Prepared prepare(const Document& dataset, const Route& route, const RunFacts& facts, const PrepareSources& sources) {
+  const auto* found = dataset.find("_id");
+  const Value id = found ? *found : Value();
+  Prepared out{id, shown_name(dataset), dataset, dataset, &route,
+               ops::Context(id, facts.now_ms, facts.ids, sources.fetch), {}, false};
+  auto& context = out.context;
+  context.dataset_name = out.name;
+  context.down = route.direction == Direction::kDown;
+  context.file_has_key = sources.file_has_key;
+  if (const auto naming = facts.namings.find(id_key(id)); naming != facts.namings.end()) {
+    context.naming = naming->second;
+  }
+  for (const auto* revision : route.revisions) {
+    context.revision = revision->text;
+    ops::apply(steps_of(*revision, route.direction), out.after, context);
+    // Later revisions, and their messages, know a dataset by its new name.
+    context.dataset_name = shown_name(out.after);
+  }
+  if (route.dataset_keeps_version) {
+    out.after.set("version", route.to);
+  } else {
+    out.after.take("version");
+  }
+  std::vector<ops::Pass> passes;
+  for (const auto& work : context.work) {
+    for (auto& pass : ops::lower(work, context)) passes.push_back(std::move(pass));
+  }
+  out.passes = fuse(std::move(passes));
+  return out;
+}
+
+}  // namespace fm

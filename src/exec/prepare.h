@@ -1,0 +1,58 @@
+// One dataset document taken through all its revisions in memory (rule E2).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bson/document.h"
+#include "ops/context.h"
+#include "ops/lowered.h"
+#include "plan/plan.h"
+
+namespace fm {
+
+// What does not depend on one dataset.
+struct RunFacts {
+  std::int64_t now_ms = 0;
+  ops::IdGenerator ids;
+  // Names chosen for datasets without a slug, by encoded _id.
+  std::map<std::string, ops::Naming> namings;
+};
+
+std::string id_key(const bson::Value& id);
+// The name for messages: "None" where there is none, as the original prints it.
+std::string shown_name(const bson::Document& dataset);
+
+// The result: metadata as they will be, and what happens elsewhere. Nothing
+// has been written.
+struct Prepared {
+  bson::Value id;
+  std::string name;
+  bson::Document before;
+  bson::Document after;
+  const Route* route = nullptr;
+  ops::Context context;
+  std::vector<ops::Pass> passes;
+  bool parked = false;  // by an earlier attempt of this run; `before` has its true version
+
+  // Collections beside the dataset document are touched: it has to be parked.
+  bool complex() const;
+};
+
+struct PrepareSources {
+  ops::References::Fetch fetch;
+  std::function<bool(const bson::Value& file, const std::string& key)> file_has_key;
+};
+
+// Throws Error: kPrecondition when a guard refuses, others for documents no
+// operation can work on.
+Prepared prepare(const bson::Document& dataset, const Route& route, const RunFacts& facts,
+                 const PrepareSources& sources);
+
+// The steps of a revision in the direction of the route.
+const ops::Steps& steps_of(const Revision& revision, Direction direction);
+
+}  // namespace fm

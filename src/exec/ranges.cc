@@ -1,0 +1,163 @@
+#include "exec/ranges.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "ops/server_form.h"
+
+namespace fm {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+using ops::expression;
+using ops::literal;
+using ops::Pass;
+
+namespace {
+
+constexpr int kRescans = 3;
+// A join touches many documents of another collection for each of its own.
+constexpr std::int64_t kJoinShare = 50;
+
+void both(Document& filter, const Document& more) {
+  if (more.empty()) return;
+  if (filter.empty()) {
+    filter = more;
+  } else {
+    filter = Document{{"$and", Array{filter, more}}};
+  }
+}
+
+Document wanted(const Pass& pass) {
+  Document filter = pass.filter;
+  both(filter, pass.pending);
+  return filter;
+}
+
+// [from, to) of _id in the order of the index, over all BSON types: ordinary
+// comparisons of a query would stop at the first type.
+Document range_filter(const std::optional<Value>& from, const std::optional<Value>& to) {
+  Array bounds;
+  if (from) bounds.append(expression("$gte", Array{"$_id", literal(*from)}));
+  if (to) bounds.append(expression("$lt", Array{"$_id", literal(*to)}));
+  if (bounds.empty()) return {};
+  return {{"$expr", expression("$and", std::move(bounds))}};
+}
+
+// The _id `skip` documents behind `from`, or nothing at the end.
+std::optional<Value> border(Mongo& mongo, const std::string& collection, const std::optional<Value>& from,
+                            std::int64_t skip) {
+  FindOptions options;
+  options.projection = Document{{"_id", 1}};
+  options.sort = Document{{"_id", 1}};
+  options.hint = Document{{"_id", 1}};
+  options.skip = skip;
+  if (from) options.min = Document{{"_id", *from}};
+  const auto found = mongo.find_one(collection, {}, options);
+  return found ? std::optional<Value>(*found->find("_id")) : std::nullopt;
+}
+
+void run_range(Mongo& mongo, const Pass& pass, const Document& range) {
+  Document filter = wanted(pass);
+  both(filter, range);
+  if (!pass.merge) {
+    mongo.update_many(pass.collection, filter, pass.pipeline, !range.empty());
+    return;
+  }
+  Array pipeline;
+  pipeline.append(Document{{"$match", std::move(filter)}});
+  for (const auto& stage : pass.pipeline) pipeline.append(stage);
+  mongo.aggregate_merge(pass.collection, pipeline);
+}
+
+void walk(Mongo& mongo, const Pass& pass, std::int64_t range_size, const PassProgress& progress) {
+  const std::int64_t total = mongo.estimated_count(pass.collection);
+  if (total <= range_size || !pass.filter.empty()) {
+    run_range(mongo, pass, {});
+    progress(pass.collection, total, total);
+    return;
+  }
+  std::optional<Value> from;
+  for (std::int64_t done = 0;; done += range_size) {
+    auto to = border(mongo, pass.collection, from, range_size);
+    run_range(mongo, pass, range_filter(from, to));
+    progress(pass.collection, std::min(done + range_size, total), std::max(total, done + range_size));
+    if (!to) return;
+    from = std::move(to);
+  }
+}
+
+bool same_update_target(const Pass& a, const Pass& b) {
+  return !a.merge && !b.merge && !a.whole && !b.whole && a.collection == b.collection && a.filter == b.filter;
+}
+
+// Alternatives that name no expression come first: the server tries them in order.
+Document either(const Document& a, const Document& b) {
+  Array plain;
+  Array costly;
+  for (const auto* part : {&a, &b}) {
+    const auto* joined = part->size() == 1 ? part->find("$or") : nullptr;
+    Array alternatives;
+    if (joined && joined->as<Array>()) {
+      alternatives = *joined->as<Array>();
+    } else {
+      alternatives.append(*part);
+    }
+    for (const auto& alternative : alternatives) {
+      (alternative.as<Document>()->has("$expr") ? costly : plain).append(alternative);
+    }
+  }
+  for (const auto& alternative : costly) plain.append(alternative);
+  return {{"$or", std::move(plain)}};
+}
+
+}  // namespace
+
+std::vector<Pass> fuse(std::vector<Pass> passes) {
+  std::vector<Pass> out;
+  for (auto& pass : passes) {
+    auto target = out.rend();
+    for (auto it = out.rbegin(); it != out.rend() && !it->merge; ++it) {
+      if (same_update_target(*it, pass)) {
+        target = it;
+        break;
+      }
+    }
+    if (target == out.rend()) {
+      out.push_back(std::move(pass));
+      continue;
+    }
+    for (auto& stage : pass.pipeline) target->pipeline.append(std::move(stage));
+    target->pending = either(target->pending, pass.pending);
+  }
+  return out;
+}
+
+void run_pass(Mongo& mongo, const Pass& pass, std::int64_t range_size, const PassProgress& progress) {
+  if (pass.whole) {
+    if (pass.merge) {
+      mongo.aggregate_merge(pass.collection, pass.pipeline);
+    } else {
+      mongo.update_many(pass.collection, wanted(pass), pass.pipeline, false);
+    }
+    return;
+  }
+  walk(mongo, pass, pass.merge ? std::max<std::int64_t>(1, range_size / kJoinShare) : range_size, progress);
+  if (!pass.rescan) return;
+  for (int i = 0; i < kRescans; ++i) {
+    FindOptions options;
+    options.projection = Document{{"_id", 1}};
+    if (!mongo.find_one(pass.collection, wanted(pass), options)) return;
+    run_range(mongo, pass, {});
+  }
+  throw Error(Exit::kFailed, "documents of '" + pass.collection + "' keep changing while they are migrated",
+              "Stop the clients that write to this dataset and run the same command again.");
+}
+
+std::int64_t count_pending(Mongo& mongo, const Pass& pass) {
+  if (pass.whole) return mongo.estimated_count(pass.collection);
+  return mongo.count(pass.collection, wanted(pass));
+}
+
+}  // namespace fm

@@ -1,0 +1,29 @@
+// Work over a whole collection, on the server, range by range of _id.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "ops/lowered.h"
+#include "store/mongo.h"
+
+namespace fm {
+
+// Joins consecutive updates of one collection into one pass. Updates commute
+// across collections; a pass that reads one and writes another is a barrier.
+std::vector<ops::Pass> fuse(std::vector<ops::Pass> passes);
+
+// What tells about a pass while it runs: documents done, of about how many.
+using PassProgress = std::function<void(const std::string& collection, std::int64_t done, std::int64_t total)>;
+
+// Runs one pass: only pending documents are written, and ranges hold
+// `range_size` documents. Inserts of other clients are caught by up to three
+// rescans. Reads: one index walk and every document once, plus one scan per
+// rescan. Memory: one range border.
+void run_pass(Mongo& mongo, const ops::Pass& pass, std::int64_t range_size, const PassProgress& progress);
+
+// How many documents a pass would write now.
+std::int64_t count_pending(Mongo& mongo, const ops::Pass& pass);
+
+}  // namespace fm

@@ -1,0 +1,47 @@
+// What a run did, and who is told while it runs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "ops/context.h"
+
+namespace fm {
+
+// Values that go for good, counted over all datasets of a plan.
+struct Loss {
+  std::string revision;
+  std::string what;       // "saved_views", "documents of runs", ...
+  std::int64_t values = 0;
+  std::int64_t datasets = 0;
+};
+
+struct DatasetFailure {
+  std::string name;
+  Error error;
+  bool refused = false;  // nothing was written to it
+  std::string id;        // encoded; empty when there is no such dataset
+};
+
+struct RunReport {
+  std::size_t datasets_done = 0;
+  std::vector<DatasetFailure> failures;  // refused ones first
+  std::vector<Loss> losses;
+  double seconds = 0;
+};
+
+// Called from one thread at a time.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  // In the order of the plan, whatever ran first.
+  virtual void message(const ops::Message& message) = 0;
+  virtual void failure(const DatasetFailure& failure) = 0;
+  virtual void phase(const std::string& name, std::size_t datasets) = 0;
+  virtual void datasets_done(std::size_t done) = 0;
+  virtual void collection(const std::string& name, std::int64_t done, std::int64_t total) = 0;
+};
+
+}  // namespace fm

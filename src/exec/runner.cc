@@ -1,0 +1,379 @@
+#include "exec/runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <set>
+#include <variant>
+
+#include "base/pool.h"
+#include "exec/database.h"
+#include "ops/naming.h"
+#include "ops/operation.h"
+
+namespace fm {
+
+using bson::Document;
+using bson::Value;
+
+namespace {
+
+constexpr std::size_t kBatch = 256;
+
+bool any_step(const Route& route, const std::function<bool(const ops::Step&)>& test) {
+  return std::any_of(route.revisions.begin(), route.revisions.end(), [&](const Revision* revision) {
+    const auto& steps = steps_of(*revision, route.direction);
+    return std::any_of(steps.begin(), steps.end(), test);
+  });
+}
+
+bool names_datasets(const ops::Step& step) {
+  const auto* custom = std::get_if<ops::Custom>(&step.operation);
+  return custom && custom->function->name == std::string_view("dataset_name");
+}
+
+std::vector<const ops::DropCollections*> drops_of(const Route& route) {
+  std::vector<const ops::DropCollections*> out;
+  for (const auto* revision : route.revisions) {
+    for (const auto& step : steps_of(*revision, route.direction)) {
+      if (const auto* drop = std::get_if<ops::DropCollections>(&step.operation)) out.push_back(drop);
+    }
+  }
+  return out;
+}
+
+bool moves_down(const Route& route) {
+  return route.direction == Direction::kDown &&
+         std::any_of(route.revisions.begin(), route.revisions.end(),
+                     [](const Revision* revision) { return revision->down_label != DownLabel::kExact; });
+}
+
+// "sample_fields.ground_truth.description" is counted as a value of sample_fields.
+std::string loss_name(const std::string& path) {
+  if (const auto open = path.find('('); open != std::string::npos) {
+    return "documents of " + path.substr(open + 1, path.find(')') - open - 1);
+  }
+  static const std::set<std::string> kDeep = {"app_config", "sample_fields", "frame_fields"};
+  const auto dot = path.find('.');
+  const auto top = path.substr(0, dot);
+  if (dot == std::string::npos || !kDeep.contains(top)) return top;
+  const auto last = path.rfind('.');
+  return top == "app_config" ? path : top + " " + path.substr(last + 1);
+}
+
+class LossCounter {
+ public:
+  void add(const std::vector<ops::Displaced>& displaced) {
+    std::set<std::pair<std::string, std::string>> seen;
+    for (const auto& one : displaced) {
+      if (!one.lost) continue;
+      add(one.revision, loss_name(one.path), 1, seen);
+    }
+  }
+  void add_documents(const std::string& revision, const std::string& what, std::int64_t n) {
+    std::set<std::pair<std::string, std::string>> seen;
+    if (n > 0) add(revision, what, n, seen);
+  }
+  std::vector<Loss> take() {
+    std::vector<Loss> out;
+    for (auto& [key, loss] : losses_) out.push_back(std::move(loss));
+    std::stable_sort(out.begin(), out.end(), [](const Loss& a, const Loss& b) {
+      return Version::parse(a.revision) > Version::parse(b.revision);
+    });
+    return out;
+  }
+
+ private:
+  void add(const std::string& revision, const std::string& what, std::int64_t n,
+           std::set<std::pair<std::string, std::string>>& seen) {
+    auto& loss = losses_[{revision, what}];
+    loss.revision = revision;
+    loss.what = what;
+    loss.values += n;
+    if (seen.emplace(revision, what).second) ++loss.datasets;
+  }
+  std::map<std::pair<std::string, std::string>, Loss> losses_;
+};
+
+// Collects results of batches that end in any order and hands them on in the
+// order of the plan.
+class InOrder {
+ public:
+  using Results = std::vector<BatchRunner::Result>;
+  InOrder(std::size_t batches, std::function<void(Results)> emit) : waiting_(batches), emit_(std::move(emit)) {}
+
+  void finish(std::size_t batch, Results results) {
+    const std::lock_guard lock(mutex_);
+    waiting_[batch] = std::move(results);
+    while (next_ < waiting_.size() && waiting_[next_]) {
+      emit_(std::move(*waiting_[next_]));
+      ++next_;
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::optional<Results>> waiting_;
+  std::size_t next_ = 0;
+  std::function<void(Results)> emit_;
+};
+
+using Work = void (BatchRunner::*)(const std::vector<BatchRunner::Item>&,
+                                   const std::function<void(BatchRunner::Result)>&);
+
+// Runs all items through `work` on several threads; results come in the order
+// of the items.
+void in_batches(BatchRunner& runner, Work work, const std::vector<BatchRunner::Item>& items, std::size_t jobs,
+                const std::function<void(InOrder::Results)>& emit) {
+  // Small enough that every worker has several.
+  const std::size_t size = std::clamp<std::size_t>(items.size() / (jobs * 4 + 1), 1, kBatch);
+  const std::size_t batches = (items.size() + size - 1) / size;
+  InOrder order(batches, emit);
+  parallel_for(jobs, batches, [&](std::size_t batch, std::size_t) {
+    const auto begin = items.begin() + static_cast<std::ptrdiff_t>(batch * size);
+    const auto end = items.begin() + static_cast<std::ptrdiff_t>(std::min(items.size(), (batch + 1) * size));
+    const std::vector<BatchRunner::Item> part(begin, end);
+    std::map<std::string, std::size_t> position;
+    for (std::size_t i = 0; i < part.size(); ++i) position.emplace(id_key(part[i].id), i);
+    InOrder::Results results(part.size());
+    (runner.*work)(part, [&](BatchRunner::Result result) {
+      results[position.at(id_key(result.id))] = std::move(result);
+    });
+    order.finish(batch, std::move(results));
+  });
+}
+
+}  // namespace
+
+Runner::Runner(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, std::string seed, RunSettings settings,
+               RunObserver& observer)
+    : mongo_(mongo),
+      catalogue_(catalogue),
+      facts_{now_ms, ops::IdGenerator(now_ms, seed), {}},
+      seed_(std::move(seed)),
+      settings_(settings),
+      observer_(observer) {}
+
+std::vector<BatchRunner::Item> Runner::items(const Plan& plan, const Heads& heads,
+                                             const std::vector<DatasetFailure>& refused) const {
+  std::set<std::string> names;
+  for (const auto& failure : refused) names.insert(failure.id);
+  std::vector<BatchRunner::Item> out;
+  for (const auto& move : plan.datasets) {
+    const auto& id = heads.datasets[move.head].id;
+    if (!names.contains(id_key(id))) out.push_back({id, &plan.routes[move.route]});
+  }
+  return out;
+}
+
+// Names are chosen one after another, in the order of the plan, each seeing
+// those before it (0.19.0).
+void Runner::choose_names(const Plan& plan, const Heads& heads, const std::vector<DatasetFailure>& refused) {
+  facts_.namings.clear();
+  const auto renames = [](const Route& route) {
+    return route.direction == Direction::kUp && any_step(route, names_datasets);
+  };
+  std::vector<bool> renaming;
+  for (const auto& route : plan.routes) renaming.push_back(renames(route));
+  if (std::find(renaming.begin(), renaming.end(), true) == renaming.end()) return;
+
+  ops::NameBook book(facts_.now_ms);
+  std::map<std::string, std::optional<Value>> unnamed;  // datasets without a slug
+  FindOptions options;
+  options.projection = Document{{"name", 1}, {"slug", 1}};
+  mongo_.find("datasets", {}, options, [&](bson::View view) {
+    const auto name = view.get("name");
+    const auto slug = view.get("slug");
+    book.add(name ? &*name : nullptr, slug ? &*slug : nullptr);
+    if (!slug) unnamed.emplace(id_key(*view.get("_id")), name);
+  });
+  std::set<std::string> left_out;
+  for (const auto& failure : refused) left_out.insert(failure.id);
+  for (const auto& move : plan.datasets) {
+    const auto key = id_key(heads.datasets[move.head].id);
+    const auto found = unnamed.find(key);
+    if (!renaming[move.route] || found == unnamed.end() || left_out.contains(key)) continue;
+    facts_.namings.emplace(key, book.choose(found->second ? &*found->second : nullptr));
+  }
+}
+
+Survey Runner::survey(const Plan& plan, const DatabaseHeads& heads, bool count_documents) {
+  Survey out;
+  choose_names(plan, heads.heads, {});
+  const auto all = items(plan, heads.heads, {});
+  BatchRunner batches(mongo_, facts_, {settings_.range_size, {}});
+  LossCounter losses;
+  const auto collect = [&](InOrder::Results results) {
+    for (auto& result : results) {
+      if (result.failure) {
+        out.refused.push_back({result.name, *result.failure, true, id_key(result.id)});
+        continue;
+      }
+      if (result.gone) continue;
+      if (result.route->direction == Direction::kDown) losses.add(result.displaced);
+      for (const auto& pass : result.passes) {
+        if (pass.loss) {
+          losses.add_documents("0.6.2", "points of polylines in " + pass.collection,
+                               mongo_.count(pass.collection, *pass.loss));
+        }
+        if (count_documents) {
+          out.edits.push_back({result.name, pass.collection, count_pending(mongo_, pass)});
+        }
+      }
+    }
+  };
+  observer_.phase("checking", all.size());
+  std::size_t checked = 0;
+  in_batches(batches, &BatchRunner::survey, all, settings_.jobs, [&](InOrder::Results results) {
+    checked += results.size();
+    collect(std::move(results));
+    observer_.datasets_done(checked);
+  });
+  out.losses = losses.take();
+  if (count_documents) {
+    std::set<std::string> drops;
+    for (const auto* routes : {&plan.database, &plan.routes}) {
+      for (const auto& route : *routes) {
+        for (const auto* drop : drops_of(route)) {
+          for (auto& name : droppable(mongo_, *drop)) drops.insert(std::move(name));
+        }
+      }
+    }
+    out.drops.assign(drops.begin(), drops.end());
+  }
+  return out;
+}
+
+bool Runner::needs_survey(const Plan& plan) const {
+  return std::any_of(plan.routes.begin(), plan.routes.end(), [&](const Route& route) {
+    return any_step(route, ops::is_guard) || (!settings_.allow_loss && moves_down(route));
+  });
+}
+
+void Runner::run_database(const Plan& plan, const DatabaseHeads& heads) {
+  for (const auto& route : plan.database) {
+    const auto direction = route.direction == Direction::kUp ? "up" : "down";
+    if (!route.revisions.empty()) {
+      observer_.message({ops::Message::Level::kInfo, "Migrating database to v" + route.to});
+    }
+    for (const auto* revision : route.revisions) {
+      if (settings_.verbose) {
+        observer_.message(
+            {ops::Message::Level::kInfo, "Running v" + revision->text + " " + direction + " admin migration"});
+      }
+    }
+    for (const auto* drop : drops_of(route)) {
+      const auto n = drop_unreferenced(mongo_, *drop);
+      if (n > 0) {
+        observer_.message({ops::Message::Level::kInfo,
+                           "Dropping " + std::to_string(n) +
+                               " orphan collections that were unintentionally left behind when datasets were deleted"});
+      }
+    }
+  }
+  if (!plan.database.empty() || plan.save_database_version) write_config(mongo_, heads, plan.database_version);
+}
+
+RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
+  const auto start = std::chrono::steady_clock::now();
+  RunReport report;
+  std::vector<DatasetFailure> refused;
+  for (const auto& refusal : plan.refused) {
+    const auto id = refusal.head ? id_key(heads.heads.datasets[*refusal.head].id) : std::string();
+    refused.push_back({refusal.name, refusal.error, true, id});
+  }
+  if (needs_survey(plan)) {
+    auto survey_result = survey(plan, heads, false);
+    for (auto& failure : survey_result.refused) refused.push_back(std::move(failure));
+    report.losses = std::move(survey_result.losses);
+  }
+  if (!refused.empty() && settings_.refuse_all) {
+    if (refused.size() == 1) throw refused.front().error;
+    std::string text = std::to_string(refused.size()) + " datasets cannot be migrated; nothing was written:";
+    for (const auto& failure : refused) text += "\n  " + std::string(failure.error.what());
+    throw Error(refused.front().error.code(), text,
+                "Leave them out with -n, or let the others go with --error-level 1.", refused.front().error.type());
+  }
+  if (!report.losses.empty() && !settings_.allow_loss) {
+    std::string text = "Going down to v" + plan.target + " removes values for good:";
+    for (const auto& loss : report.losses) {
+      text += "\n  v" + loss.revision + "  " + loss.what + ": " + std::to_string(loss.values) + " in " +
+              std::to_string(loss.datasets) + (loss.datasets == 1 ? " dataset" : " datasets");
+    }
+    throw Error(Exit::kIncompatible, text, "Back the database up and repeat the command with --allow-loss.");
+  }
+  for (const auto& failure : refused) observer_.failure(failure);
+  report.failures = refused;
+
+  Journal journal(mongo_);
+  journal.begin(plan, facts_.now_ms, seed_);
+  run_database(plan, heads);
+  choose_names(plan, heads.heads, refused);
+  run_datasets(plan, heads.heads, items(plan, heads.heads, refused), report);
+  check_arrival(plan, report);
+  journal.end();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+void Runner::run_datasets(const Plan& plan, const Heads&, const std::vector<BatchRunner::Item>& all,
+                          RunReport& report) {
+  // A dataset revision may also work on the list of collections: once a run.
+  std::set<const ops::DropCollections*> dropped;
+  for (const auto& route : plan.routes) {
+    for (const auto* drop : drops_of(route)) {
+      if (dropped.insert(drop).second) drop_unreferenced(mongo_, *drop);
+    }
+  }
+  std::mutex progress;
+  BatchRunner batches(mongo_, facts_,
+                      {settings_.range_size, [&](const std::string& name, std::int64_t done, std::int64_t total) {
+                         const std::lock_guard lock(progress);
+                         observer_.collection(name, done, total);
+                       }});
+  observer_.phase("migrating", all.size());
+  std::size_t finished = 0;
+  in_batches(batches, &BatchRunner::run, all, settings_.jobs, [&](InOrder::Results results) {
+    const std::lock_guard lock(progress);
+    for (auto& result : results) {
+      ++finished;
+      if (result.gone) continue;
+      if (!result.route->revisions.empty()) {
+        observer_.message(
+            {ops::Message::Level::kInfo, "Migrating dataset '" + result.name + "' to v" + result.route->to});
+      }
+      if (settings_.verbose) {
+        const char* direction = result.route->direction == Direction::kUp ? "up" : "down";
+        for (const auto* revision : result.route->revisions) {
+          observer_.message(
+              {ops::Message::Level::kInfo, "Running v" + revision->text + " " + direction + " migration"});
+        }
+      }
+      for (const auto& message : result.messages) observer_.message(message);
+      if (result.failure) {
+        report.failures.push_back({result.name, *result.failure, false, id_key(result.id)});
+        observer_.failure(report.failures.back());
+      } else {
+        ++report.datasets_done;
+      }
+    }
+    observer_.datasets_done(finished);
+  });
+}
+
+// Another client may have moved the database meanwhile: told, not fought over.
+void Runner::check_arrival(const Plan& plan, RunReport& report) {
+  if (plan.database.empty()) return;
+  const auto version = read_database_version(mongo_);
+  if (version == plan.database_version) return;
+  report.failures.push_back({"(database)",
+                             Error(Exit::kPartial, "The database is at v" + version.value_or("(none)") +
+                                                       " although it was migrated to v" + plan.database_version +
+                                                       ": another client changed it",
+                                   "Stop the other clients and run the same command again."),
+                             false, ""});
+  observer_.failure(report.failures.back());
+}
+
+}  // namespace fm

@@ -1,0 +1,71 @@
+// Executes a plan on a database.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "exec/batch.h"
+#include "exec/heads.h"
+#include "exec/report.h"
+#include "plan/plan.h"
+#include "store/mongo.h"
+
+namespace fm {
+
+struct RunSettings {
+  std::size_t jobs = 2;
+  // Refused datasets stop everything before the first write.
+  bool refuse_all = true;
+  // Going down may remove values for good.
+  bool allow_loss = false;
+  bool verbose = false;
+  std::int64_t range_size = 10000;
+};
+
+// What a plan means for the data, found out without writing.
+struct Survey {
+  std::vector<DatasetFailure> refused;
+  std::vector<Loss> losses;
+  struct CollectionEdit {
+    std::string dataset;
+    std::string collection;
+    std::int64_t documents = 0;  // a join over a whole collection counts all of them
+  };
+  std::vector<CollectionEdit> edits;
+  std::vector<std::string> drops;  // collections
+};
+
+class Runner {
+ public:
+  // Time and seed decide every generated value (rules G1, G3).
+  Runner(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, std::string seed, RunSettings settings,
+         RunObserver& observer);
+
+  // Reads every dataset document of the plan once; with `count_documents` also
+  // counts what collection steps would write.
+  Survey survey(const Plan& plan, const DatabaseHeads& heads, bool count_documents);
+
+  // Guards first, then database, then datasets. Throws before the first write
+  // when something refuses the whole run: kPrecondition for guards (with
+  // refuse_all), kIncompatible for losses that are not allowed.
+  RunReport run(const Plan& plan, const DatabaseHeads& heads);
+
+ private:
+  void choose_names(const Plan& plan, const Heads& heads, const std::vector<DatasetFailure>& refused);
+  std::vector<BatchRunner::Item> items(const Plan& plan, const Heads& heads,
+                                       const std::vector<DatasetFailure>& refused) const;
+  void run_database(const Plan& plan, const DatabaseHeads& heads);
+  void run_datasets(const Plan& plan, const Heads& heads, const std::vector<BatchRunner::Item>& items,
+                    RunReport& report);
+  bool needs_survey(const Plan& plan) const;
+  void check_arrival(const Plan& plan, RunReport& report);
+
+  Mongo& mongo_;
+  const Catalogue& catalogue_;
+  RunFacts facts_;
+  std::string seed_;
+  RunSettings settings_;
+  RunObserver& observer_;
+};
+
+}  // namespace fm

@@ -1,0 +1,187 @@
+// custom: {function: frame_map, up: true | false}
+// Before 0.6.2 a video sample held {"<frame number>": <frame _id>} in `frames`;
+// since then each frame holds its `_sample_id`, and `frames` is a summary
+// {_cls: "_Frames", frame_count, first_frame}. A `frames` that is no such map
+// (missing, or with a value that is no ObjectId) is left alone on the way up.
+//
+// Up: the summary is written while the map is kept under a temporary key, so
+// that the first frame is taken as it was; then the frames are edited; then the
+// temporary key goes. Down: every sample gets its map before `_sample_id` goes.
+#include <algorithm>
+
+#include "ops/custom.h"
+#include "ops/operation.h"
+#include "ops/polyline_shapes.h"
+#include "ops/server_form.h"
+
+namespace fm::ops {
+
+namespace {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+constexpr const char* kKept = "_migrator_frames";
+
+bool goes_up(const Document& arguments) { return *arguments.find("up")->as<bool>(); }
+
+Value is_map() {
+  const Value pairs = expression("$objectToArray", "$frames");
+  const Value ids = expression(
+      "$map", Document{{"input", pairs}, {"in", expression("$eq", Array{expression("$type", "$$this.v"), "objectId"})}});
+  return expression("$cond", Array{expression("$eq", Array{expression("$type", "$frames"), "object"}),
+                                   expression("$allElementsTrue", Array{ids}), false});
+}
+
+Document merge_into(const std::string& collection, Array when_matched) {
+  return {{"$merge", Document{{"into", collection},
+                              {"on", "_id"},
+                              {"whenMatched", std::move(when_matched)},
+                              {"whenNotMatched", "discard"}}}};
+}
+
+Pass summary_pass(const CollectionWork& work) {
+  const Value number =
+      expression("$convert", Document{{"input", "$$this.k"}, {"to", "int"}, {"onError", bson::Null{}}});
+  const Value first = expression("$filter", Document{{"input", expression("$objectToArray", "$frames")},
+                                                     {"cond", expression("$eq", Array{number, 1})}});
+  const Value stored = expression("$arrayElemAt", Array{"$stored", 0});
+  const Value first_frame = expression(
+      "$cond", Array{expression("$gt", Array{expression("$size", "$stored"), 0}),
+                     expression("$mergeObjects", Array{stored, Document{{"_cls", "_FrameLabels"}}}), bson::Null{}});
+  const Value summary = expression(
+      "$mergeObjects",
+      Array{Document{{"_cls", "_Frames"},
+                     {"frame_count", expression("$size", expression("$objectToArray", "$frames"))},
+                     {"first_frame", first_frame}}});
+  Pass pass;
+  pass.collection = work.collection;
+  pass.pending = Document{{"$expr", is_map()}};
+  pass.merge = true;
+  pass.pipeline = Array{
+      Document{{"$project", Document{{"frames", 1}, {"first", expression("$arrayElemAt", Array{first, -1})}}}},
+      Document{{"$lookup", Document{{"from", work.frames},
+                                    {"localField", "first.v"},
+                                    {"foreignField", "_id"},
+                                    {"as", "stored"}}}},
+      Document{{"$project", Document{{"summary", summary}, {"kept", "$frames"}}}},
+      merge_into(work.collection,
+                 Array{Document{{"$set", Document{{"frames", "$$new.summary"}, {kKept, "$$new.kept"}}}}})};
+  return pass;
+}
+
+Pass frames_pass(const CollectionWork& work) {
+  Pass pass;
+  pass.collection = work.collection;
+  pass.pending = Document{{kKept, Document{{"$exists", true}}}};
+  pass.merge = true;
+  pass.rescan = false;
+  pass.pipeline = Array{
+      Document{{"$project", Document{{"pair", expression("$objectToArray", std::string("$") + kKept)}}}},
+      Document{{"$unwind", "$pair"}},
+      Document{{"$project", Document{{"_id", "$pair.v"}, {"sample", "$_id"}}}},
+      merge_into(work.frames,
+                 Array{Document{{"$set", Document{{"_sample_id", "$$new.sample"}}}}, polyline_stage(true)})};
+  return pass;
+}
+
+Pass forget_pass(const CollectionWork& work) {
+  Pass pass;
+  pass.collection = work.collection;
+  pass.pending = Document{{kKept, Document{{"$exists", true}}}};
+  pass.pipeline = Array{Document{{"$unset", kKept}}};
+  return pass;
+}
+
+std::vector<Pass> down_passes(const CollectionWork& work) {
+  Pass empty;
+  empty.collection = work.collection;
+  empty.pending = Document{{"$expr", expression("$not", is_map())}};
+  empty.pipeline = Array{Document{{"$set", Document{{"frames", literal(Document{})}}}}};
+
+  const Value pair = Document{{"k", expression("$toString", "$frame_number")}, {"v", "$_id"}};
+  Pass maps;
+  maps.collection = work.frames;
+  maps.merge = true;
+  maps.whole = true;
+  maps.pipeline = Array{
+      Document{{"$match", Document{{"_sample_id", Document{{"$exists", true}}}}}},
+      Document{{"$sort", Document{{"_sample_id", 1}, {"frame_number", 1}}}},
+      Document{{"$group", Document{{"_id", "$_sample_id"}, {"pairs", expression("$push", pair)}}}},
+      Document{{"$project", Document{{"frames", expression("$arrayToObject", "$pairs")}}}},
+      merge_into(work.collection, Array{Document{{"$set", Document{{"frames", "$$new.frames"}}}}})};
+
+  Pass forget;
+  forget.collection = work.frames;
+  forget.pending = Document{{"_sample_id", Document{{"$exists", true}}}};
+  forget.pipeline = Array{Document{{"$unset", "_sample_id"}}};
+  return {empty, maps, forget};
+}
+
+std::vector<Pass> join(const CollectionWork& work, const Document& arguments) {
+  if (!goes_up(arguments)) return down_passes(work);
+  return {summary_pass(work), frames_pass(work), forget_pass(work)};
+}
+
+void up_in_process(Document& sample, std::vector<Document>& frames) {
+  auto* value = sample.find("frames");
+  auto* map = value ? value->as<Document>() : nullptr;
+  if (!map || !std::all_of(map->begin(), map->end(), [](const auto& e) { return e.value.template as<bson::Oid>(); })) {
+    return;
+  }
+  const auto frame_of = [&](const Value& id) {
+    return std::find_if(frames.begin(), frames.end(), [&](const Document& frame) {
+      const auto* found = frame.find("_id");
+      return found && *found == id;
+    });
+  };
+  Document summary{{"_cls", "_Frames"}, {"frame_count", static_cast<std::int32_t>(map->size())}, {"first_frame", bson::Null{}}};
+  const IdGenerator no_ids(0, "");
+  Context scratch(bson::Null{}, 0, no_ids, nullptr);
+  for (const auto& [key, id] : *map) {
+    const auto frame = frame_of(id);
+    if (frame == frames.end()) continue;
+    if (key == "1") {
+      Document first = *frame;
+      first.set("_cls", "_FrameLabels");
+      summary.set("first_frame", std::move(first));
+    }
+    frame->set("_sample_id", *sample.find("_id"));
+    edit_polylines(*frame, true, scratch);
+  }
+  *value = std::move(summary);
+}
+
+void down_in_process(Document& sample, std::vector<Document>& frames) {
+  std::vector<std::pair<std::int64_t, Value>> numbered;
+  for (auto& frame : frames) {
+    const auto* owner = frame.find("_sample_id");
+    if (!owner || !(*owner == *sample.find("_id"))) continue;
+    numbered.emplace_back(frame.find("frame_number")->integer().value_or(0), *frame.find("_id"));
+    frame.take("_sample_id");
+  }
+  std::sort(numbered.begin(), numbered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  Document map;
+  for (auto& [number, id] : numbered) map.append(std::to_string(number), std::move(id));
+  sample.set("frames", std::move(map));
+}
+
+}  // namespace
+
+const CustomFunction kFrameMap{
+    .name = "frame_map",
+    .description = "move the link between video samples and frames",
+    .check =
+        [](Arguments& arguments) {
+          arguments.value("up");
+          arguments.flag("up");
+        },
+    .join = join,
+    .apply_join =
+        [](Document& sample, std::vector<Document>& frames, const Document& arguments) {
+          goes_up(arguments) ? up_in_process(sample, frames) : down_in_process(sample, frames);
+        },
+};
+
+}  // namespace fm::ops

@@ -1,0 +1,70 @@
+// custom: {function: frame_summary}
+// Rebuilds the summary that video samples held in `frames` before 0.7.2:
+// {first_frame: <the frame with number 1>, frame_count}. Without a frame 1 only
+// the count; without frames nothing.
+#include <algorithm>
+
+#include "ops/custom.h"
+#include "ops/operation.h"
+#include "ops/server_form.h"
+
+namespace fm::ops {
+
+namespace {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+std::vector<Pass> join(const CollectionWork& work, const Document&) {
+  const Value is_first = expression("$eq", Array{"$frame_number", 1});
+  const Value first = expression("$arrayElemAt", Array{"$first", -1});
+  const Value has_first = expression("$gt", Array{expression("$size", "$first"), 0});
+  Pass pass;
+  pass.collection = work.frames;
+  pass.merge = true;
+  pass.whole = true;
+  pass.pipeline = Array{
+      Document{{"$match", Document{{"_sample_id", Document{{"$exists", true}}}}}},
+      Document{{"$group", Document{{"_id", "$_sample_id"},
+                                   {"count", expression("$sum", 1)},
+                                   {"first", expression("$push", expression("$cond", Array{is_first, "$$ROOT",
+                                                                                          "$$REMOVE"}))}}}},
+      Document{{"$project",
+                Document{{"frames", expression("$mergeObjects",
+                                               Array{expression("$cond", Array{has_first, Document{{"first_frame", first}},
+                                                                               Document{}}),
+                                                     Document{{"frame_count", "$count"}}})}}}},
+      Document{{"$merge", Document{{"into", work.collection},
+                                   {"on", "_id"},
+                                   {"whenMatched", Array{Document{{"$set", Document{{"frames", "$$new.frames"}}}}}},
+                                   {"whenNotMatched", "discard"}}}}};
+  return {pass};
+}
+
+void apply_join(Document& sample, std::vector<Document>& frames, const Document&) {
+  Document summary;
+  std::int32_t count = 0;
+  for (const auto& frame : frames) {
+    const auto* owner = frame.find("_sample_id");
+    if (!owner || !(*owner == *sample.find("_id"))) continue;
+    ++count;
+    const auto* number = frame.find("frame_number");
+    if (number && number->integer() == 1) summary.set("first_frame", frame);
+  }
+  if (count == 0) return;
+  summary.append("frame_count", count);
+  sample.set("frames", std::move(summary));
+}
+
+}  // namespace
+
+const CustomFunction kFrameSummary{
+    .name = "frame_summary",
+    .description = "rebuild the summary of frames in video samples",
+    .check = [](Arguments&) {},
+    .join = join,
+    .apply_join = apply_join,
+};
+
+}  // namespace fm::ops

@@ -1,0 +1,40 @@
+// Work on the server.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bson/document.h"
+
+namespace fm::ops {
+
+struct Step;
+using Steps = std::vector<Step>;
+
+// What a lowered operation may refer to.
+struct Bindings {
+  bson::Value dataset_id;
+  std::int64_t now_ms = 0;
+};
+
+// One edit of every document of a collection.
+struct Lowered {
+  bson::Array pipeline;   // of an update
+  bson::Document pending; // matches exactly the documents the pipeline would change
+};
+
+// One way over a collection: an update, or an aggregation that ends in $merge.
+struct Pass {
+  std::string collection;
+  bson::Document filter;   // the documents that belong to the dataset
+  bson::Document pending;  // those not done yet
+  bson::Array pipeline;
+  bool merge = false;      // an aggregation; not an update
+  bool whole = false;      // needs the collection at once; not by range
+  bool rescan = true;      // pending documents vanish as they are done
+  // Documents that lose something, for counting before anything is written.
+  std::optional<bson::Document> loss;
+};
+
+}  // namespace fm::ops

@@ -1,0 +1,70 @@
+#include "ops/map_value.h"
+
+#include "ops/operation.h"
+#include "ops/server_form.h"
+
+namespace fm::ops {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+MapValue MapValue::parse(Arguments& arguments) {
+  MapValue out;
+  out.path = arguments.path("path");
+  const auto into = arguments.optional_text("into");
+  out.into = into ? bson::Path(*into) : out.path;
+  arguments.value("table");
+  out.table = *arguments.optional_document("table");
+  if (const auto* value = arguments.optional_value("otherwise")) out.otherwise = *value;
+  if (const auto when = arguments.optional_text("when")) {
+    if (*when != "absent") arguments.fail("'when' can only be 'absent'");
+    out.when_absent = true;
+  }
+  return out;
+}
+
+void MapValue::apply(Document& doc, Context& context) const {
+  if (when_absent && into.find(doc)) return;
+  const Value* source = path.find(doc);
+  const auto* key = source ? source->as<std::string>() : nullptr;
+  const Value* result = key ? table.find(*key) : nullptr;
+  if (!result && otherwise) result = &*otherwise;
+  if (result) put(doc, into, *result, context);
+}
+
+std::optional<Lowered> MapValue::lower(const Bindings&) const {
+  if (!has_server_form(path) || !has_server_form(into)) return std::nullopt;
+  Array branches;
+  for (const auto& [key, value] : table) {
+    branches.append(Document{{"case", expression("$eq", Array{field_path(path), literal(key)})},
+                             {"then", literal(value)}});
+  }
+  Value mapped = expression("$switch", Document{{"branches", std::move(branches)},
+                                                {"default", otherwise ? literal(*otherwise) : Value(field_path(into))}});
+  if (when_absent) mapped = expression("$cond", Array{is_missing(into), std::move(mapped), field_path(into)});
+  Document pending{{"$expr", expression("$ne", Array{field_path(into), mapped})}};
+  return Lowered{Array{set_stage(into, std::move(mapped))}, std::move(pending)};
+}
+
+std::optional<Steps> MapValue::inverse() const {
+  if (when_absent || otherwise || !(path == into)) return std::nullopt;
+  MapValue back{path, into, {}, std::nullopt, false};
+  for (const auto& [key, value] : table) {
+    const auto* text = value.as<std::string>();
+    if (!text || back.table.has(*text)) return std::nullopt;
+    back.table.append(*text, key);
+  }
+  return Steps{Step{std::move(back), {}, {}, 0}};
+}
+
+std::string MapValue::describe() const {
+  return "set " + into.str() + " by " + path.str() + (when_absent ? " where missing" : "");
+}
+
+std::vector<std::string> MapValue::loses() const {
+  if (when_absent || inverse()) return {};
+  return {into.str()};
+}
+
+}  // namespace fm::ops

@@ -1,0 +1,30 @@
+#include "ops/rename.h"
+
+#include "ops/operation.h"
+#include "ops/server_form.h"
+
+namespace fm::ops {
+
+using bson::Array;
+using bson::Document;
+
+Rename Rename::parse(Arguments& arguments) { return {arguments.path("from"), arguments.path("to")}; }
+
+void Rename::apply(Document& doc, Context& context) const {
+  if (!to.parent(doc)) return;
+  auto value = take(doc, from);
+  if (value) put(doc, to, std::move(*value), context);
+}
+
+std::optional<Lowered> Rename::lower(const Bindings&) const {
+  if (!has_server_form(from) || !has_server_form(to)) return std::nullopt;
+  return Lowered{Array{set_stage(to, expression("$cond", Array{is_missing(from), field_path(to), field_path(from)})),
+                       Document{{"$unset", from.top()}}},
+                 Document{{from.top(), Document{{"$exists", true}}}}};
+}
+
+std::optional<Steps> Rename::inverse() const { return Steps{Step{Rename{to, from}, {}, {}, 0}}; }
+
+std::string Rename::describe() const { return "rename " + from.str() + " to " + to.str(); }
+
+}  // namespace fm::ops

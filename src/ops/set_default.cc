@@ -1,0 +1,40 @@
+#include "ops/set_default.h"
+
+#include "ops/operation.h"
+#include "ops/server_form.h"
+
+namespace fm::ops {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+SetDefault SetDefault::parse(Arguments& arguments) {
+  return {arguments.path("path"), arguments.value("value"), arguments.flag("or_null")};
+}
+
+void SetDefault::apply(Document& doc, Context& context) const {
+  const Value* found = path.find(doc);
+  if (!found || (or_null && found->is_null())) put(doc, path, value, context);
+}
+
+std::optional<Lowered> SetDefault::lower(const Bindings&) const {
+  if (!has_server_form(path)) return std::nullopt;
+  const std::string field = field_path(path);
+  Value result = or_null ? expression("$ifNull", Array{field, literal(value)})
+                         : expression("$cond", Array{is_missing(path), literal(value), field});
+  Document pending = or_null ? Document{{path.top(), bson::Null{}}}
+                             : Document{{path.top(), Document{{"$exists", false}}}};
+  return Lowered{Array{set_stage(path, std::move(result))}, std::move(pending)};
+}
+
+std::optional<Steps> SetDefault::inverse() const {
+  if (or_null) return std::nullopt;
+  return Steps{Step{Unset{{path}, value, std::nullopt}, {}, {}, 0}};
+}
+
+std::string SetDefault::describe() const {
+  return "set " + path.str() + " to " + shown(value) + (or_null ? " where missing or null" : " where missing");
+}
+
+}  // namespace fm::ops

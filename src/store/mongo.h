@@ -1,0 +1,118 @@
+// A MongoDB database: the only place that talks to a server about data.
+//
+// Thread-safe: every call takes a connection of the pool. Writes wait for the
+// majority and the journal. Errors are thrown as Error: kUnreachable for lost
+// or absent servers, kRights for authentication and authorisation, kFailed for
+// the rest, with the server's own words.
+#pragma once
+
+#include <mongoc/mongoc.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "bson/document.h"
+
+namespace fm {
+
+// Once per program, before any Mongo; silences the driver's own log.
+class MongoDriver {
+ public:
+  MongoDriver();
+  MongoDriver(const MongoDriver&) = delete;
+  MongoDriver& operator=(const MongoDriver&) = delete;
+  ~MongoDriver();
+};
+
+// One update of a bulk: a replacement (or a pipeline) for the one document the
+// filter matches.
+struct Update {
+  bson::Document filter;
+  bson::Document update;    // a whole document, or update operators
+};
+
+struct FindOptions {
+  std::optional<bson::Document> projection;
+  std::optional<bson::Document> sort;
+  std::optional<bson::Document> hint;
+  std::optional<bson::Document> min;
+  std::int64_t limit = 0;
+  std::int64_t skip = 0;
+};
+
+class Mongo {
+ public:
+  // `uri` as the driver takes it; a database named in it is not used for data.
+  // Connects lazily: call ping() for an early answer.
+  Mongo(const std::string& uri, std::string database, const std::string& compressor = "");
+
+  const std::string& database() const { return database_; }
+
+  // Throws when the server does not answer.
+  void ping();
+  // "6.0.5"
+  std::string server_version();
+  // "6.0", or nothing without the right to know.
+  std::optional<std::string> feature_compatibility();
+
+  // The view is valid during the call.
+  void find(const std::string& collection, const bson::Document& filter, const FindOptions& options,
+            const std::function<void(bson::View)>& visit);
+  std::optional<bson::Document> find_one(const std::string& collection, const bson::Document& filter,
+                                         const FindOptions& options = {});
+
+  // Unordered; an _id that is there already is returned by its index instead
+  // of thrown.
+  std::vector<std::size_t> insert(const std::string& collection, const std::vector<bson::Document>& docs);
+  // Unordered; how many filters found their document.
+  std::int64_t replace(const std::string& collection, const std::vector<Update>& updates);
+  std::int64_t update(const std::string& collection, const std::vector<Update>& updates);
+  std::int64_t upsert(const std::string& collection, const Update& update);
+  std::int64_t remove(const std::string& collection, const std::vector<bson::Value>& ids);
+
+  struct Changed {
+    std::int64_t matched = 0;
+    std::int64_t modified = 0;
+  };
+  // One updateMany with a pipeline; `hint` is the _id index.
+  Changed update_many(const std::string& collection, const bson::Document& filter, const bson::Array& pipeline,
+                      bool hint_id);
+  // An aggregation that writes by $merge; may use the server's disk.
+  void aggregate_merge(const std::string& collection, const bson::Array& pipeline);
+  void aggregate(const std::string& collection, const bson::Array& pipeline,
+                 const std::function<void(bson::View)>& visit);
+
+  // Exact, by a pass over what matches.
+  std::int64_t count(const std::string& collection, const bson::Document& filter);
+  // From the collection's metadata.
+  std::int64_t estimated_count(const std::string& collection);
+
+  std::set<std::string> collection_names();
+  void drop(const std::string& collection);
+
+  // Any command of the database; the reply is searched for errors of every kind.
+  bson::Document command(const bson::Document& command);
+
+ private:
+  struct FreeUri {
+    void operator()(mongoc_uri_t* uri) const { mongoc_uri_destroy(uri); }
+  };
+  struct FreePool {
+    void operator()(mongoc_client_pool_t* pool) const { mongoc_client_pool_destroy(pool); }
+  };
+  class Client;
+  class Collection;
+
+  bson::Document run(const bson::Document& command, bool write, const char* database = nullptr);
+
+  std::string database_;
+  std::unique_ptr<mongoc_uri_t, FreeUri> uri_;
+  std::unique_ptr<mongoc_client_pool_t, FreePool> pool_;
+};
+
+}  // namespace fm
