@@ -11,8 +11,6 @@ PYTEST := .venv/bin/python -m pytest -rs --color=auto
 export PATH := $(PATH):$(CURDIR)/.venv/bin
 export FM_BIN_DIR := $(CURDIR)/build/bin
 
-# Without this a failing pytest --junitxml or clang-tidy leaves a file that looks made.
-.DELETE_ON_ERROR:
 .PHONY: help run build test test-long bench lint format mutants deps clean
 
 help: ## list the targets

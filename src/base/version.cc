@@ -13,13 +13,9 @@
 namespace fm {
 namespace {
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 // What Python calls white space, as UTF-8: the original strips that much.
 constexpr std::string_view kSpaces[] = {
@@ -248,9 +244,7 @@ std::string Version::str() const {
   return text;
 }
 
-bool Version::is_prerelease() const {
-  return pre_ || dev_;
-}
+bool Version::is_prerelease() const { return pre_ || dev_; }
 
 std::strong_ordering Version::operator<=>(const Version& other) const {
   if (auto order = epoch_ <=> other.epoch_; order != 0) {
@@ -331,8 +325,8 @@ bool Specifier::contains(std::string_view version) const {
       return v < bound;
     }
     if (c.op == ">") {
-      bool own_post = v.post_ && !c.version.post_ && !c.version.dev_ && v.pre_ == c.version.pre_ &&
-                      v.base() == c.version.base();
+      bool own_post =
+          v.post_ && !c.version.post_ && !c.version.dev_ && v.pre_ == c.version.pre_ && v.base() == c.version.base();
       return release > c.version && !own_post;
     }
     bool equal = (c.version.local_.empty() ? release : v) == c.version;

@@ -1,17 +1,22 @@
 #include "cli/drop_in.h"
 
-#include <chrono>
-#include <cstdio>
-#include <random>
+#include <unistd.h>
 
-#include "base/text.h"
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
 #include "bson/json.h"
+#include "cli/log.h"
+#include "cli/parked.h"
 #include "cli/plan_text.h"
 #include "cli/progress.h"
 #include "cli/session.h"
+#include "cli/style.h"
 #include "cli/table.h"
 #include "exec/heads.h"
 #include "exec/runner.h"
+#include "plan/refusals.h"
 #include "revisions/catalogue.h"
 #include "revisions/version_map.h"
 
@@ -23,15 +28,17 @@ namespace {
 
 void line(const std::string& text) { std::printf("%s\n", text.c_str()); }
 
-// Log lines on stdout, as the original has them; progress on stderr.
+// Log lines as the original has them; progress on stderr.
 class DropInObserver final : public RunObserver {
  public:
-  DropInObserver(int error_level, Progress& progress, bool quiet)
-      : error_level_(error_level), progress_(progress), quiet_(quiet) {}
+  DropInObserver(int error_level, Progress& progress, const Log& log)
+      : error_level_(error_level), progress_(progress), log_(log) {}
 
-  void message(const ops::Message& message) override { say(message.text); }
+  void message(const ops::Message& message) override {
+    say(message.level == ops::Message::Level::kWarning ? LogLevel::kWarning : LogLevel::kInfo, message.text);
+  }
   void failure(const DatasetFailure& failure) override {
-    if (error_level_ == 1) say(failure.error.what());
+    if (error_level_ <= 1) say(LogLevel::kWarning, failure.error.what());
   }
   void phase(const std::string& name, std::size_t datasets) override { progress_.phase(name, datasets); }
   void datasets_done(std::size_t done) override { progress_.datasets_done(done); }
@@ -40,27 +47,42 @@ class DropInObserver final : public RunObserver {
   }
 
  private:
-  void say(const std::string& text) {
-    if (quiet_) return;
+  void say(LogLevel level, const std::string& text) {
     progress_.clear();
-    line(text);
+    log_.write(level, text);
   }
 
   int error_level_;
   Progress& progress_;
-  bool quiet_;
+  const Log& log_;
 };
 
 bool is_admin(const Settings& settings, Edition edition) {
   return settings.database_admin.value_or(edition == Edition::kOpenSource);
 }
 
-Document info_document(const DatabaseHeads& found, const Catalogue& catalogue) {
+// The datasets of `names`, in that order; without names all that have one.
+std::vector<const DatasetHead*> shown_datasets(const DropInOptions& options, const Heads& heads) {
+  std::vector<const DatasetHead*> out;
+  for (const auto& head : heads.datasets) {
+    if (options.names.empty() && head.has_name_key) out.push_back(&head);
+  }
+  for (const auto& name : options.names) {
+    const auto& all = heads.datasets;
+    const auto head = std::find_if(all.begin(), all.end(), [&](const DatasetHead& h) { return h.name == name; });
+    if (head == all.end()) throw refusals::dataset_not_found(name);
+    out.push_back(&*head);
+  }
+  return out;
+}
+
+Document info_document(const std::vector<const DatasetHead*>& shown, const DatabaseHeads& found,
+                       const Catalogue& catalogue, const Parked& parked) {
   bson::Array datasets;
-  for (const auto& head : found.heads.datasets) {
-    if (!head.has_name_key) continue;
-    datasets.append(Document{{"name", head.name ? bson::Value(*head.name) : bson::Value()},
-                             {"version", head.version ? bson::Value(*head.version) : bson::Value()}});
+  for (const auto* head : shown) {
+    datasets.append(
+        Document{{"name", head->name ? bson::Value(*head->name) : bson::Value()},
+                 {"version", head->version ? bson::Value(parked.shown_version(*head)) : bson::Value()}});
   }
   return {{"client_version", catalogue.client},
           {"compatible_versions", catalogue.compatible.str()},
@@ -69,7 +91,7 @@ Document info_document(const DatabaseHeads& found, const Catalogue& catalogue) {
 }
 
 // Equal names are one row, with the last version at the first one's place.
-std::vector<std::vector<std::string>> info_rows(const Heads& heads) {
+std::vector<std::vector<std::string>> info_rows(const Heads& heads, const Parked& parked) {
   std::vector<std::vector<std::string>> rows;
   std::map<std::string, std::size_t> row_of;
   for (const auto& head : heads.datasets) {
@@ -77,25 +99,30 @@ std::vector<std::vector<std::string>> info_rows(const Heads& heads) {
     const auto name = head.name.value_or("");
     const auto [found, added] = row_of.emplace(name, rows.size());
     if (added) rows.push_back({name, ""});
-    rows[found->second][1] = head.version ? shown_version(*head.version) : "";
+    rows[found->second][1] = parked.shown_version(head);
   }
   return rows;
 }
 
-int print_info(const DropInOptions& options, const DatabaseHeads& found, const Catalogue& catalogue) {
-  if (!options.names.empty()) {
-    for (const auto& name : options.names) {
-      const auto& all = found.heads.datasets;
-      const auto head = std::find_if(all.begin(), all.end(), [&](const DatasetHead& h) { return h.name == name; });
-      if (head == all.end()) {
-        throw Error(Exit::kNotFound, "Dataset " + name + " not found", "", "fiftyone.core.dataset.DatasetNotFoundError");
-      }
-      line(head->version.value_or("None"));
-    }
+// Lines before a name that there is not are printed all the same, as by the
+// original.
+void print_versions(const DropInOptions& options, const Heads& heads, const Parked& parked) {
+  for (const auto& name : options.names) {
+    DropInOptions one;
+    one.names = {name};
+    const auto* head = shown_datasets(one, heads).front();
+    line(head->version ? parked.shown_version(*head) : "None");
+  }
+}
+
+int print_info(const DropInOptions& options, const DatabaseHeads& found, const Catalogue& catalogue,
+               const Parked& parked) {
+  if (options.json) {
+    line(bson::to_relaxed_json(info_document(shown_datasets(options, found.heads), found, catalogue, parked)));
     return 0;
   }
-  if (options.json) {
-    line(bson::to_relaxed_json(info_document(found, catalogue)));
+  if (!options.names.empty()) {
+    print_versions(options, found.heads, parked);
     return 0;
   }
   const auto version = found.heads.database.value_or(catalogue.client);
@@ -109,7 +136,7 @@ int print_info(const DropInOptions& options, const DatabaseHeads& found, const C
     line("");
     line("Database version: " + version);
   }
-  const auto rows = info_rows(found.heads);
+  const auto rows = info_rows(found.heads, parked);
   if (rows.empty()) return 0;
   line("");
   std::fputs(text_table({"dataset", "version"}, rows).c_str(), stdout);
@@ -120,13 +147,14 @@ int print_info(const DropInOptions& options, const DatabaseHeads& found, const C
 
 int run_drop_in(const DropInOptions& options, const Settings& settings) {
   const auto& catalogue = built_in_catalogue();
+  const bool dry_run = options.dry_run || settings.dry_run;
+  const int error_level = options.error_level.value_or(settings.error_level.value_or(1));
+  const auto log = Log::drop_in(settings, options.info || options.json || dry_run);
   Session session(settings);
-  for (const auto& warning : session.warnings()) std::fprintf(stderr, "%s\n", warning.c_str());
+  for (const auto& warning : session.warnings()) log.warning(warning);
   const auto found = read_heads(session.mongo());
+  if (options.info) return print_info(options, found, catalogue, Parked(session.mongo(), found.heads));
 
-  if (options.info) {
-    return print_info(options, found, catalogue);
-  }
   Request request;
   request.command = Request::Command::kDropIn;
   request.target = options.version;
@@ -141,30 +169,56 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   const auto plan = make_plan(catalogue, found.heads, request);
 
   Progress progress(Progress::automatic());
-  DropInObserver observer(options.error_level, progress, options.json);
+  DropInObserver observer(error_level, progress, log);
   RunSettings run_settings;
-  run_settings.refuse_all = options.error_level <= 0;
+  run_settings.refuse_all = error_level <= 0;
   run_settings.allow_loss = true;
   run_settings.verbose = options.verbose;
   run_settings.jobs = jobs_of(settings);
   Runner runner(session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);
 
-  if (options.dry_run) {
+  if (dry_run) {
     const auto survey = runner.survey(plan, found, true);
     progress.clear();
     if (options.json) {
       line(bson::to_relaxed_json(plan_document(plan, found, survey)));
     } else {
-      std::fputs(plan_text(plan, found, survey).c_str(), stdout);
+      std::fputs(plan_text(plan, survey, Style::choose("auto", STDOUT_FILENO)).c_str(), stdout);
     }
     return 0;
   }
   RunReport report;
   if (!plan.nothing_to_do()) report = runner.run(plan, found);
   progress.clear();
-  if (options.json) line(bson::to_relaxed_json(report_document(plan, found, report)));
-  if (report.failures.empty() || settings.legacy_exit) return 0;
-  return static_cast<int>(Exit::kPartial);
+  if (options.json) line(bson::to_relaxed_json(report_document(plan, report)));
+  if (report.failures.empty()) return 0;
+  // The original ends with the first dataset that fails.
+  if (error_level <= 0) throw report.failures.front().error;
+  return settings.legacy_exit ? 0 : static_cast<int>(Exit::kPartial);
+}
+
+void print_drop_in_error(const Error& error) {
+  std::string text = error.what();
+  if (!error.remedy().empty()) std::fprintf(stderr, "%s\n", error.remedy().c_str());
+  // The driver's own words stand apart from the original's text.
+  constexpr std::string_view kUnreachable = "Could not connect to `mongod`";
+  if (error.code() == Exit::kUnreachable && text.starts_with(std::string(kUnreachable) + ": ")) {
+    std::fprintf(stderr, "%s\n", text.c_str() + kUnreachable.size() + 2);
+    text.resize(kUnreachable.size());
+  }
+  std::fprintf(stderr, "%s: %s\n", error.type().c_str(), text.c_str());
+}
+
+int drop_in_status(Exit code) {
+  switch (code) {
+    case Exit::kPartial:
+    case Exit::kLocked:
+    case Exit::kInterrupted:
+    case Exit::kTerminated:
+      return static_cast<int>(code);
+    default:
+      return 1;
+  }
 }
 
 }  // namespace fm::cli

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "config/settings.h"
 
 namespace fm::cli {
@@ -16,13 +17,20 @@ struct DropInOptions {
   bool all = false;
   std::optional<std::string> version;
   std::vector<std::string> names;
-  int error_level = 1;
+  std::optional<int> error_level;  // else the setting, else 1
   bool verbose = false;
   bool dry_run = false;
   bool json = false;
 };
 
-// The exit status. What ends the command is thrown.
+// The exit status: 0 or 3. What ends the command is thrown.
 int run_drop_in(const DropInOptions& options, const Settings& settings);
+
+// The last lines on stderr, ending in what the original's traceback ends in:
+// "<Type>: <text>".
+void print_drop_in_error(const Error& error);
+
+// The statuses of the original: 0, 1, 2, 3, 11, 130, 143.
+int drop_in_status(Exit code);
 
 }  // namespace fm::cli

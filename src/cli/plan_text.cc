@@ -18,17 +18,18 @@ namespace {
 const char* word(Direction direction) { return direction == Direction::kUp ? "up" : "down"; }
 
 std::string revision_list(const Route& route) {
-  if (route.revisions.empty()) return "version only";
+  constexpr std::size_t kMost = 4;
+  const auto& all = route.revisions;
+  if (all.empty()) return "version only";
+  if (all.size() > kMost) {
+    return all.front()->text + " ... " + all.back()->text + " (" + std::to_string(all.size()) + ")";
+  }
   std::string out;
   for (const auto* revision : route.revisions) {
     if (!out.empty()) out += " ";
     out += revision->text;
   }
   return out;
-}
-
-std::string name_of(const Heads& heads, const DatasetMove& move) {
-  return heads.datasets[move.head].name.value_or("(no name)");
 }
 
 Document route_document(const Route& route) {
@@ -67,56 +68,70 @@ Array failure_array(const std::vector<DatasetFailure>& failures) {
 
 }  // namespace
 
-std::string shown_version(const std::string& version) {
-  return version == kParkedVersion ? "(migrating)" : version;
+std::string loss_text(const std::vector<Loss>& losses, const Style& style) {
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& loss : losses) {
+    rows.push_back({"v" + loss.revision, loss.what, format_count(loss.values), format_count(loss.datasets)});
+  }
+  return style.heading("Lost on the way down:") + "\n" + text_table({"revision", "what", "values", "datasets"}, rows);
 }
 
-std::string plan_text(const Plan& plan, const DatabaseHeads& found, const Survey& survey) {
+std::string plan_text(const Plan& plan, const Survey& survey, const Style& style) {
   std::string out;
+  const auto section = [&](const std::string& heading) {
+    if (!out.empty()) out += "\n";
+    if (!heading.empty()) out += style.heading(heading) + "\n";
+  };
   if (plan.nothing_to_do() && survey.refused.empty()) {
-    return "Nothing to do: the database and its datasets are at v" + plan.target + ".\n";
+    return "Nothing to do: everything is at v" + plan.target + " already.\n";
   }
   for (const auto& route : plan.database) {
-    out += "Database: v" + route.from + " -> v" + route.to + " (" + word(route.direction) + ": " + revision_list(route) +
-           ")\n";
+    out += style.heading("Database:") + " v" + route.from + " -> v" + route.to + " (" + word(route.direction) + ": " +
+           revision_list(route) + ")\n";
   }
-  if (plan.save_database_version) out += "Database: no version stored; v" + plan.database_version + " is saved\n";
+  if (plan.save_database_version) {
+    out += style.heading("Database:") + " no version stored; v" + plan.database_version + " is saved\n";
+  }
 
   // Datasets that go the same way are one line.
+  std::vector<std::size_t> datasets(plan.routes.size());
+  for (const auto& move : plan.datasets) ++datasets[move.route];
   std::vector<std::vector<std::string>> rows;
-  std::vector<std::vector<std::string>> names(plan.routes.size());
-  for (const auto& move : plan.datasets) names[move.route].push_back(name_of(found.heads, move));
   for (std::size_t i = 0; i < plan.routes.size(); ++i) {
-    if (names[i].empty()) continue;
+    if (datasets[i] == 0) continue;
     const auto& route = plan.routes[i];
-    rows.push_back({std::to_string(names[i].size()), "v" + route.from, "v" + route.to, word(route.direction),
-                    revision_list(route)});
+    rows.push_back({format_count(static_cast<std::int64_t>(datasets[i])), "v" + route.from, "v" + route.to,
+                    word(route.direction), revision_list(route)});
   }
-  if (!rows.empty()) out += "\n" + text_table({"datasets", "from", "to", "way", "revisions"}, rows);
-  if (plan.unchanged > 0) out += "\n" + format_count(static_cast<std::int64_t>(plan.unchanged)) + " already there\n";
+  if (!rows.empty()) {
+    section("");
+    out += text_table({"datasets", "from", "to", "way", "revisions"}, rows);
+  }
+  if (plan.unchanged > 0) {
+    section("");
+    out += format_count(static_cast<std::int64_t>(plan.unchanged)) + " already there\n";
+  }
 
   std::vector<std::vector<std::string>> edits;
   for (const auto& edit : survey.edits) {
     if (edit.documents > 0) edits.push_back({edit.dataset, edit.collection, format_count(edit.documents)});
   }
-  if (!edits.empty()) out += "\nDocuments to write:\n" + text_table({"dataset", "collection", "documents"}, edits);
+  if (!edits.empty()) {
+    section("Documents to write:");
+    out += text_table({"dataset", "collection", "documents"}, edits);
+  }
   if (!survey.drops.empty()) {
-    out += "\nCollections that no dataset names, to be dropped:\n";
+    section("Collections that no dataset names, to be dropped:");
     for (const auto& name : survey.drops) out += "  " + name + "\n";
   }
   if (!survey.losses.empty()) {
-    std::vector<std::vector<std::string>> losses;
-    for (const auto& loss : survey.losses) {
-      losses.push_back({"v" + loss.revision, loss.what, format_count(loss.values), format_count(loss.datasets)});
-    }
-    out += "\nLost on the way down:\n" + text_table({"revision", "what", "values", "datasets"}, losses);
+    section("");
+    out += loss_text(survey.losses, style);
   }
-  std::vector<std::string> refusals;
-  for (const auto& refusal : plan.refused) refusals.emplace_back(refusal.error.what());
-  for (const auto& failure : survey.refused) refusals.emplace_back(failure.error.what());
-  if (!refusals.empty()) {
-    out += "\nRefused:\n";
-    for (const auto& text : refusals) out += "  " + text + "\n";
+  if (!plan.refused.empty() || !survey.refused.empty()) {
+    section("Refused:");
+    for (const auto& refusal : plan.refused) out += "  " + std::string(refusal.error.what()) + "\n";
+    for (const auto& failure : survey.refused) out += "  " + std::string(failure.error.what()) + "\n";
   }
   return out;
 }
@@ -149,8 +164,33 @@ Document plan_document(const Plan& plan, const DatabaseHeads& found, const Surve
           {"refused", failure_array(refused)}};
 }
 
-Document report_document(const Plan& plan, const DatabaseHeads&, const RunReport& report) {
+std::string report_text(const Plan& plan, const RunReport& report, const Style& style) {
+  const auto counted = [](std::size_t n) {
+    return format_count(static_cast<std::int64_t>(n)) + (n == 1 ? " dataset" : " datasets");
+  };
+  std::string out = "Migrated ";
+  if (!plan.database.empty()) out += "the database and ";
+  out += counted(report.datasets_done) + " to v" + plan.target + " in " + format_duration(report.seconds) + ".\n";
+  if (!report.losses.empty()) out += "\n" + loss_text(report.losses, style);
+  const auto list = [&](const char* what, bool refused) {
+    std::string lines;
+    std::size_t n = 0;
+    for (const auto& failure : report.failures) {
+      if (failure.refused != refused) continue;
+      lines += "  " + failure.name + ": " + failure.error.what() + "\n";
+      if (!failure.error.remedy().empty()) lines += "    " + failure.error.remedy() + "\n";
+      ++n;
+    }
+    if (n > 0) out += "\n" + style.error(counted(n) + " " + what + ":") + "\n" + lines;
+  };
+  list("refused", true);
+  list("failed", false);
+  return out;
+}
+
+Document report_document(const Plan& plan, const RunReport& report) {
   return {{"target", plan.target},
+          {"database", plan.database.empty() ? bson::Value() : bson::Value(plan.database_version)},
           {"datasets", static_cast<std::int64_t>(report.datasets_done)},
           {"unchanged", static_cast<std::int64_t>(plan.unchanged)},
           {"failures", failure_array(report.failures)},

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "bson/document.h"
+#include "cli/style.h"
 #include "config/settings.h"
 #include "exec/heads.h"
 #include "exec/report.h"
@@ -13,12 +15,13 @@
 
 namespace fm::cli {
 
-std::string plan_text(const Plan& plan, const DatabaseHeads& heads, const Survey& survey);
+std::string plan_text(const Plan& plan, const Survey& survey, const Style& style);
 bson::Document plan_document(const Plan& plan, const DatabaseHeads& heads, const Survey& survey);
-bson::Document report_document(const Plan& plan, const DatabaseHeads& heads, const RunReport& report);
+std::string report_text(const Plan& plan, const RunReport& report, const Style& style);
+bson::Document report_document(const Plan& plan, const RunReport& report);
 
-// A version for people: a dataset half-way is shown as such.
-std::string shown_version(const std::string& version);
+// What goes for good, as a table.
+std::string loss_text(const std::vector<Loss>& losses, const Style& style);
 
 std::size_t jobs_of(const Settings& settings);
 std::int64_t now_ms();

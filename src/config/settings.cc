@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -113,6 +114,7 @@ void check_names(const Flags& flags) {
     if (known) continue;
     const auto close = nearest_name(name);
     std::vector<std::string_view> names;
+    names.reserve(table.size());
     for (const auto& setting : table) names.push_back(setting.name);
     throw Error(
         Exit::kUsage,

@@ -178,6 +178,26 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
     }
   }
   leave_out_idle_passes(prepared);
+  refuse_ids_without_time(prepared, failed);
+}
+
+void BatchRunner::refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed) {
+  std::erase_if(prepared, [&](const Prepared& dataset) {
+    for (const auto& pass : dataset.passes) {
+      if (!pass.needs_id_time) continue;
+      const auto found = without_time(mongo_, pass.collection);
+      if (!found) continue;
+      failed.push_back(failure_of(
+          dataset, Error(Exit::kPrecondition,
+                         "Failed to populate 'created_at' and/or 'last_modified_at' fields for dataset '" +
+                             dataset.name + "'. Reason: '" + pass.collection + "' has an _id of type " +
+                             found->find("_id")->type_name() + ", which holds no time: " +
+                             ops::shown(*found->find("_id")),
+                         "Give these documents ObjectIds, or keep the dataset below 1.0.0.", "RuntimeError")));
+      return true;
+    }
+    return false;
+  });
 }
 
 // A dataset need not be parked for collections that are not there, or for
@@ -272,7 +292,19 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
     journal_.enter(complex);
     auto on_the_way = settle(complex, park(complex));
     add(on_the_way);
-    for (const auto* dataset : on_the_way) run_passes(*dataset);
+    std::erase_if(on_the_way, [&](const Prepared* dataset) {
+      try {
+        run_passes(*dataset);
+        return false;
+      } catch (const Error& error) {
+        if (error.code() == Exit::kUnreachable) throw;
+        done(failure_of(*dataset, Error(error.code(),
+                                        "Dataset '" + dataset->name + "' is half-way from v" + dataset->route->from +
+                                            " to v" + dataset->route->to + " and closed to clients: " + error.what(),
+                                        error.remedy(), error.type())));
+        return true;
+      }
+    });
     const auto switched = settle(on_the_way, replace(on_the_way, true));
     clean(switched);
     journal_.leave(switched);

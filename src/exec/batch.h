@@ -60,6 +60,7 @@ class BatchRunner {
   void each_group(const std::vector<Item>& items, const Handle& handle, const std::function<void(Result)>& done);
   void prepare_group(const Group& group, std::vector<Prepared>& prepared, std::vector<Result>& failed);
   void leave_out_idle_passes(std::vector<Prepared>& group);
+  void refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed);
 
   void write_group(std::vector<Prepared> group, const std::function<void(Result)>& done, int attempt);
   void add(const std::vector<const Prepared*>& group);

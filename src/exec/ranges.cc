@@ -1,6 +1,8 @@
 #include "exec/ranges.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "base/error.h"
 #include "ops/server_form.h"
@@ -88,8 +90,12 @@ void walk(Mongo& mongo, const Pass& pass, std::int64_t range_size, const PassPro
   }
 }
 
-bool same_update_target(const Pass& a, const Pass& b) {
-  return !a.merge && !b.merge && !a.whole && !b.whole && a.collection == b.collection && a.filter == b.filter;
+// A filter keeps passes apart: an earlier stage may change what it looks at.
+bool can_run_as_one(const Pass& a, const Pass& b) {
+  const auto plain = [](const Pass& pass) {
+    return !pass.merge && !pass.whole && pass.drop_unique_indexes_on.empty() && pass.filter.empty();
+  };
+  return plain(a) && plain(b);
 }
 
 // Alternatives that name no expression come first: the server tries them in order.
@@ -119,10 +125,9 @@ std::vector<Pass> fuse(std::vector<Pass> passes) {
   for (auto& pass : passes) {
     auto target = out.rend();
     for (auto it = out.rbegin(); it != out.rend() && !it->merge; ++it) {
-      if (same_update_target(*it, pass)) {
-        target = it;
-        break;
-      }
+      if (it->collection != pass.collection) continue;
+      if (can_run_as_one(*it, pass)) target = it;
+      break;
     }
     if (target == out.rend()) {
       out.push_back(std::move(pass));
@@ -130,11 +135,14 @@ std::vector<Pass> fuse(std::vector<Pass> passes) {
     }
     for (auto& stage : pass.pipeline) target->pipeline.append(std::move(stage));
     target->pending = either(target->pending, pass.pending);
+    target->needs_id_time |= pass.needs_id_time;
+    if (pass.loss) target->loss = target->loss ? either(*target->loss, *pass.loss) : std::move(*pass.loss);
   }
   return out;
 }
 
 void run_pass(Mongo& mongo, const Pass& pass, std::int64_t range_size, const PassProgress& progress) {
+  if (!pass.drop_unique_indexes_on.empty()) mongo.drop_unique_indexes(pass.collection, pass.drop_unique_indexes_on);
   if (pass.whole) {
     if (pass.merge) {
       mongo.aggregate_merge(pass.collection, pass.pipeline);
@@ -153,6 +161,26 @@ void run_pass(Mongo& mongo, const Pass& pass, std::int64_t range_size, const Pas
   }
   throw Error(Exit::kFailed, "documents of '" + pass.collection + "' keep changing while they are migrated",
               "Stop the clients that write to this dataset and run the same command again.");
+}
+
+std::optional<Document> without_time(Mongo& mongo, const std::string& collection) {
+  static const std::set<std::string> kWithTime = {"objectId", "date", "long", "double", "decimal"};
+  // All between two ends of one type are of that type.
+  std::set<std::string> ends;
+  for (const int order : {1, -1}) {
+    FindOptions options;
+    options.projection = Document{{"_id", 1}};
+    options.sort = Document{{"_id", order}};
+    const auto end = mongo.find_one(collection, {}, options);
+    if (!end) return std::nullopt;
+    ends.insert(end->find("_id")->type_name());
+  }
+  if (ends.size() == 1 && kWithTime.contains(*ends.begin())) return std::nullopt;
+  Array types;
+  for (const auto& type : kWithTime) types.append(type);
+  FindOptions options;
+  options.projection = Document{{"_id", 1}};
+  return mongo.find_one(collection, Document{{"_id", Document{{"$not", Document{{"$type", types}}}}}}, options);
 }
 
 std::int64_t count_pending(Mongo& mongo, const Pass& pass) {

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "ops/lowered.h"
@@ -22,6 +24,9 @@ using PassProgress = std::function<void(const std::string& collection, std::int6
 // rescans. Reads: one index walk and every document once, plus one scan per
 // rescan. Memory: one range border.
 void run_pass(Mongo& mongo, const ops::Pass& pass, std::int64_t range_size, const PassProgress& progress);
+
+// A document of the collection whose _id holds no time, if there is one.
+std::optional<bson::Document> without_time(Mongo& mongo, const std::string& collection);
 
 // How many documents a pass would write now.
 std::int64_t count_pending(Mongo& mongo, const ops::Pass& pass);

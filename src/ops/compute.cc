@@ -21,10 +21,19 @@ Value time_of_id(const Document& doc) {
   if (const auto* oid = id->as<bson::Oid>()) return bson::Date{static_cast<std::int64_t>(oid->time()) * 1000};
   if (const auto* date = id->as<bson::Date>()) return *date;
   if (const auto* ms = id->as<std::int64_t>()) return bson::Date{*ms};
-  if (const auto* ms = id->as<double>(); ms && std::isfinite(*ms)) {
+  constexpr double kLatest = 9.2e18;
+  if (const auto* ms = id->as<double>(); ms && std::abs(*ms) < kLatest) {
     return bson::Date{static_cast<std::int64_t>(std::trunc(*ms))};
   }
   throw Error(Exit::kFailed, std::string("an _id of type ") + id->type_name() + " holds no time");
+}
+
+// As differs(), but without an expression for the types that equal nothing
+// else. A query looks into lists; a list is never done.
+Document not_this(const bson::Path& path, const Value& value) {
+  if (!value.as<bson::Oid>() && !value.as<bson::Date>()) return differs(path, value);
+  return {{"$or", Array{Document{{path.top(), Document{{"$ne", value}}}},
+                        Document{{path.top(), Document{{"$type", "array"}}}}}}};
 }
 
 }  // namespace
@@ -86,11 +95,10 @@ std::optional<Lowered> Compute::lower(const Bindings& bindings) const {
   switch (source) {
     case Source::kNow: {
       const Value now = bson::Date{bindings.now_ms};
-      return Lowered{Array{set_stage(path, literal(now))}, Document{{path.top(), Document{{"$ne", now}}}}};
+      return Lowered{Array{set_stage(path, literal(now))}, not_this(path, now)};
     }
     case Source::kDatasetId:
-      return Lowered{Array{set_stage(path, literal(bindings.dataset_id))},
-                     Document{{path.top(), Document{{"$ne", bindings.dataset_id}}}}};
+      return Lowered{Array{set_stage(path, literal(bindings.dataset_id))}, not_this(path, bindings.dataset_id)};
     case Source::kIdTime: {
       const Value time = expression("$toDate", "$_id");
       return Lowered{Array{set_stage(path, time)},

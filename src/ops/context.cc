@@ -69,7 +69,7 @@ bson::Oid Context::make_id(std::string_view path) {
     ordinals_.emplace_back(key, 0);
     found = std::prev(ordinals_.end());
   }
-  return ids_.make("datasets", dataset_id, revision, full, found->second++);
+  return ids_->make("datasets", dataset_id, revision, full, found->second++);
 }
 
 void Context::displace(std::string_view path, Value before, std::optional<Value> left, std::string preceding_key,

@@ -80,7 +80,7 @@ struct CollectionWork {
   const Step* step;
   std::string revision;
   std::string collection;
-  std::string frames;      // for joins: the frame collection
+  std::string frames;      // for joins: the frame collection, empty when it belongs to another dataset
   bson::Document filter;   // which documents of it belong to the dataset
   bool owner_filter = false;
 };
@@ -110,7 +110,7 @@ class IdGenerator {
 class Context {
  public:
   Context(bson::Value dataset, std::int64_t now, const IdGenerator& ids, References::Fetch fetch)
-      : dataset_id(std::move(dataset)), now_ms(now), references(std::move(fetch)), ids_(ids) {}
+      : dataset_id(std::move(dataset)), now_ms(now), references(std::move(fetch)), ids_(&ids) {}
 
   bson::Value dataset_id;
   std::string dataset_name;
@@ -151,7 +151,7 @@ class Context {
   std::string element_key;
 
  private:
-  const IdGenerator& ids_;
+  const IdGenerator* ids_;
   std::string prefix_;
   std::vector<std::pair<std::string, std::size_t>> ordinals_;
 };

@@ -2,12 +2,16 @@
 // Before 0.6.2 a video sample held {"<frame number>": <frame _id>} in `frames`;
 // since then each frame holds its `_sample_id`, and `frames` is a summary
 // {_cls: "_Frames", frame_count, first_frame}. A `frames` that is no such map
-// (missing, or with a value that is no ObjectId) is left alone on the way up.
+// (missing, or with a value that is no ObjectId) is left alone on the way up;
+// frames without a number (an int or long) are in no map on the way down.
 //
 // Up: the summary is written while the map is kept under a temporary key, so
 // that the first frame is taken as it was; then the frames are edited; then the
-// temporary key goes. Down: every sample gets its map before `_sample_id` goes.
+// temporary key goes. Down: every sample gets its map before `_sample_id` goes;
+// a map that is there already is only added to, because it may be this run's
+// own, and some of the frames may have lost their `_sample_id` since.
 #include <algorithm>
+#include <charconv>
 
 #include "ops/custom.h"
 #include "ops/operation.h"
@@ -48,7 +52,8 @@ Pass summary_pass(const CollectionWork& work) {
                                                      {"cond", expression("$eq", Array{number, 1})}});
   const Value stored = expression("$arrayElemAt", Array{"$stored", 0});
   const Value first_frame = expression(
-      "$cond", Array{expression("$gt", Array{expression("$size", "$stored"), 0}),
+      "$cond", Array{expression("$and", Array{expression("$ne", Array{expression("$type", "$first"), "missing"}),
+                                              expression("$gt", Array{expression("$size", "$stored"), 0})}),
                      expression("$mergeObjects", Array{stored, Document{{"_cls", "_FrameLabels"}}}), bson::Null{}});
   const Value summary = expression(
       "$mergeObjects",
@@ -100,36 +105,59 @@ std::vector<Pass> down_passes(const CollectionWork& work) {
   empty.pending = Document{{"$expr", expression("$not", is_map())}};
   empty.pipeline = Array{Document{{"$set", Document{{"frames", literal(Document{})}}}}};
 
+  if (work.frames.empty()) return {empty};
+
   const Value pair = Document{{"k", expression("$toString", "$frame_number")}, {"v", "$_id"}};
+  const Value present = expression("$cond", Array{is_map(), "$frames", literal(Document{})});
+  const Value added = expression("$mergeObjects", Array{present, "$$new.frames"});
   Pass maps;
   maps.collection = work.frames;
   maps.merge = true;
   maps.whole = true;
   maps.pipeline = Array{
-      Document{{"$match", Document{{"_sample_id", Document{{"$exists", true}}}}}},
+      Document{{"$match", Document{{"_sample_id", Document{{"$ne", bson::Null{}}}},
+                                   {"$expr", expression("$in", Array{expression("$type", "$frame_number"),
+                                                                     Array{"int", "long"}})}}}},
       Document{{"$sort", Document{{"_sample_id", 1}, {"frame_number", 1}}}},
       Document{{"$group", Document{{"_id", "$_sample_id"}, {"pairs", expression("$push", pair)}}}},
       Document{{"$project", Document{{"frames", expression("$arrayToObject", "$pairs")}}}},
-      merge_into(work.collection, Array{Document{{"$set", Document{{"frames", "$$new.frames"}}}}})};
+      merge_into(work.collection, Array{Document{{"$set", Document{{"frames", added}}}}})};
 
   Pass forget;
   forget.collection = work.frames;
   forget.pending = Document{{"_sample_id", Document{{"$exists", true}}}};
   forget.pipeline = Array{Document{{"$unset", "_sample_id"}}};
+  // Frames without it are all equal to a unique index.
+  forget.drop_unique_indexes_on = "_sample_id";
   return {empty, maps, forget};
 }
 
 std::vector<Pass> join(const CollectionWork& work, const Document& arguments) {
   if (!goes_up(arguments)) return down_passes(work);
+  if (work.frames.empty()) return {};
   return {summary_pass(work), frames_pass(work), forget_pass(work)};
 }
 
+// The map of a sample, or nullptr.
+const Document* map_of(const Document& sample) {
+  const auto* value = sample.find("frames");
+  const auto* map = value ? value->as<Document>() : nullptr;
+  const bool ids = map && std::all_of(map->begin(), map->end(), [](const auto& e) { return e.value.template as<bson::Oid>(); });
+  return ids ? map : nullptr;
+}
+
+// Whether the server converts it to 1.
+bool is_first(const std::string& number) {
+  const char* end = number.data() + number.size();
+  const char* begin = number.data() + (number.size() > 1 && number[0] == '+' && number[1] != '-' ? 1 : 0);
+  int parsed = 0;
+  const auto [stop, error] = std::from_chars(begin, end, parsed);
+  return error == std::errc() && stop == end && parsed == 1;
+}
+
 void up_in_process(Document& sample, std::vector<Document>& frames) {
-  auto* value = sample.find("frames");
-  auto* map = value ? value->as<Document>() : nullptr;
-  if (!map || !std::all_of(map->begin(), map->end(), [](const auto& e) { return e.value.template as<bson::Oid>(); })) {
-    return;
-  }
+  const auto* map = map_of(sample);
+  if (!map) return;
   const auto frame_of = [&](const Value& id) {
     return std::find_if(frames.begin(), frames.end(), [&](const Document& frame) {
       const auto* found = frame.find("_id");
@@ -141,8 +169,9 @@ void up_in_process(Document& sample, std::vector<Document>& frames) {
   Context scratch(bson::Null{}, 0, no_ids, nullptr);
   for (const auto& [key, id] : *map) {
     const auto frame = frame_of(id);
+    if (is_first(key)) summary.set("first_frame", bson::Null{});
     if (frame == frames.end()) continue;
-    if (key == "1") {
+    if (is_first(key)) {
       Document first = *frame;
       first.set("_cls", "_FrameLabels");
       summary.set("first_frame", std::move(first));
@@ -150,7 +179,7 @@ void up_in_process(Document& sample, std::vector<Document>& frames) {
     frame->set("_sample_id", *sample.find("_id"));
     edit_polylines(*frame, true, scratch);
   }
-  *value = std::move(summary);
+  sample.set("frames", std::move(summary));
 }
 
 void down_in_process(Document& sample, std::vector<Document>& frames) {
@@ -158,12 +187,14 @@ void down_in_process(Document& sample, std::vector<Document>& frames) {
   for (auto& frame : frames) {
     const auto* owner = frame.find("_sample_id");
     if (!owner || !(*owner == *sample.find("_id"))) continue;
-    numbered.emplace_back(frame.find("frame_number")->integer().value_or(0), *frame.find("_id"));
+    const auto* number = frame.find("frame_number");
+    if (number && !number->as<double>() && number->integer()) numbered.emplace_back(*number->integer(), *frame.find("_id"));
     frame.take("_sample_id");
   }
-  std::sort(numbered.begin(), numbered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  Document map;
-  for (auto& [number, id] : numbered) map.append(std::to_string(number), std::move(id));
+  std::stable_sort(numbered.begin(), numbered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  const auto* present = map_of(sample);
+  Document map = present ? *present : Document();
+  for (auto& [number, id] : numbered) map.set(std::to_string(number), std::move(id));
   sample.set("frames", std::move(map));
 }
 

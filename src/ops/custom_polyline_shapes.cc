@@ -3,12 +3,14 @@
 // they are a list of such shapes. Edits every top-level Polyline, and the
 // elements of every top-level Polylines, by `_cls`.
 //
-// Each way leaves alone what already has its shape, so that doing it twice is
-// doing it once:
-//   wrap    done when the first element is null, or a list that is empty or
-//           starts with a list
-//   unwrap  one shape -> that shape; none or several -> [[]] (points are lost);
-//           [[]] itself, and points that start with anything but a shape, are done
+// Each way leaves alone what has its shape already, and what is no points at
+// all, so that doing it twice is doing it once:
+//   wrap    null, [] and lists that start with a point (a list that starts with
+//           no list) become one shape
+//   unwrap  lists that start with a shape (a list that starts with a list, which
+//           does not start with yet another one): the only shape becomes the
+//           points, of several none can be kept ([[]], points are lost); []
+//           becomes [[]]
 #include "ops/custom.h"
 #include "ops/operation.h"
 #include "ops/polyline_shapes.h"
@@ -32,17 +34,19 @@ Value no_shape() {
 
 // In process.
 
-bool is_wrapped(const Value& points) {
-  const auto* list = points.as<Array>();
-  if (!list || list->empty()) return false;
-  const Value& first = (*list)[0];
-  if (first.is_null()) return true;
-  const auto* shape = first.as<Array>();
-  return shape && (shape->empty() || (*shape)[0].as<Array>());
+// The first element of a list, when that is a list.
+const Array* first_list(const Array* list) { return list && !list->empty() ? (*list)[0].as<Array>() : nullptr; }
+
+bool starts_with_shape(const Array& list) {
+  const auto* point = first_list(first_list(&list));
+  return point && !first_list(point);
 }
 
 void wrap(Value& points) {
-  if (is_wrapped(points)) return;
+  const auto* list = points.as<Array>();
+  const auto* point = first_list(list);
+  const bool is_points = points.is_null() || (list && list->empty()) || (point && !point->empty() && !(*point)[0].as<Array>());
+  if (!is_points) return;
   Array shapes;
   shapes.append(std::move(points));
   points = std::move(shapes);
@@ -53,15 +57,9 @@ void unwrap(Value& points) {
   if (!list) return;
   if (list->empty()) {
     points = no_shape();
-    return;
+  } else if (starts_with_shape(*list)) {
+    points = list->size() == 1 ? list->take(0) : no_shape();
   }
-  const bool single = list->size() == 1;
-  const Value& first = (*list)[0];
-  const auto* shape = first.as<Array>();
-  const bool holds_shapes = shape ? (shape->empty() ? !single : (*shape)[0].as<Array>() != nullptr)
-                                  : first.is_null() && single;
-  if (!holds_shapes) return;
-  points = single ? list->take(0) : no_shape();
 }
 
 const std::string* class_of(const Document& label) {
@@ -114,51 +112,41 @@ Value first_of(const char* list) {
   return expression("$cond", Array{expression("$isArray", list), expression("$arrayElemAt", Array{list, 0}), "$$REMOVE"});
 }
 
-// `then` with $$p bound to points, $$first and $$second to its first element
-// and that one's first element.
+// `then` with $$p bound to points, $$first to its first element, $$second to
+// that one's, and $$third to that one's.
 Value with_points(Value points, Value then) {
   return let(Document{{"p", std::move(points)}},
-             let(Document{{"first", first_of("$$p")}}, let(Document{{"second", first_of("$$first")}}, std::move(then))));
-}
-
-Value second_is_end_or_list() {
-  return expression("$in", Array{expression("$type", "$$second"), Array{"missing", "array"}});
+             let(Document{{"first", first_of("$$p")}},
+                 let(Document{{"second", first_of("$$first")}},
+                     let(Document{{"third", first_of("$$second")}}, std::move(then)))));
 }
 
 Value wrap_pending() {
-  return expression(
-      "$not",
-      expression("$and",
-                 Array{expression("$isArray", "$$p"),
-                       expression("$or", Array{type_is("$$first", "null"),
-                                               expression("$and", Array{type_is("$$first", "array"),
-                                                                        second_is_end_or_list()})})}));
+  const Value starts_with_point =
+      expression("$and", Array{type_is("$$first", "array"),
+                               expression("$not", expression("$in", Array{expression("$type", "$$second"),
+                                                                          Array{"missing", "array"}}))});
+  const Value no_points = expression("$and", Array{expression("$isArray", "$$p"), type_is("$$first", "missing")});
+  return expression("$or", Array{type_is("$$p", "null"), no_points, starts_with_point});
+}
+
+Value holds_shapes() {
+  return expression("$and", Array{type_is("$$second", "array"), expression("$not", type_is("$$third", "array"))});
+}
+
+Value unwrap_pending() {
+  const Value no_points = expression("$and", Array{expression("$isArray", "$$p"), type_is("$$first", "missing")});
+  return expression("$or", Array{no_points, holds_shapes()});
 }
 
 // How many elements $$p has; it is a list where this is asked.
 Value single() {
-  return expression("$eq", Array{expression("$size", expression("$cond", Array{expression("$isArray", "$$p"), "$$p",
-                                                                               Array()})),
-                                 1});
-}
-
-Value unwrap_pending() {
-  const Value several = expression("$not", single());
-  return expression(
-      "$and",
-      Array{expression("$isArray", "$$p"),
-            expression("$or", Array{type_is("$$first", "missing"),
-                                    expression("$and", Array{type_is("$$first", "null"), single()}),
-                                    expression("$and", Array{type_is("$$first", "array"), type_is("$$second", "array")}),
-                                    expression("$and", Array{type_is("$$first", "array"),
-                                                             type_is("$$second", "missing"), several})})});
+  const Value list = expression("$cond", Array{expression("$isArray", "$$p"), "$$p", Array()});
+  return expression("$eq", Array{expression("$size", list), 1});
 }
 
 // Points that come out as [[]] although they held shapes.
-Value unwrap_loses() {
-  return expression("$and", Array{unwrap_pending(), expression("$not", single()),
-                                  expression("$not", type_is("$$first", "missing"))});
-}
+Value unwrap_loses() { return expression("$and", Array{holds_shapes(), expression("$not", single())}); }
 
 Value new_points(bool wrapping) {
   if (wrapping) {

@@ -33,6 +33,9 @@ struct Pass {
   bool merge = false;      // an aggregation; not an update
   bool whole = false;      // needs the collection at once; not by range
   bool rescan = true;      // pending documents vanish as they are done
+  bool needs_id_time = false;  // fails on an _id that holds no time
+  // Unique indexes with this key go before the pass.
+  std::string drop_unique_indexes_on;
   // Documents that lose something, for counting before anything is written.
   std::optional<bson::Document> loss;
 };

@@ -16,6 +16,7 @@ MapValue MapValue::parse(Arguments& arguments) {
   out.into = into ? bson::Path(*into) : out.path;
   arguments.value("table");
   out.table = *arguments.optional_document("table");
+  if (out.table.empty()) arguments.fail("'table' is empty");
   if (const auto* value = arguments.optional_value("otherwise")) out.otherwise = *value;
   if (const auto when = arguments.optional_text("when")) {
     if (*when != "absent") arguments.fail("'when' can only be 'absent'");
@@ -30,20 +31,26 @@ void MapValue::apply(Document& doc, Context& context) const {
   const auto* key = source ? source->as<std::string>() : nullptr;
   const Value* result = key ? table.find(*key) : nullptr;
   if (!result && otherwise) result = &*otherwise;
-  if (result) put(doc, into, *result, context);
+  if (!result) return;
+  const auto returns = key && inverse() ? std::optional<Value>(*source) : std::nullopt;
+  put(doc, into, *result, context, returns ? &*returns : nullptr);
 }
 
 std::optional<Lowered> MapValue::lower(const Bindings&) const {
-  if (!has_server_form(path) || !has_server_form(into)) return std::nullopt;
+  if (!has_server_form(path) || !has_server_form(into) || (otherwise && !comparable(*otherwise))) return std::nullopt;
+  const Value is_text = expression("$eq", Array{expression("$type", field_path(path)), "string"});
   Array branches;
   for (const auto& [key, value] : table) {
-    branches.append(Document{{"case", expression("$eq", Array{field_path(path), literal(key)})},
+    if (!comparable(value)) return std::nullopt;
+    branches.append(Document{{"case", expression("$and", Array{is_text, expression("$eq", Array{field_path(path), literal(key)})})},
                              {"then", literal(value)}});
   }
   Value mapped = expression("$switch", Document{{"branches", std::move(branches)},
                                                 {"default", otherwise ? literal(*otherwise) : Value(field_path(into))}});
   if (when_absent) mapped = expression("$cond", Array{is_missing(into), std::move(mapped), field_path(into)});
-  Document pending{{"$expr", expression("$ne", Array{field_path(into), mapped})}};
+  const auto type = [](Value value) { return expression("$type", std::move(value)); };
+  Document pending{{"$expr", expression("$or", Array{expression("$ne", Array{field_path(into), mapped}),
+                                                     expression("$ne", Array{type(field_path(into)), type(mapped)})})}};
   return Lowered{Array{set_stage(into, std::move(mapped))}, std::move(pending)};
 }
 

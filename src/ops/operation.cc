@@ -153,7 +153,6 @@ std::vector<Pass> lower(const CollectionWork& work, const Context& context) {
   const Step& step = *work.step;
   const auto* custom = std::get_if<Custom>(&step.operation);
   if (custom && custom->function->join) {
-    if (work.frames.empty()) return {};
     return custom->function->join(work, custom->arguments);
   }
   const Bindings bindings{context.dataset_id, context.now_ms};
@@ -162,7 +161,9 @@ std::vector<Pass> lower(const CollectionWork& work, const Context& context) {
   if (!lowered || !filter) {
     throw Error(Exit::kFailed, name(step) + " of " + work.revision + " has no server-side form");
   }
+  const auto* compute = std::get_if<Compute>(&step.operation);
   Pass pass;
+  pass.needs_id_time = compute && compute->source == Compute::Source::kIdTime;
   pass.collection = work.collection;
   pass.filter = both(work.filter, std::move(*filter));
   pass.pending = std::move(lowered->pending);

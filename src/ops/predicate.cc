@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "ops/server_form.h"
 
 namespace fm::ops {
 
@@ -28,6 +29,18 @@ const std::string& text_of(const Value& value, const std::string& condition) {
   const auto* text = value.as<std::string>();
   if (!text) throw Error(Exit::kUsage, "condition '" + condition + "' needs a string");
   return *text;
+}
+
+// As the server's "suffix$": a final line feed is not looked at, and of a list
+// any element counts.
+bool ends_with(const Value* value, const std::string& suffix) {
+  const auto matches = [&](const Value& one) {
+    const auto* text = one.as<std::string>();
+    return text && (text->ends_with(suffix) || text->ends_with(suffix + "\n"));
+  };
+  const auto* list = value ? value->as<Array>() : nullptr;
+  if (list) return std::any_of(list->begin(), list->end(), matches);
+  return value && matches(*value);
 }
 
 bool any_element(const Value* list, const Predicate& predicate) {
@@ -145,7 +158,7 @@ bool Predicate::holds(const Term& term, const Document& doc) {
     case Kind::kStartsWith:
       return text && text->starts_with(*term.value.as<std::string>());
     case Kind::kEndsWith:
-      return text && text->ends_with(*term.value.as<std::string>());
+      return ends_with(value, *term.value.as<std::string>());
     case Kind::kHas:
       return any_element(value, term.nested.front());
     case Kind::kLacks:
@@ -168,31 +181,82 @@ std::optional<Document> Predicate::query() const {
   return Document{{"$and", std::move(all)}};
 }
 
+namespace {
+
+// In process, a path steps into no list; the server looks at every element.
+Document outside_lists(const bson::Path& path, Document condition) {
+  Array all;
+  std::string prefix;
+  for (std::size_t i = 0; i + 1 < path.parts().size(); ++i) {
+    prefix += (i > 0 ? "." : "") + path.parts()[i];
+    all.append(Document{{prefix, Document{{"$not", Document{{"$type", "array"}}}}}});
+  }
+  if (all.empty()) return condition;
+  all.append(std::move(condition));
+  return {{"$and", std::move(all)}};
+}
+
+Document opposite(Document condition) { return {{"$nor", Array{std::move(condition)}}}; }
+
+Document type_in(const bson::Path& path, Array types) {
+  const Value type = expression("$type", field_path(path));
+  return outside_lists(path, {{"$expr", expression("$in", Array{type, std::move(types)})}});
+}
+
+// The plain condition is for indexes.
+std::optional<Document> equal(const bson::Path& path, const Value& value) {
+  if (!comparable(value)) return std::nullopt;
+  if (value.is_null()) return type_in(path, Array{"null"});
+  return outside_lists(path, {{path.str(), Document{{"$eq", value}}}, {"$expr", same(path, value)}});
+}
+
+std::optional<Document> equal_to_any(const bson::Path& path, const Array& values) {
+  Array any;
+  for (const auto& value : values) {
+    auto one = equal(path, value);
+    if (!one) return std::nullopt;
+    any.append(std::move(*one));
+  }
+  if (any.empty()) return opposite({});
+  return Document{{"$or", std::move(any)}};
+}
+
+std::optional<Document> unless(std::optional<Document> condition) {
+  if (condition) condition = opposite(std::move(*condition));
+  return condition;
+}
+
+}  // namespace
+
 std::optional<Document> Predicate::query_of(const Term& term) {
   const std::string path = term.path.str();
-  const auto on_path = [&](const char* op, Value value) {
-    return Document{{path, Document{{op, std::move(value)}}}};
-  };
   switch (term.kind) {
     case Kind::kEqual:
-      if (term.value.is_null()) return on_path("$type", "null");
-      return on_path("$eq", term.value);
+      return equal(term.path, term.value);
     case Kind::kNot:
-      return on_path("$ne", term.value);
+      return unless(equal(term.path, term.value));
     case Kind::kIn:
-      return on_path("$in", term.value);
+      return equal_to_any(term.path, *term.value.as<Array>());
     case Kind::kNotIn:
-      return on_path("$nin", term.value);
-    case Kind::kExists:
-      return on_path("$exists", term.value);
-    case Kind::kNull:
-      return *term.value.as<bool>() ? on_path("$eq", bson::Null{}) : on_path("$ne", bson::Null{});
+      return unless(equal_to_any(term.path, *term.value.as<Array>()));
+    case Kind::kExists: {
+      auto exists = outside_lists(term.path, {{path, Document{{"$exists", true}}}});
+      return *term.value.as<bool>() ? exists : opposite(std::move(exists));
+    }
+    case Kind::kNull: {
+      auto there = outside_lists(term.path, opposite(type_in(term.path, Array{"missing", "null"})));
+      return *term.value.as<bool>() ? opposite(std::move(there)) : there;
+    }
     case Kind::kType:
-      return on_path("$type", term.value);
+      return type_in(term.path, Array{term.value});
     case Kind::kStartsWith:
-      return on_path("$regex", "^" + quoted_pattern(*term.value.as<std::string>()));
-    case Kind::kEndsWith:
-      return on_path("$regex", quoted_pattern(*term.value.as<std::string>()) + "\\z");
+      return outside_lists(term.path, {{path, Document{{"$regex", "^" + quoted_pattern(*term.value.as<std::string>())},
+                                                       {"$type", "string"},
+                                                       {"$not", Document{{"$type", "array"}}}}}});
+    case Kind::kEndsWith: {
+      const auto pattern = quoted_pattern(*term.value.as<std::string>()) + "$";
+      return outside_lists(term.path, {{path, Document{{"$regex", pattern}}}});
+    }
     case Kind::kAny: {
       Array any;
       for (const auto& predicate : term.nested) {

@@ -8,7 +8,13 @@ namespace fm::ops {
 using bson::Array;
 using bson::Document;
 
-Rename Rename::parse(Arguments& arguments) { return {arguments.path("from"), arguments.path("to")}; }
+Rename Rename::parse(Arguments& arguments) {
+  Rename out{arguments.path("from"), arguments.path("to")};
+  const auto from = out.from.str() + ".";
+  const auto to = out.to.str() + ".";
+  if (from.starts_with(to) || to.starts_with(from)) arguments.fail("'from' and 'to' are inside each other");
+  return out;
+}
 
 void Rename::apply(Document& doc, Context& context) const {
   if (!to.parent(doc)) return;

@@ -30,7 +30,14 @@ inline bson::Document set_stage(const bson::Path& path, bson::Value result) {
   return {{"$set", bson::Document{{path.top(), std::move(result)}}}};
 }
 
-// Matches documents where the value is not that one, type included.
+// Whether comparison and $type together tell this value from every other one.
+// They do not for numbers inside documents and lists, where 1 equals 1.0, nor
+// for zeros, decimals and the like.
+bool comparable(const bson::Value& value);
+
+// Whether the value there is this one, type included.
+bson::Value same(const bson::Path& path, const bson::Value& value);
+// Matches documents where it is not.
 bson::Document differs(const bson::Path& path, const bson::Value& value);
 
 // A value for one line of text; long ones are cut.

@@ -13,7 +13,7 @@ Set Set::parse(Arguments& arguments) { return {arguments.path("path"), arguments
 void Set::apply(Document& doc, Context& context) const { put(doc, path, value, context); }
 
 std::optional<Lowered> Set::lower(const Bindings&) const {
-  if (!has_server_form(path)) return std::nullopt;
+  if (!has_server_form(path) || !comparable(value)) return std::nullopt;
   return Lowered{Array{set_stage(path, literal(value))}, differs(path, value)};
 }
 

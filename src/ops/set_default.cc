@@ -21,11 +21,11 @@ void SetDefault::apply(Document& doc, Context& context) const {
 std::optional<Lowered> SetDefault::lower(const Bindings&) const {
   if (!has_server_form(path)) return std::nullopt;
   const std::string field = field_path(path);
-  Value result = or_null ? expression("$ifNull", Array{field, literal(value)})
-                         : expression("$cond", Array{is_missing(path), literal(value), field});
-  Document pending = or_null ? Document{{path.top(), bson::Null{}}}
-                             : Document{{path.top(), Document{{"$exists", false}}}};
-  return Lowered{Array{set_stage(path, std::move(result))}, std::move(pending)};
+  // A query for null would match undefined, and lists that hold null.
+  const Value wanted =
+      or_null ? expression("$in", Array{expression("$type", field), Array{"missing", "null"}}) : is_missing(path);
+  Document pending = or_null ? Document{{"$expr", wanted}} : Document{{path.top(), Document{{"$exists", false}}}};
+  return Lowered{Array{set_stage(path, expression("$cond", Array{wanted, literal(value), field}))}, std::move(pending)};
 }
 
 std::optional<Steps> SetDefault::inverse() const {

@@ -4,8 +4,8 @@
 #include <mongoc/mongoc.h>
 #include <unistd.h>
 
-#include <array>
 #include <fstream>
+#include <iterator>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -43,7 +43,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kPoll{10};
 constexpr std::chrono::seconds kReadTimeout{5};
-constexpr std::uintmax_t kLongestLog = 256 * 1024;
+constexpr std::chrono::seconds kAnswerPatience{2};
+constexpr std::uintmax_t kLongestLog = 1 << 18;
 
 using Options = PrivateServer::Options;
 
@@ -150,27 +151,37 @@ struct Attached {
   UniqueFd presence;
 };
 
-// nullopt: no server works on the directory, or it ended just now.
+// One try: nullopt when the server does not answer.
+std::optional<Attached> attach_to(const Options& options, pid_t pid, const Listener& listener) {
+  UniqueFd presence = server::connect_loopback(listener, kReadTimeout);
+  if (!presence) return std::nullopt;
+  if (!join_sdk_clients(pid)) {
+    if (wait_until_gone(options, pid)) return std::nullopt;
+    notify(options.notice, fmt::format("The private server (process {}) belongs to SDK clients and ends with them: the "
+                                       "process that runs it did not take us in.",
+                                       pid));
+  }
+  if (!answers(listener, kReadTimeout)) return std::nullopt;
+  return Attached{pid, listener, std::move(presence)};
+}
+
+// nullopt: no server works on the directory, or it ended just now. One that is
+// about to end stops to listen first, then to answer, and then lets go.
 std::optional<Attached> try_attach(const Options& options) {
   const auto pid = server::server_of(options.database_dir);
   if (!pid) return std::nullopt;
-  const auto listener = wait_for_listener(options, *pid);
-  if (!listener) return std::nullopt;
-  UniqueFd presence = server::connect_loopback(*listener, kReadTimeout);
-  const bool joined = presence && join_sdk_clients(*pid);
-  if (presence && !joined) {
-    if (wait_until_gone(options, *pid)) return std::nullopt;
-    notify(options.notice, fmt::format("The private server (process {}) belongs to SDK clients and ends with them: the "
-                                       "process that runs it did not take us in.",
-                                       *pid));
+  const auto until = Clock::now() + kAnswerPatience;
+  while (const auto listener = wait_for_listener(options, *pid)) {
+    if (auto attached = attach_to(options, *pid, *listener)) return attached;
+    if (Clock::now() >= until && listener_of(*pid)) {
+      throw Error(Exit::kPrecondition,
+                  fmt::format("The server that works on `{}` (process {}, port {}) does not answer",
+                              options.database_dir.string(), *pid, listener->port),
+                  "Stop it; or, if it asks for a user or for TLS, set FIFTYONE_DATABASE_URI.");
+    }
+    std::this_thread::sleep_for(kPoll);
   }
-  if (presence && answers(*listener, kReadTimeout)) return Attached{*pid, *listener, std::move(presence)};
-  if (server::server_of(options.database_dir) != pid) return std::nullopt;
-  throw Error(Exit::kPrecondition,
-              fmt::format("The server that works on `{}` (process {}, port {}) does not answer",
-                          options.database_dir.string(), *pid, listener->port),
-              "Wait until it has stopped, or stop it; a server that asks for a user or for TLS must be configured with "
-              "FIFTYONE_DATABASE_URI.");
+  return std::nullopt;
 }
 
 // ---- Starting.
@@ -201,8 +212,7 @@ struct StartResult {
 
 StartResult start_once(const Options& options, const fs::path& binary) {
   const std::string log = log_path(options);
-  std::error_code missing;
-  const std::uintmax_t log_offset = fs::exists(log) ? fs::file_size(log, missing) : 0;
+  const std::uintmax_t log_offset = fs::file_size(log);
   Supervisor supervisor({binary.string(), "--dbpath", options.database_dir.string(), "--logpath", log, "--logappend",
                          "--port", "0", "--nounixsocket", "--bind_ip", "127.0.0.1"});
   const auto until = Clock::now() + options.start_timeout;
@@ -235,7 +245,9 @@ StartResult start_once(const Options& options, const fs::path& binary) {
         "The data files were written by another version of the server. Set FIFTYONE_MIGRATOR_MONGOD to a server "
         "program of that version.\n";
   }
-  remedy += fmt::format("Its last lines ({}):", log_path(options));
+  const bool silent = result.log.lines.empty();
+  remedy +=
+      fmt::format("{} ({}){}", silent ? "It wrote nothing" : "Its last lines", log_path(options), silent ? "." : ":");
   for (const auto& line : result.log.lines) remedy += "\n  " + line;
   throw Error(Exit::kPrecondition, fmt::format("The private MongoDB server did not start on `{}`: {}", dir, reason),
               remedy);

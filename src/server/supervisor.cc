@@ -62,11 +62,9 @@ void handle(int signal, void (*handler)(int)) noexcept {
   ::sigaction(signal, &action, nullptr);
 }
 
-void reset_signals() noexcept {
+// The handlers of the program we are part of are not for this process.
+void reset_handlers() noexcept {
   for (int signal = 1; signal < NSIG; ++signal) handle(signal, SIG_DFL);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
 void report(Report::Kind kind, int value) noexcept {
@@ -76,7 +74,10 @@ void report(Report::Kind kind, int value) noexcept {
 }
 
 [[noreturn]] void execute(char* const* command, pid_t supervisor) noexcept {
-  reset_signals();
+  reset_handlers();
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   // It may have died before the line above.
   if (::getppid() != supervisor) ::_exit(1);
@@ -146,7 +147,7 @@ class Watch {
 
 [[noreturn]] void supervise(char* const* command, int link, int nothing, int output, std::int64_t grace_ms) noexcept {
   ::setsid();
-  reset_signals();
+  reset_handlers();
   for (const int signal : {SIGINT, SIGQUIT, SIGHUP}) handle(signal, SIG_IGN);
   handle(SIGTERM, on_terminate);
   handle(SIGCHLD, on_child);
@@ -181,6 +182,23 @@ class Watch {
 
 // ---- In our process again.
 
+// Over a fork: a handler of ours that ran in the new process would write to the
+// pipes it shares with us.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
 // The supervisor moves its descriptors to 0..kLink; none may be there already.
 UniqueFd above_link(int fd, const char* what) {
   if (fd < 0) fail(what);
@@ -202,6 +220,7 @@ Supervisor::End describe(int wait_status) {
 Supervisor::Supervisor(const std::vector<std::string>& command, std::chrono::milliseconds stop_grace)
     : stop_grace_(stop_grace) {
   std::vector<char*> words;
+  words.reserve(command.size() + 1);
   for (const auto& word : command) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   std::array<int, 2> ends{};
@@ -211,15 +230,19 @@ Supervisor::Supervisor(const std::vector<std::string>& command, std::chrono::mil
   const UniqueFd nothing = above_link(::open("/dev/null", O_RDONLY | O_CLOEXEC), "/dev/null");
   output_ = above_link(::memfd_create("mongod-output", MFD_CLOEXEC), "memfd_create");
 
-  const pid_t middle = ::fork();
-  if (middle < 0) fail("fork");
-  if (middle == 0) {
-    const pid_t supervisor = ::fork();
-    if (supervisor == 0) {
-      supervise(words.data(), theirs.get(), nothing.get(), output_.get(), stop_grace_.count());
+  pid_t middle = -1;
+  {
+    const SignalsBlocked blocked;
+    middle = ::fork();
+    if (middle == 0) {
+      const pid_t supervisor = ::fork();
+      if (supervisor == 0) {
+        supervise(words.data(), theirs.get(), nothing.get(), output_.get(), stop_grace_.count());
+      }
+      ::_exit(supervisor < 0 ? 1 : 0);
     }
-    ::_exit(supervisor < 0 ? 1 : 0);
   }
+  if (middle < 0) fail("fork");
   int ignored = 0;
   while (::waitpid(middle, &ignored, 0) < 0 && errno == EINTR) {
   }

@@ -409,6 +409,24 @@ std::set<std::string> Mongo::collection_names() {
   return out;
 }
 
+void Mongo::drop_unique_indexes(const std::string& collection, const std::string& key) {
+  std::vector<std::string> names;
+  {
+    const Collection coll(*this, collection);
+    const Cursor cursor(mongoc_collection_find_indexes_with_opts(coll.get(), nullptr));
+    visit_all(cursor, "listing indexes of " + collection, [&](bson::View view) {
+      const auto index = view.decode();
+      const auto* keys = index.find("key");
+      const auto* unique = index.find("unique");
+      const auto* name = index.find("name");
+      if (keys && keys->as<Document>() && keys->as<Document>()->has(key) && unique && unique->truthy() && name) {
+        names.push_back(*name->as<std::string>());
+      }
+    });
+  }
+  for (const auto& name : names) run(Document{{"dropIndexes", collection}, {"index", name}}, true);
+}
+
 void Mongo::drop(const std::string& collection) {
   run(Document{{"drop", collection}}, true);
 }

@@ -93,6 +93,7 @@ class Mongo {
   std::int64_t estimated_count(const std::string& collection);
 
   std::set<std::string> collection_names();
+  void drop_unique_indexes(const std::string& collection, const std::string& key);
   void drop(const std::string& collection);
 
   // Any command of the database; the reply is searched for errors of every kind.

@@ -265,7 +265,7 @@ def null_run_configuration(db):
 )
 def null_fields_up(db):
     """v0.18.0 up with ``fields: null``; v0.17.0 up with ``app_config: null``
-    beside sidebar groups; v0.18.0 without a list of fields."""
+    beside sidebar groups."""
     db.keep("plain", "street-video", "cls.eval_01")
     db.field("plain", "tags")["fields"] = None
     db.field("plain", "metadata")["fields"][0]["fields"] = None

@@ -206,15 +206,32 @@ def decoded(dump):
 # -- the comparison
 
 
+def _meaning(value):
+    """What FiftyOne reads from results in GridFS: extended JSON, where NaN and
+    {"$numberDouble": "NaN"} are the same, and 5 and {"$numberLong": "5"}, but
+    not 1 and 1.0.  None if the value is no JSON text."""
+    if value[0] != "binary":
+        return None
+    try:
+        text = bytes.fromhex(value[1].split(":", 1)[1]).decode()
+        return json.loads(json_util.dumps(json_util.loads(text)))
+    except Exception:
+        return None
+
+
+# Used for pairing documents as well as for comparing them.
+compare.parse_json_binary = _meaning
+
+
 class StrictComparer(compare.Comparer):
     """tools/compare.py with key order strict, and stricter in these points:
 
     - documents with the same ``_id`` (or none) within a collection are counted;
     - a collection that was there before and should still be there must not be
       gone, nor the other way round, even when it is empty;
-    - GridFS contents are compared by meaning only where the migration wrote
-      them anew, numbers and booleans keep their JSON type, and the ``length``
-      of a file must be that of its chunks;
+    - GridFS contents are compared by meaning (``_meaning``) only where the
+      migration wrote them anew, and the ``length`` of a file must be that of its
+      chunks;
     - a masked date must lie within the run, a masked time stamp too (in local
       time).
     """
@@ -252,7 +269,7 @@ class StrictComparer(compare.Comparer):
                 self.diffs.append("%s %s: the id of something else" % (label, ".".join(path)))
             return
         if coll == "fs.chunks" and path == ["data"] and a != b:
-            ja, jb = compare.parse_json_binary(a), compare.parse_json_binary(b)
+            ja, jb = _meaning(a), _meaning(b)
             same = (
                 ja is not None
                 and jb is not None

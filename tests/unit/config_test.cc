@@ -33,7 +33,7 @@ class Config : public testing::Test {
   ~Config() override { fs::remove_all(home_); }
 
   fs::path write(const fs::path& name, const std::string& text) const {
-    const fs::path path = home_ / name;
+    fs::path path = home_ / name;
     fs::create_directories(path.parent_path());
     std::ofstream(path) << text;
     return path;

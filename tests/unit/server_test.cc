@@ -80,7 +80,7 @@ class InFolder : public testing::Test {
   ~InFolder() override { fs::remove_all(folder_); }
 
   fs::path write(const fs::path& name, const std::string& text, bool executable = false) const {
-    const fs::path path = folder_ / name;
+    fs::path path = folder_ / name;
     fs::create_directories(path.parent_path());
     std::ofstream(path) << text;
     if (executable) fs::permissions(path, fs::perms::owner_all);
@@ -637,6 +637,7 @@ TEST_F(PrivateServerTest, ManyAtTheSameTimeShareOneServer) {
   constexpr int kMany = 4;
   std::vector<std::optional<PrivateServer>> servers(kMany);
   std::vector<std::thread> threads;
+  threads.reserve(kMany);
   options_.notice = nullptr;
   for (auto& server : servers) threads.emplace_back([&] { server = get(); });
   for (auto& thread : threads) thread.join();
@@ -656,6 +657,7 @@ TEST_F(PrivateServerTest, WaitsForAServerThatIsJustStopping) {
   PrivateServer first = get();
   const pid_t pid = *first.pid();
   ::kill(pid, SIGTERM);
+  ASSERT_TRUE(eventually([&] { return server::listeners(pid, server::socket_inodes(pid)).empty(); }));
   const PrivateServer second = get();
   EXPECT_EQ(second.mode(), Mode::kStarted);
   EXPECT_NE(second.pid(), pid);
@@ -776,12 +778,29 @@ TEST_F(PrivateServerOptions, AServerThatNeverListens) {
   EXPECT_LT(Clock::now() - start, 5s);
 }
 
-TEST_F(PrivateServerOptions, AnAttachedServerThatDoesNotAnswer) {
+TEST_F(PrivateServerOptions, ARunningServerThatDoesNotListen) {
   fs::create_directories(options_.database_dir);
   const fs::path lock = write("db/mongod.lock", std::to_string(::getpid()));
   const UniqueFd fd(::open(lock.c_str(), O_RDWR | O_CLOEXEC));
   options_.start_timeout = 300ms;
   EXPECT_THAT(refused().what(), HasSubstr("cannot be reached on this host"));
+}
+
+TEST_F(PrivateServerOptions, ARunningServerThatDoesNotAnswer) {
+  fs::create_directories(options_.database_dir);
+  const fs::path lock = write("db/mongod.lock", std::to_string(::getpid()));
+  const UniqueFd fd(::open(lock.c_str(), O_RDWR | O_CLOEXEC));
+  Listening listening;
+  std::thread peer([&listening] {
+    // Hangs up on everybody until the listening socket is shut down.
+    while (const UniqueFd client = listening.accept()) {
+    }
+  });
+  const Error error = refused();
+  ::shutdown(listening.fd.get(), SHUT_RDWR);
+  peer.join();
+  EXPECT_THAT(error.what(), HasSubstr("port " + std::to_string(listening.port) + ") does not answer"));
+  EXPECT_THAT(error.remedy(), HasSubstr("FIFTYONE_DATABASE_URI"));
 }
 
 }  // namespace

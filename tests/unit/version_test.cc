@@ -176,25 +176,22 @@ INSTANTIATE_TEST_SUITE_P(
                     Membership{">=0.19,<2", "9999.0+migrating", false}, Membership{">=0.19,<2", "abc", false},
                     Membership{">=0.19,<2", "", false}, Membership{">=0.19,<2", " v1.0\n", true}));
 
-INSTANTIATE_TEST_SUITE_P(Operators, Memberships,
-                         testing::Values(Membership{"", "1.0", true}, Membership{"", "abc", false},
-                                         Membership{" >= 1 , ", "1", true}, Membership{"==1.0", "1", true},
-                                         Membership{"==1.0", "1.0+x", true}, Membership{"==1.0+x", "1.0", false},
-                                         Membership{"==1.0+x", "1.0+x", true}, Membership{"==1.0", "1.0.post1", false},
-                                         Membership{"!=1.0", "1.0+x", false}, Membership{"!=1.0", "1.1", true},
-                                         Membership{"<=1.0", "1.0+x", true}, Membership{"<=1.0", "1.0rc1", true},
-                                         Membership{"<=1.0", "1.0.post1", false}, Membership{"<2.0rc1", "2.0b1", true},
-                                         Membership{"<2.0rc1", "2.0rc1", false},
+INSTANTIATE_TEST_SUITE_P(
+    Operators, Memberships,
+    testing::Values(Membership{"", "1.0", true}, Membership{"", "abc", false}, Membership{" >= 1 , ", "1", true},
+                    Membership{"==1.0", "1", true}, Membership{"==1.0", "1.0+x", true},
+                    Membership{"==1.0+x", "1.0", false}, Membership{"==1.0+x", "1.0+x", true},
+                    Membership{"==1.0", "1.0.post1", false}, Membership{"!=1.0", "1.0+x", false},
+                    Membership{"!=1.0", "1.1", true}, Membership{"<=1.0", "1.0+x", true},
+                    Membership{"<=1.0", "1.0rc1", true}, Membership{"<=1.0", "1.0.post1", false},
+                    Membership{"<2.0rc1", "2.0b1", true}, Membership{"<2.0rc1", "2.0rc1", false},
                     Membership{"<2.0.post1", "2.0rc1", true}, Membership{"<2.0.post1", "2.0.post1.dev1", false},
                     Membership{">2.0.dev1", "2.0.post1", true}, Membership{">1.0", "1.0+x", false},
-                                         Membership{">1.0", "1.0.post1", false}, Membership{">1.0", "1.0.1.dev1", true},
-                                         Membership{">1.0.post1", "1.0.post2", true},
-                                         Membership{">1.0rc1", "1.0.post1", true},
-                                         Membership{">1.0rc1", "1.0rc1.post1", false}));
+                    Membership{">1.0", "1.0.post1", false}, Membership{">1.0", "1.0.1.dev1", true},
+                    Membership{">1.0.post1", "1.0.post2", true}, Membership{">1.0rc1", "1.0.post1", true},
+                    Membership{">1.0rc1", "1.0rc1.post1", false}));
 
-TEST(Specifier, KeepsItsText) {
-  EXPECT_EQ(Specifier::parse(">=0.19, <2").str(), ">=0.19, <2");
-}
+TEST(Specifier, KeepsItsText) { EXPECT_EQ(Specifier::parse(">=0.19, <2").str(), ">=0.19, <2"); }
 
 TEST(Specifier, RefusesWhatItDoesNotKnow) {
   for (const char* text : {"1.0", "~=1.0", "===1.0", "==1.*", ">=", ">=abc", ">=1.0+x", ">=1;<2", "=>1"}) {

@@ -1,0 +1,199 @@
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "cli/deployment.h"
+#include "cli/parked.h"
+#include "cli/program.h"
+#include "cli/table.h"
+#include "plan/plan.h"
+#include "revisions/catalogue.h"
+
+namespace fm::cli {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+namespace {
+
+// All that the command shows, read once.
+struct Facts {
+  const Settings& settings;
+  const Deployment& deployment;
+  const Parked parked;
+  std::optional<std::string> enterprise;  // newest Enterprise version with the database's data model
+  std::optional<Plan> upgrade;
+  std::string no_upgrade;  // why there is no plan
+
+  const Heads& heads() const { return deployment.found.heads; }
+};
+
+std::string place(const Settings& settings) {
+  if (settings.database_uri) return settings.database_uri->masked();
+  if (settings.private_database_port) return fmt::format("private server, port {}", *settings.private_database_port);
+  return "private server, " + settings.database_dir;
+}
+
+const char* name_of(Edition edition) { return edition == Edition::kEnterprise ? "enterprise" : "open source"; }
+
+// Oldest first, what is no version last.
+struct ByVersion {
+  bool operator()(const std::string& a, const std::string& b) const {
+    const auto left = Version::try_parse(a);
+    const auto right = Version::try_parse(b);
+    if (left && right && *left != *right) return *left < *right;
+    if (left.has_value() != right.has_value()) return left.has_value();
+    return a < b;
+  }
+};
+
+// Datasets that are not half-way, by the version they are stored with.
+std::map<std::string, std::vector<std::string>, ByVersion> by_version(const Heads& heads) {
+  std::map<std::string, std::vector<std::string>, ByVersion> out;
+  for (const auto& head : heads.datasets) {
+    if (head.version != kParkedVersion) out[head.version.value_or("0.0")].push_back(head.name.value_or("(no name)"));
+  }
+  return out;
+}
+
+std::vector<const DatasetHead*> parked_datasets(const Heads& heads) {
+  std::vector<const DatasetHead*> out;
+  for (const auto& head : heads.datasets) {
+    if (head.version == kParkedVersion) out.push_back(&head);
+  }
+  return out;
+}
+
+std::string some_names(const std::vector<std::string>& names) {
+  constexpr std::size_t kRoom = 48;
+  std::string out;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i > 0 && display_width(out) + display_width(names[i]) > kRoom) {
+      return out + fmt::format(", {} more", format_count(static_cast<std::int64_t>(names.size() - i)));
+    }
+    out += (i > 0 ? ", " : "") + names[i];
+  }
+  return out;
+}
+
+std::string upgrade_text(const Facts& facts) {
+  if (!facts.upgrade) return facts.no_upgrade;
+  const auto& plan = *facts.upgrade;
+  if (plan.nothing_to_do()) return "nothing to do";
+  std::string out = fmt::format("{}{} dataset{} to v{}", plan.database.empty() ? "" : "the database and ",
+                                format_count(static_cast<std::int64_t>(plan.datasets.size())),
+                                plan.datasets.size() == 1 ? "" : "s", plan.target);
+  if (!plan.refused.empty()) {
+    out += fmt::format("; {} refused", format_count(static_cast<std::int64_t>(plan.refused.size())));
+  }
+  return out + " (see plan)";
+}
+
+std::string info_text(const Facts& facts, const Style& style) {
+  const auto& catalogue = built_in_catalogue();
+  const auto& heads = facts.heads();
+  std::string out;
+  const auto line = [&](const char* name, const std::string& text) {
+    out += style.heading(fmt::format("{:<10}", name)) + " " + text + "\n";
+  };
+  line("Database:", facts.settings.database_name + " (" + place(facts.settings) + ")");
+  line("Edition:", name_of(heads.edition));
+  line("Version:", heads.database.value_or("none stored") +
+                       (facts.enterprise ? " (Enterprise " + *facts.enterprise + ")" : ""));
+  line("Newest:", catalogue.client + ", compatible with " + catalogue.compatible.str());
+  line("Upgrade:", upgrade_text(facts));
+  line("Datasets:", format_count(static_cast<std::int64_t>(heads.datasets.size())));
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [version, names] : by_version(heads)) {
+    rows.push_back({version, format_count(static_cast<std::int64_t>(names.size())), some_names(names)});
+  }
+  if (!rows.empty()) out += "\n" + text_table({"version", "datasets", "names"}, rows);
+  rows.clear();
+  for (const auto* head : parked_datasets(heads)) {
+    rows.push_back({head->name.value_or("(no name)"), facts.parked.shown_version(*head)});
+  }
+  if (!rows.empty()) out += "\n" + style.heading("Half-way:") + "\n" + text_table({"dataset", "version"}, rows);
+  return out;
+}
+
+Value text_or_null(const std::optional<std::string>& text) { return text ? Value(*text) : Value(); }
+
+Document info_document(const Facts& facts) {
+  const auto& catalogue = built_in_catalogue();
+  const auto& heads = facts.heads();
+  Array datasets;
+  for (const auto& head : heads.datasets) {
+    if (head.version == kParkedVersion) continue;
+    datasets.append(Document{{"name", text_or_null(head.name)}, {"version", text_or_null(head.version)}});
+  }
+  Array versions;
+  for (const auto& [version, names] : by_version(heads)) {
+    versions.append(Document{{"version", version}, {"datasets", static_cast<std::int64_t>(names.size())}});
+  }
+  Array parked;
+  for (const auto* head : parked_datasets(heads)) {
+    const auto* way = facts.parked.find(*head);
+    parked.append(Document{{"name", text_or_null(head->name)},
+                           {"from", way ? Value(way->from) : Value()},
+                           {"to", way ? Value(way->to) : Value()}});
+  }
+  Document upgrade{{"error", facts.no_upgrade}};
+  if (facts.upgrade) {
+    Array refused;
+    for (const auto& refusal : facts.upgrade->refused) refused.append(refusal.error.what());
+    upgrade = {{"target", facts.upgrade->target},
+               {"database", !facts.upgrade->database.empty()},
+               {"datasets", static_cast<std::int64_t>(facts.upgrade->datasets.size())},
+               {"refused", std::move(refused)}};
+  }
+  return {{"database", facts.settings.database_name},
+          {"place", place(facts.settings)},
+          {"edition", name_of(heads.edition)},
+          {"version", text_or_null(heads.database)},
+          {"enterprise_version", text_or_null(facts.enterprise)},
+          {"newest_version", catalogue.client},
+          {"compatible_versions", catalogue.compatible.str()},
+          {"datasets", std::move(datasets)},
+          {"dataset_versions", std::move(versions)},
+          {"half_way", std::move(parked)},
+          {"upgrade", std::move(upgrade)}};
+}
+
+std::optional<std::string> enterprise_version(const Heads& heads, const VersionMap& versions) {
+  if (heads.edition != Edition::kEnterprise || !heads.database || !Version::try_parse(*heads.database)) {
+    return std::nullopt;
+  }
+  const auto* pair = versions.newest_for_open_source(*heads.database);
+  return pair ? std::optional(pair->enterprise) : std::nullopt;
+}
+
+int run_info(const Globals& globals) {
+  const auto settings = globals.load();
+  const auto log = Log::to_stderr(settings, globals.quiet);
+  const MongoDriver driver;
+  Deployment deployment(settings, log);
+  const auto& heads = deployment.found.heads;
+  Facts facts{settings, deployment, Parked(deployment.session.mongo(), heads),
+              enterprise_version(heads, globals.versions()), std::nullopt, ""};
+  try {
+    facts.upgrade = make_plan(built_in_catalogue(), heads, {});
+  } catch (const Error& error) {
+    facts.no_upgrade = error.what();
+  }
+  globals.print(info_text(facts, globals.style(STDOUT_FILENO)), info_document(facts));
+  return 0;
+}
+
+}  // namespace
+
+void setup_info(Program& program) {
+  auto* command = program.app.add_subcommand("info", "Shows versions of the database and its datasets; writes nothing.");
+  command->callback([&program] { program.run = [&program] { return run_info(program.globals); }; });
+}
+
+}  // namespace fm::cli

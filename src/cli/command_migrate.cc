@@ -1,0 +1,153 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include "cli/deployment.h"
+#include "cli/migration_options.h"
+#include "cli/plan_text.h"
+#include "cli/prompt.h"
+#include "exec/runner.h"
+#include "plan/refusals.h"
+#include "revisions/catalogue.h"
+
+namespace fm::cli {
+
+using bson::Document;
+
+namespace {
+
+// Lines on stderr: warnings always, what is normal only when asked for.
+class MigrateObserver final : public RunObserver {
+ public:
+  MigrateObserver(Progress& progress, const Log& log, bool verbose)
+      : progress_(progress), log_(log), verbose_(verbose) {}
+
+  void message(const ops::Message& message) override {
+    const bool warning = message.level == ops::Message::Level::kWarning;
+    if (!warning && !verbose_) return;
+    progress_.clear();
+    log_.write(warning ? LogLevel::kWarning : LogLevel::kInfo, message.text);
+  }
+  void failure(const DatasetFailure& failure) override {
+    if (!verbose_) return;  // the result names them all
+    progress_.clear();
+    log_.warning(failure.error.what());
+  }
+  void phase(const std::string& name, std::size_t datasets) override { progress_.phase(name, datasets); }
+  void datasets_done(std::size_t done) override { progress_.datasets_done(done); }
+  void collection(const std::string& name, std::int64_t done, std::int64_t total) override {
+    progress_.collection(name, done, total);
+  }
+
+ private:
+  Progress& progress_;
+  const Log& log_;
+  bool verbose_;
+};
+
+bool goes_down(const Plan& plan) {
+  return std::any_of(plan.routes.begin(), plan.routes.end(),
+                     [](const Route& route) { return route.direction == Direction::kDown; });
+}
+
+// What the two editions tell apart, for the result.
+struct Frame {
+  const Deployment& deployment;
+  const Target& target;
+
+  std::string text() const {
+    if (!deployment.enterprise()) return "";
+    std::string out = "\nLeft alone:";
+    for (const auto& service : other_services()) out += " " + service;
+    return out + " (this version of the tool migrates datasets only)\n";
+  }
+  Document around(Document document) const {
+    if (!deployment.enterprise()) return document;
+    document.insert(1, "enterprise_target",
+                    target.enterprise ? bson::Value(*target.enterprise) : bson::Value());
+    bson::Array others;
+    for (const auto& service : other_services()) others.append(service);
+    document.append("left_alone", std::move(others));
+    return document;
+  }
+};
+
+void confirm() {
+  if (!ask("Migrate?")) throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");
+}
+
+}  // namespace
+
+int run_migration(const MigrationOptions& options, const Globals& globals, bool dry_run) {
+  const auto version = check_selection(options.selection);
+  const auto settings = globals.load(options.flags);
+  if (settings.disable_migrations) throw refusals::migrations_disabled();
+  if (settings.database_admin == false) throw refusals::admin_is_false();
+  dry_run = dry_run || settings.dry_run;
+
+  const auto& catalogue = built_in_catalogue();
+  const auto log = Log::to_stderr(settings, globals.quiet);
+  const MongoDriver driver;
+  Deployment deployment(settings, log);
+  const auto& found = deployment.found;
+  const auto target = resolve_target(found.heads.edition, version, options.os_version, globals.versions());
+  if (!target.note.empty()) log.info(target.note);
+
+  Request request;
+  request.target = target.version;
+  request.names = options.names;
+  request.admin = settings.database_admin;
+  const auto plan = make_plan(catalogue, found.heads, request);
+
+  Progress progress(globals.progress_mode());
+  MigrateObserver observer(progress, log, options.verbose);
+  RunSettings run_settings;
+  run_settings.refuse_all = settings.error_level.value_or(0) <= 0;
+  run_settings.allow_loss = settings.allow_loss;
+  run_settings.verbose = options.verbose;
+  run_settings.jobs = jobs_of(settings);
+  Runner runner(deployment.session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);
+  const Frame frame{deployment, target};
+  const auto style = globals.style(STDOUT_FILENO);
+
+  const bool asks = !settings.yes && can_ask();
+  Survey survey;
+  if (dry_run || ((asks || goes_down(plan)) && !plan.nothing_to_do())) survey = runner.survey(plan, found, dry_run);
+  progress.clear();
+  if (dry_run || plan.nothing_to_do()) {
+    globals.print(plan_text(plan, survey, style) + frame.text(), frame.around(plan_document(plan, found, survey)));
+    return 0;
+  }
+  const bool refused = run_settings.refuse_all && !(plan.refused.empty() && survey.refused.empty());
+  const bool losing = !survey.losses.empty() && !settings.allow_loss;
+  if (!refused && !losing) {  // else the run ends at once, saying why
+    if (asks || (!globals.quiet && !log.json())) {
+      std::fputs((plan_text(plan, survey, globals.style(STDERR_FILENO)) + "\n").c_str(), stderr);
+    }
+    if (asks) confirm();
+  }
+  auto report = runner.run(plan, found);
+  progress.clear();
+  if (report.losses.empty()) report.losses = survey.losses;
+  auto document = report_document(plan, report);
+  globals.print(report_text(plan, report, style) + frame.text(), frame.around(std::move(document)));
+  return static_cast<int>(report.failures.empty() ? Exit::kDone : Exit::kPartial);
+}
+
+void setup_migrate(Program& program) {
+  auto options = std::make_shared<MigrationOptions>();
+  auto* command = program.app.add_subcommand("migrate", "Migrates the database and its datasets to a version.");
+  bind_migration_options(*command, *options);
+  add_setting(*command, options->flags, "--dry-run", "dry_run", "like plan");
+  add_setting(*command, options->flags, "--yes", "yes", "ask nothing");
+  add_setting(*command, options->flags, "--error-level", "error_level",
+              "0: a dataset that cannot be migrated stops all; 1, 2: the others go on", "0|1|2");
+  command->add_flag("--verbose", options->verbose, "name each step");
+  command->callback([options, &program] {
+    program.run = [options, &program] { return run_migration(*options, program.globals, false); };
+  });
+}
+
+}  // namespace fm::cli

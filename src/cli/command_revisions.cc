@@ -1,0 +1,189 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/program.h"
+#include "cli/table.h"
+#include "revisions/catalogue.h"
+#include "revisions/yaml.h"
+
+namespace fm::cli {
+
+using bson::Array;
+using bson::Document;
+
+namespace {
+
+struct Listed {
+  const char* service;
+  const Revision* revision;
+};
+
+// Ascending; the database's before those of datasets.
+std::vector<Listed> all_revisions() {
+  std::vector<Listed> out;
+  for (const auto& revision : built_in_catalogue().database) out.push_back({"database", &revision});
+  for (const auto& revision : built_in_catalogue().datasets) out.push_back({"datasets", &revision});
+  return out;
+}
+
+const char* word(DownLabel label) {
+  switch (label) {
+    case DownLabel::kExact:
+      return "exact";
+    case DownLabel::kLossy:
+      return "lossy";
+    case DownLabel::kRefused:
+      return "refused";
+  }
+  return "";
+}
+
+std::vector<std::string> losses(const Revision& revision) {
+  std::vector<std::string> out;
+  for (const auto& step : revision.down) {
+    for (auto& what : ops::loses(step)) out.push_back(std::move(what));
+  }
+  return out;
+}
+
+Array texts(const std::vector<std::string>& all) {
+  Array out;
+  for (const auto& text : all) out.append(text);
+  return out;
+}
+
+std::vector<std::string> described(const ops::Steps& steps) {
+  std::vector<std::string> out;
+  for (const auto& step : steps) out.push_back(ops::describe(step));
+  return out;
+}
+
+Document head_document(const Listed& listed) {
+  return {{"service", listed.service},
+          {"version", listed.revision->text},
+          {"title", listed.revision->title},
+          {"down_label", word(listed.revision->down_label)}};
+}
+
+int run_list(const Globals& globals) {
+  std::vector<std::vector<std::string>> rows;
+  Array documents;
+  for (const auto& listed : all_revisions()) {
+    rows.push_back({listed.service, listed.revision->text, word(listed.revision->down_label), listed.revision->title});
+    documents.append(head_document(listed));
+  }
+  globals.print(text_table({"service", "version", "way down", "title"}, rows), {{"revisions", std::move(documents)}});
+  return 0;
+}
+
+std::string steps_text(const std::string& heading, const std::vector<std::string>& steps) {
+  std::string out = "\n" + heading + "\n";
+  if (steps.empty()) out += "  nothing\n";
+  for (const auto& step : steps) out += "  " + step + "\n";
+  return out;
+}
+
+int run_show(const std::string& version, const Globals& globals) {
+  const auto wanted = Version::parse(version).base();
+  const auto style = globals.style(STDOUT_FILENO);
+  std::string text;
+  Array documents;
+  for (const auto& listed : all_revisions()) {
+    const auto& revision = *listed.revision;
+    if (revision.version != wanted) continue;
+    if (!text.empty()) text += "\n";
+    text += style.heading(fmt::format("v{} {}", revision.text, listed.service)) + "\n" + revision.title + "\n" +
+            "Source: " + revision.source + "\n";
+    text += steps_text("Up:", described(revision.up));
+    text += steps_text(fmt::format("Down ({}):", word(revision.down_label)), described(revision.down));
+    if (!losses(revision).empty()) text += steps_text("Lost on the way down:", losses(revision));
+    auto document = head_document(listed);
+    document.append("source", revision.source);
+    document.append("checksum", revision.checksum);
+    document.append("up", texts(described(revision.up)));
+    document.append("down", texts(described(revision.down)));
+    document.append("loses", texts(losses(revision)));
+    documents.append(std::move(document));
+  }
+  if (text.empty()) {
+    throw Error(Exit::kIncompatible, "No revision has the version '" + version + "'",
+                "'fiftyone-migrator revisions list' lists them.");
+  }
+  globals.print(text, {{"revisions", std::move(documents)}});
+  return 0;
+}
+
+// What is wrong with a revision that could be read.
+std::vector<std::string> faults(const Revision& revision) {
+  std::vector<std::string> out;
+  const auto stem = std::filesystem::path(revision.file).stem().string();
+  if (stem != revision.text) {
+    out.push_back(fmt::format("{}: the file is not named after its version, {}", revision.file, revision.text));
+  }
+  const auto lost = losses(revision);
+  if (revision.down_label == DownLabel::kExact && !lost.empty()) {
+    out.push_back(fmt::format("{}: the way down is labelled exact but loses {}", revision.file, fmt::join(lost, ", ")));
+  }
+  return out;
+}
+
+std::vector<std::string> faults_of_file(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in || std::filesystem::is_directory(file)) {
+    throw Error(Exit::kUsage, "Cannot read the revision '" + file + "'");
+  }
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  try {
+    return faults(parse_revision(file, text));
+  } catch (const Error& error) {
+    return {error.what()};
+  }
+}
+
+int run_lint(const std::vector<std::string>& files, const Globals& globals) {
+  std::vector<std::string> found;
+  const auto add = [&](std::vector<std::string> more) { found.insert(found.end(), more.begin(), more.end()); };
+  std::size_t checked = files.size();
+  for (const auto& file : files) add(faults_of_file(file));
+  if (files.empty()) {
+    for (const auto& listed : all_revisions()) {
+      add(faults(*listed.revision));
+      ++checked;
+    }
+  }
+  const auto count = static_cast<std::int64_t>(checked);
+  std::string text = fmt::format("{} revision{} checked, {} fault{}\n", format_count(count), count == 1 ? "" : "s",
+                                 found.size(), found.size() == 1 ? "" : "s");
+  for (const auto& fault : found) text += fault + "\n";
+  globals.print(text, {{"checked", count}, {"faults", texts(found)}});
+  return static_cast<int>(found.empty() ? Exit::kDone : Exit::kFailed);
+}
+
+}  // namespace
+
+void setup_revisions(Program& program) {
+  auto* command = program.app.add_subcommand("revisions", "Lists, shows and checks the revisions of the data model.");
+  command->require_subcommand(0, 1);
+  auto* list = command->add_subcommand("list", "All revisions, and whether the way down loses anything.");
+  list->callback([&program] { program.run = [&program] { return run_list(program.globals); }; });
+
+  auto version = std::make_shared<std::string>();
+  auto* show = command->add_subcommand("show", "The steps of a revision, up and down.");
+  show->add_option("VERSION", *version, "open-source version of the revision")->required()->option_text("VERSION");
+  show->callback([version, &program] { program.run = [version, &program] { return run_show(*version, program.globals); }; });
+
+  auto files = std::make_shared<std::vector<std::string>>();
+  auto* lint = command->add_subcommand("lint", "Checks files with revisions; without any, the built-in ones.");
+  lint->add_option("FILE", *files, "YAML files")->option_text("[FILE]...");
+  lint->callback([files, &program] { program.run = [files, &program] { return run_lint(*files, program.globals); }; });
+}
+
+}  // namespace fm::cli

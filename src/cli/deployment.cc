@@ -1,0 +1,49 @@
+#include "cli/deployment.h"
+
+#include "base/error.h"
+#include "base/version.h"
+#include "revisions/catalogue.h"
+
+namespace fm::cli {
+
+namespace {
+
+// The newest Enterprise version with that data model.
+std::optional<std::string> enterprise_of(const VersionMap& versions, const std::string& open_source) {
+  const auto* pair = versions.newest_for_open_source(open_source);
+  return pair ? std::optional(pair->enterprise) : std::nullopt;
+}
+
+}  // namespace
+
+Deployment::Deployment(const Settings& settings, const Log& log) : session(settings) {
+  for (const auto& warning : session.warnings()) log.warning(warning);
+  found = read_heads(session.mongo());
+  if (enterprise() && settings.database_uri && settings.is_default("database_name")) {
+    throw Error(Exit::kUsage, "The database '" + settings.database_name +
+                                  "' belongs to FiftyOne Enterprise, and no database name was given",
+                "Set FIFTYONE_DATABASE_NAME to the name that your deployment uses.");
+  }
+}
+
+Target resolve_target(Edition edition, const std::optional<std::string>& version,
+                      const std::optional<std::string>& os_version, const VersionMap& versions) {
+  if (version && os_version) {
+    throw Error(Exit::kUsage, "Both VERSION and --os-version were given", "One of them names the target.");
+  }
+  if (edition == Edition::kOpenSource) return {version ? version : os_version, std::nullopt, ""};
+  const auto& newest = built_in_catalogue().client;
+  if (version) {
+    const auto& pair = versions.resolve(*version);
+    std::string note = "Version " + *version + " is Enterprise " + pair.enterprise + ", open source " + pair.open_source;
+    if (Version::parse(*version).base() <= Version::parse(newest)) note += " (--os-version names an open-source version)";
+    return {pair.open_source, pair.enterprise, note};
+  }
+  const auto goal = os_version.value_or(newest);
+  const auto enterprise = enterprise_of(versions, goal);
+  return {os_version, enterprise,
+          "The target is open source " + goal + ", " +
+              (enterprise ? "Enterprise " + *enterprise : "older than any known Enterprise version")};
+}
+
+}  // namespace fm::cli

@@ -1,0 +1,14 @@
+#include "cli/program.h"
+#include "cli/streams.h"
+
+int main(int argc, char** argv) {
+  using namespace fm::cli;
+  outlive_readers();
+  Program program;
+  setup_migrate(program);
+  setup_plan(program);
+  setup_info(program);
+  setup_versions(program);
+  setup_revisions(program);
+  return run_program(program, argc, argv);
+}

@@ -1,0 +1,91 @@
+#include "cli/help.h"
+
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace fm::cli {
+
+namespace {
+
+constexpr std::size_t kWidth = 80;
+constexpr std::size_t kColumn = 25;
+
+// Words from `column` on; the first line has `used` cells already.
+std::string wrapped(const std::string& text, std::size_t column, std::size_t used) {
+  std::string out;
+  std::size_t at = used;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    if (at > column && at + 1 + word.size() > kWidth) {
+      out += "\n" + std::string(column, ' ');
+      at = column;
+    }
+    if (at > column) {
+      out += " ";
+      ++at;
+    }
+    out += word;
+    at += word.size();
+  }
+  return out;
+}
+
+std::string row(const std::string& name, const std::string& text) {
+  auto out = "  " + name;
+  if (out.size() + 2 > kColumn) {
+    out += "\n" + std::string(kColumn, ' ');
+  } else {
+    out.resize(kColumn, ' ');
+  }
+  return out + wrapped(text, kColumn, kColumn) + "\n";
+}
+
+std::string names_of(const CLI::Option& option) {
+  std::string out;
+  for (const auto& name : option.get_snames()) out += "-" + name + ", ";
+  for (const auto& name : option.get_lnames()) out += "--" + name + ", ";
+  out.resize(out.size() - 2);
+  return option.get_option_text().empty() ? out : out + " " + option.get_option_text();
+}
+
+std::string full_name(const CLI::App& app) {
+  return app.get_parent() ? full_name(*app.get_parent()) + " " + app.get_name() : app.get_name();
+}
+
+class HelpText final : public CLI::FormatterBase {
+ public:
+  std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
+    const auto commands = app->get_subcommands([](const CLI::App*) { return true; });
+    std::string usage = "Usage: " + full_name(*app);
+    if (!commands.empty()) usage += " COMMAND";
+    std::string positionals;
+    std::string options;
+    for (const auto* option : app->get_options()) {
+      if (option->get_positional()) {
+        const auto& shown = option->get_option_text();
+        usage += " " + (shown.empty() ? "[" + option->get_name() + "]" : shown);
+        positionals += row(option->get_name(), option->get_description());
+      } else if (option->get_lnames().front() != "help") {
+        options += row(names_of(*option), option->get_description());
+      }
+    }
+    std::string out = usage + (options.empty() ? "" : " [OPTION]...") + "\n\n";
+    out += wrapped(app->get_description(), 0, 0) + "\n\n";
+    for (const auto* command : commands) out += row(command->get_name(), command->get_description());
+    if (!commands.empty() && !(positionals + options).empty()) out += "\n";
+    out += positionals + options;
+    if (!app->get_footer().empty()) out += "\n" + app->get_footer() + "\n";
+    return out;
+  }
+};
+
+}  // namespace
+
+void use_own_help(CLI::App& app) {
+  app.formatter(std::make_shared<HelpText>());
+  app.set_help_flag("-h,--help", "show this help");
+}
+
+}  // namespace fm::cli

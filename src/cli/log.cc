@@ -1,0 +1,122 @@
+#include "cli/log.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <utility>
+
+#include "base/text.h"
+#include "bson/json.h"
+#include "revisions/catalogue.h"
+
+namespace fm::cli {
+
+namespace {
+
+constexpr std::pair<const char*, LogLevel> kNames[] = {
+    {"DEBUG", LogLevel::kDebug}, {"INFO", LogLevel::kInfo},         {"WARNING", LogLevel::kWarning},
+    {"ERROR", LogLevel::kError}, {"CRITICAL", LogLevel::kCritical}, {"NOTSET", LogLevel::kDebug},
+    {"WARN", LogLevel::kWarning}, {"FATAL", LogLevel::kCritical},
+};
+
+const char* name_of(LogLevel level) {
+  return std::find_if(std::begin(kNames), std::end(kNames), [&](const auto& name) { return name.second == level; })
+      ->first;
+}
+
+std::string utc_stamp() {
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  const auto second = std::chrono::floor<std::chrono::seconds>(now);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(second)),
+                     (now - second).count());
+}
+
+// As the original: a name it does not know is told and taken for INFO.
+LogLevel configured_level(const Settings& settings) {
+  const auto level = log_level(settings.logging_level);
+  if (!level) std::fprintf(stderr, "Invalid logging level '%s'\n", settings.logging_level.c_str());
+  return level.value_or(LogLevel::kInfo);
+}
+
+void append_utf8(std::string& out, char32_t c) {
+  const auto add = [&](char32_t bits) { out += static_cast<char>(bits); };
+  if (c < 0x80) {
+    add(c);
+  } else if (c < 0x800) {
+    add(0xC0 | c >> 6);
+    add(0x80 | (c & 0x3F));
+  } else if (c < 0x10000) {
+    add(0xE0 | c >> 12);
+    add(0x80 | (c >> 6 & 0x3F));
+    add(0x80 | (c & 0x3F));
+  } else {
+    add(0xF0 | c >> 18);
+    add(0x80 | (c >> 12 & 0x3F));
+    add(0x80 | (c >> 6 & 0x3F));
+    add(0x80 | (c & 0x3F));
+  }
+}
+
+}  // namespace
+
+std::optional<LogLevel> log_level(const std::string& name) {
+  std::string upper = name;
+  std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
+  for (const auto& [known, level] : kNames) {
+    if (upper == known) return level;
+  }
+  return std::nullopt;
+}
+
+Log Log::drop_in(const Settings& settings, bool stdout_is_result) {
+  Log log;
+  log.json_ = settings.logging_format == "json";
+  std::FILE* out = stdout_is_result ? stderr : stdout;
+  log.lines_ = out;
+  if (settings.logging_destination == "stdout") {
+    log.errors_ = out;
+  } else if (settings.logging_destination != "stdout,stderr") {
+    log.lines_ = stderr;
+    log.json_ = false;
+    log.least_ = LogLevel::kWarning;
+    return log;
+  }
+  log.least_ = configured_level(settings);
+  return log;
+}
+
+Log Log::to_stderr(const Settings& settings, bool quiet) {
+  Log log;
+  log.json_ = settings.logging_format == "json";
+  log.least_ = quiet ? LogLevel::kError : configured_level(settings);
+  return log;
+}
+
+void Log::write(LogLevel level, const std::string& text) const {
+  if (level < least_) return;
+  std::FILE* stream = level >= LogLevel::kError ? errors_ : lines_;
+  if (!json_) {
+    std::fprintf(stream, "%s\n", text.c_str());
+  } else {
+    const bson::Document line{{"timestamp", utc_stamp()},
+                              {"severity", name_of(level)},
+                              {"level", static_cast<std::int32_t>(level)},
+                              {"logger", "fiftyone.migrations"},
+                              {"message", clean_utf8(text)},
+                              {"fiftyone_version", built_in_catalogue().client}};
+    std::fprintf(stream, "%s\n", bson::to_relaxed_json(line).c_str());
+  }
+  std::fflush(stream);
+}
+
+std::string clean_utf8(const std::string& text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char32_t c : code_points(text)) append_utf8(out, c);
+  return out;
+}
+
+}  // namespace fm::cli

@@ -1,0 +1,18 @@
+#include "cli/migration_options.h"
+
+namespace fm::cli {
+
+void bind_migration_options(CLI::App& command, MigrationOptions& options) {
+  command.add_option("VERSION", options.selection.version, "target; none: the newest data model, upwards only");
+  command.add_option("--include", options.selection.include, "services: datasets enterprise cas hub")
+      ->option_text("S...");
+  command.add_option("--exclude", options.selection.exclude, "all services but these")->option_text("S...");
+  command.add_option("-n,--dataset-name", options.names, "only these datasets")->option_text("NAME...");
+  command.add_option("--os-version", options.os_version, "target as an open-source version")
+      ->option_text("V")
+      ->take_last();
+  add_setting(command, options.flags, "-j,--jobs", "jobs", "datasets at a time", "N");
+  add_setting(command, options.flags, "--allow-loss", "allow_loss", "lose what cannot come back");
+}
+
+}  // namespace fm::cli

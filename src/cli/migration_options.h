@@ -1,0 +1,27 @@
+// The options that `migrate` and `plan` share.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/program.h"
+#include "cli/services.h"
+
+namespace fm::cli {
+
+struct MigrationOptions {
+  Selection selection;
+  std::vector<std::string> names;
+  std::optional<std::string> os_version;
+  SettingFlags flags;
+  bool verbose = false;
+};
+
+void bind_migration_options(CLI::App& command, MigrationOptions& options);
+
+// Both commands: what is asked for is checked, the database opened, the plan
+// made; then it is shown (`dry_run`) or run. The exit status.
+int run_migration(const MigrationOptions& options, const Globals& globals, bool dry_run);
+
+}  // namespace fm::cli

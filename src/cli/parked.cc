@@ -1,0 +1,45 @@
+#include "cli/parked.h"
+
+#include <algorithm>
+
+#include "exec/prepare.h"
+
+namespace fm::cli {
+
+using bson::Document;
+
+namespace {
+
+std::string text_of(const Document& entry, const char* key) {
+  const auto* value = entry.find(key);
+  const auto* text = value ? value->as<std::string>() : nullptr;
+  return text ? *text : "";
+}
+
+}  // namespace
+
+Parked::Parked(Mongo& mongo, const Heads& heads) {
+  const auto parked = [](const DatasetHead& head) { return head.version == kParkedVersion; };
+  if (std::none_of(heads.datasets.begin(), heads.datasets.end(), parked)) return;
+  FindOptions options;
+  options.projection = Document{{"from", 1}, {"to", 1}};
+  mongo.find("migrator.journal", Document{{"_id.dataset", Document{{"$exists", true}}}}, options, [&](bson::View view) {
+    const auto entry = view.decode();
+    const auto* id = entry.find("_id")->as<Document>()->find("dataset");
+    ways_.emplace(id_key(*id), Way{text_of(entry, "from"), text_of(entry, "to")});
+  });
+}
+
+const Parked::Way* Parked::find(const DatasetHead& head) const {
+  if (head.version != kParkedVersion) return nullptr;
+  const auto found = ways_.find(id_key(head.id));
+  return found == ways_.end() ? nullptr : &found->second;
+}
+
+std::string Parked::shown_version(const DatasetHead& head) const {
+  if (head.version != kParkedVersion) return head.version.value_or("");
+  const auto* way = find(head);
+  return way ? way->from + " (migrating to " + way->to + ")" : "(migrating)";
+}
+
+}  // namespace fm::cli
