@@ -192,7 +192,7 @@ int run_info(const Globals& globals) {
 }  // namespace
 
 void setup_info(Program& program) {
-  auto* command = program.app.add_subcommand("info", "Shows versions of the database and its datasets; writes nothing.");
+  auto* command = program.app.add_subcommand("info", "Shows what versions are there; writes nothing.");
   command->callback([&program] { program.run = [&program] { return run_info(program.globals); }; });
 }
 

@@ -116,29 +116,30 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   Survey survey;
   if (dry_run || ((asks || goes_down(plan)) && !plan.nothing_to_do())) survey = runner.survey(plan, found, dry_run);
   progress.clear();
-  if (dry_run || plan.nothing_to_do()) {
+  if (dry_run) {
     globals.print(plan_text(plan, survey, style) + frame.text(), frame.around(plan_document(plan, found, survey)));
     return 0;
   }
   const bool refused = run_settings.refuse_all && !(plan.refused.empty() && survey.refused.empty());
   const bool losing = !survey.losses.empty() && !settings.allow_loss;
-  if (!refused && !losing) {  // else the run ends at once, saying why
-    if (asks || (!globals.quiet && !log.json())) {
-      std::fputs((plan_text(plan, survey, globals.style(STDERR_FILENO)) + "\n").c_str(), stderr);
-    }
-    if (asks) confirm();
-  }
-  auto report = runner.run(plan, found);
+  // What is refused ends the run at once, which says why.
+  const bool goes_ahead = !refused && !losing && !plan.nothing_to_do();
+  const bool shows = goes_ahead && (asks || (!globals.quiet && !log.json()));
+  if (shows) std::fputs((plan_text(plan, survey, globals.style(STDERR_FILENO)) + "\n").c_str(), stderr);
+  if (goes_ahead && asks) confirm();
+  RunReport report;
+  if (!plan.nothing_to_do()) report = runner.run(plan, found);
   progress.clear();
   if (report.losses.empty()) report.losses = survey.losses;
-  auto document = report_document(plan, report);
-  globals.print(report_text(plan, report, style) + frame.text(), frame.around(std::move(document)));
+  auto document = frame.around(report_document(plan, report));
+  if (shows && isatty(STDOUT_FILENO) != 0) report.losses.clear();  // they stand just above
+  globals.print(report_text(plan, report, style) + frame.text(), document);
   return static_cast<int>(report.failures.empty() ? Exit::kDone : Exit::kPartial);
 }
 
 void setup_migrate(Program& program) {
   auto options = std::make_shared<MigrationOptions>();
-  auto* command = program.app.add_subcommand("migrate", "Migrates the database and its datasets to a version.");
+  auto* command = program.app.add_subcommand("migrate", "Migrates the database and its datasets.");
   bind_migration_options(*command, *options);
   add_setting(*command, options->flags, "--dry-run", "dry_run", "like plan");
   add_setting(*command, options->flags, "--yes", "yes", "ask nothing");

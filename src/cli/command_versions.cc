@@ -54,7 +54,7 @@ int run_versions(const std::optional<std::string>& version, const Globals& globa
 
 void setup_versions(Program& program) {
   auto version = std::make_shared<std::optional<std::string>>();
-  auto* command = program.app.add_subcommand("versions", "Lists Enterprise versions and their open-source data model.");
+  auto* command = program.app.add_subcommand("versions", "Lists Enterprise and open-source versions.");
   command->add_option("VERSION", *version, "only what this number means in either edition");
   command->callback(
       [version, &program] { program.run = [version, &program] { return run_versions(*version, program.globals); }; });

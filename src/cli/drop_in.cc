@@ -198,14 +198,15 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
 }
 
 void print_drop_in_error(const Error& error) {
+  std::fflush(stdout);
   std::string text = error.what();
-  if (!error.remedy().empty()) std::fprintf(stderr, "%s\n", error.remedy().c_str());
   // The driver's own words stand apart from the original's text.
   constexpr std::string_view kUnreachable = "Could not connect to `mongod`";
   if (error.code() == Exit::kUnreachable && text.starts_with(std::string(kUnreachable) + ": ")) {
     std::fprintf(stderr, "%s\n", text.c_str() + kUnreachable.size() + 2);
     text.resize(kUnreachable.size());
   }
+  if (!error.remedy().empty()) std::fprintf(stderr, "%s\n", error.remedy().c_str());
   std::fprintf(stderr, "%s: %s\n", error.type().c_str(), text.c_str());
 }
 

@@ -10,7 +10,7 @@ namespace fm::cli {
 namespace {
 
 constexpr std::size_t kWidth = 80;
-constexpr std::size_t kColumn = 25;
+constexpr std::size_t kColumn = 30;
 
 // Words from `column` on; the first line has `used` cells already.
 std::string wrapped(const std::string& text, std::size_t column, std::size_t used) {
@@ -76,7 +76,10 @@ class HelpText final : public CLI::FormatterBase {
     for (const auto* command : commands) out += row(command->get_name(), command->get_description());
     if (!commands.empty() && !(positionals + options).empty()) out += "\n";
     out += positionals + options;
-    if (!app->get_footer().empty()) out += "\n" + app->get_footer() + "\n";
+    if (app->get_parent()) {
+      if (!(positionals + options).empty() || !commands.empty()) out += "\n";
+      out += "Options of all commands: fiftyone-migrator --help\n";
+    }
     return out;
   }
 };

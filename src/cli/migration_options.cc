@@ -3,7 +3,7 @@
 namespace fm::cli {
 
 void bind_migration_options(CLI::App& command, MigrationOptions& options) {
-  command.add_option("VERSION", options.selection.version, "target; none: the newest data model, upwards only");
+  command.add_option("VERSION", options.selection.version, "target; none: the newest data model, only upwards");
   command.add_option("--include", options.selection.include, "services: datasets enterprise cas hub")
       ->option_text("S...");
   command.add_option("--exclude", options.selection.exclude, "all services but these")->option_text("S...");

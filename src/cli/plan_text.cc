@@ -32,6 +32,10 @@ std::string revision_list(const Route& route) {
   return out;
 }
 
+std::string nothing_to_do(const Plan& plan) {
+  return "Nothing to do: everything is at v" + plan.target + " already.\n";
+}
+
 Document route_document(const Route& route) {
   Array revisions;
   for (const auto* revision : route.revisions) {
@@ -83,7 +87,7 @@ std::string plan_text(const Plan& plan, const Survey& survey, const Style& style
     if (!heading.empty()) out += style.heading(heading) + "\n";
   };
   if (plan.nothing_to_do() && survey.refused.empty()) {
-    return "Nothing to do: everything is at v" + plan.target + " already.\n";
+    return nothing_to_do(plan);
   }
   for (const auto& route : plan.database) {
     out += style.heading("Database:") + " v" + route.from + " -> v" + route.to + " (" + word(route.direction) + ": " +
@@ -109,7 +113,7 @@ std::string plan_text(const Plan& plan, const Survey& survey, const Style& style
   }
   if (plan.unchanged > 0) {
     section("");
-    out += format_count(static_cast<std::int64_t>(plan.unchanged)) + " already there\n";
+    out += "Already there: " + format_count(static_cast<std::int64_t>(plan.unchanged)) + " (the database counts as one)\n";
   }
 
   std::vector<std::vector<std::string>> edits;
@@ -168,8 +172,9 @@ std::string report_text(const Plan& plan, const RunReport& report, const Style& 
   const auto counted = [](std::size_t n) {
     return format_count(static_cast<std::int64_t>(n)) + (n == 1 ? " dataset" : " datasets");
   };
+  if (plan.nothing_to_do()) return nothing_to_do(plan);
   std::string out = "Migrated ";
-  if (!plan.database.empty()) out += "the database and ";
+  if (!plan.database.empty() || plan.save_database_version) out += "the database and ";
   out += counted(report.datasets_done) + " to v" + plan.target + " in " + format_duration(report.seconds) + ".\n";
   if (!report.losses.empty()) out += "\n" + loss_text(report.losses, style);
   const auto list = [&](const char* what, bool refused) {

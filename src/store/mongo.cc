@@ -109,20 +109,36 @@ MongoDriver::~MongoDriver() { mongoc_cleanup(); }
 
 class Mongo::Client {
  public:
-  explicit Client(const Mongo& mongo) : pool_(mongo.pool_.get()), client_(mongoc_client_pool_pop(pool_)) {}
+  explicit Client(Mongo& mongo) : mongo_(mongo) {
+    {
+      const std::lock_guard lock(mongo_.mutex_);
+      if (!mongo_.idle_.empty()) {
+        client_ = std::move(mongo_.idle_.back());
+        mongo_.idle_.pop_back();
+        return;
+      }
+    }
+    client_.reset(mongoc_client_new_from_uri(mongo_.uri_.get()));
+    if (!client_) throw Error(Exit::kUsage, "The database URI cannot be used by this build of the driver");
+    mongoc_client_set_error_api(client_.get(), MONGOC_ERROR_API_VERSION_2);
+    mongoc_client_set_appname(client_.get(), "fiftyone-migrator");
+  }
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
-  ~Client() { mongoc_client_pool_push(pool_, client_); }
-  mongoc_client_t* get() const { return client_; }
+  ~Client() {
+    const std::lock_guard lock(mongo_.mutex_);
+    mongo_.idle_.push_back(std::move(client_));
+  }
+  mongoc_client_t* get() const { return client_.get(); }
 
  private:
-  mongoc_client_pool_t* pool_;
-  mongoc_client_t* client_;
+  Mongo& mongo_;
+  OwnedClient client_;
 };
 
 class Mongo::Collection {
  public:
-  Collection(const Mongo& mongo, const std::string& name)
+  Collection(Mongo& mongo, const std::string& name)
       : client_(mongo),
         collection_(mongoc_client_get_collection(client_.get(), mongo.database_.c_str(), name.c_str())) {}
   mongoc_collection_t* get() const { return collection_.get(); }
@@ -149,10 +165,8 @@ Mongo::Mongo(const std::string& uri, std::string database, const std::string& co
     mongoc_uri_set_option_as_int32(uri_.get(), MONGOC_URI_SERVERSELECTIONTIMEOUTMS, kSelectionTimeoutMs);
   }
   if (!compressor.empty()) mongoc_uri_set_compressors(uri_.get(), compressor.c_str());
-  pool_.reset(mongoc_client_pool_new_with_error(uri_.get(), &error));
-  if (!pool_) throw Error(Exit::kUsage, std::string("The database URI cannot be used: ") + error.message);
-  mongoc_client_pool_set_error_api(pool_.get(), MONGOC_ERROR_API_VERSION_2);
-  mongoc_client_pool_set_appname(pool_.get(), "fiftyone-migrator");
+  // One failed look at the servers is not final: an election takes longer.
+  mongoc_uri_set_option_as_bool(uri_.get(), MONGOC_URI_SERVERSELECTIONTRYONCE, false);
 }
 
 Document Mongo::run(const Document& command, bool write, const char* database) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -103,9 +104,10 @@ class Mongo {
   struct FreeUri {
     void operator()(mongoc_uri_t* uri) const { mongoc_uri_destroy(uri); }
   };
-  struct FreePool {
-    void operator()(mongoc_client_pool_t* pool) const { mongoc_client_pool_destroy(pool); }
+  struct FreeClient {
+    void operator()(mongoc_client_t* client) const { mongoc_client_destroy(client); }
   };
+  using OwnedClient = std::unique_ptr<mongoc_client_t, FreeClient>;
   class Client;
   class Collection;
 
@@ -113,7 +115,10 @@ class Mongo {
 
   std::string database_;
   std::unique_ptr<mongoc_uri_t, FreeUri> uri_;
-  std::unique_ptr<mongoc_client_pool_t, FreePool> pool_;
+  // Clients without a monitoring thread: the driver's own pool keeps one, and
+  // closing it takes half a second.
+  std::mutex mutex_;
+  std::vector<OwnedClient> idle_;
 };
 
 }  // namespace fm

@@ -47,7 +47,6 @@ def write_dump(dump, folder):
 def refusals(case, before, after):
     """A refused dataset must be as it was, with all that hangs on it."""
     out = []
-    names = {"name", "version"}
     for name in case.refused:
         doc = next(d for d in before["datasets"][0] if d.get("name")[1] == name)
         new = [d for d in after["datasets"][0] if d.get("_id") == doc.get("_id")]

@@ -172,19 +172,20 @@ def patch_admin_0_15_0():
 # -- v0.6.2
 
 
-def is_list_of_shapes(points):
-    """Whether polyline points already are what v0.6.2 up makes of them."""
-    if not isinstance(points, list) or not points:
-        return False
-    first = points[0]
-    if first is None:
+def are_points(points):
+    """Whether these are points as they were before v0.6.2: none at all, or a
+    list that starts with a point.  Nothing else is wrapped, so that a second
+    run finds nothing to do."""
+    if points is None or points == []:
         return True
-    return isinstance(first, list) and (not first or isinstance(first[0], list))
+    if not isinstance(points, list) or not isinstance(points[0], list) or not points[0]:
+        return False
+    return not isinstance(points[0][0], list)
 
 
 def wrapped(points):
     """Rule "wrap once" (0.6.2 DIVERGE b)."""
-    return points if is_list_of_shapes(points) else [points]
+    return [points] if are_points(points) else points
 
 
 def unwrapped(points):
