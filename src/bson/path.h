@@ -15,6 +15,7 @@ class Path {
   Path() = default;
   Path(std::string_view dotted);
   Path(const char* dotted) : Path(std::string_view(dotted)) {}
+  Path(const std::string& dotted) : Path(std::string_view(dotted)) {}
 
   const std::vector<std::string>& parts() const { return parts_; }
   const std::string& top() const { return parts_.front(); }

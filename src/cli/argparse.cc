@@ -151,8 +151,8 @@ class Parser {
         values.push_back(args_[end++]);
       }
       if (values.empty()) {
-        throw ArgumentError(*flag, flag->takes == Takes::kMany ? "expected at least one argument"
-                                                               : "expected one argument");
+        throw ArgumentError(*flag,
+                            flag->takes == Takes::kMany ? "expected at least one argument" : "expected one argument");
       }
     }
     for (const auto* letter : letters) take_(*letter, {});

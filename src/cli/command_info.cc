@@ -85,9 +85,9 @@ std::string upgrade_text(const Facts& facts) {
   if (!facts.upgrade) return facts.no_upgrade;
   const auto& plan = *facts.upgrade;
   if (plan.nothing_to_do()) return "nothing to do";
-  std::string out = fmt::format("{}{} dataset{} to v{}", plan.database.empty() ? "" : "the database and ",
-                                format_count(static_cast<std::int64_t>(plan.datasets.size())),
-                                plan.datasets.size() == 1 ? "" : "s", plan.target);
+  std::string out = fmt::format(
+      "{}{} dataset{} to v{}", plan.database.empty() && !plan.save_database_version ? "" : "the database and ",
+      format_count(static_cast<std::int64_t>(plan.datasets.size())), plan.datasets.size() == 1 ? "" : "s", plan.target);
   if (!plan.refused.empty()) {
     out += fmt::format("; {} refused", format_count(static_cast<std::int64_t>(plan.refused.size())));
   }
@@ -103,8 +103,8 @@ std::string info_text(const Facts& facts, const Style& style) {
   };
   line("Database:", facts.settings.database_name + " (" + place(facts.settings) + ")");
   line("Edition:", name_of(heads.edition));
-  line("Version:", heads.database.value_or("none stored") +
-                       (facts.enterprise ? " (Enterprise " + *facts.enterprise + ")" : ""));
+  line("Version:",
+       heads.database.value_or("none stored") + (facts.enterprise ? " (Enterprise " + *facts.enterprise + ")" : ""));
   line("Newest:", catalogue.client + ", compatible with " + catalogue.compatible.str());
   line("Upgrade:", upgrade_text(facts));
   line("Datasets:", format_count(static_cast<std::int64_t>(heads.datasets.size())));
@@ -178,8 +178,12 @@ int run_info(const Globals& globals) {
   const MongoDriver driver;
   Deployment deployment(settings, log);
   const auto& heads = deployment.found.heads;
-  Facts facts{settings, deployment, Parked(deployment.session.mongo(), heads),
-              enterprise_version(heads, globals.versions()), std::nullopt, ""};
+  Facts facts{settings,
+              deployment,
+              Parked(deployment.session.mongo(), heads),
+              enterprise_version(heads, globals.versions()),
+              std::nullopt,
+              ""};
   try {
     facts.upgrade = make_plan(built_in_catalogue(), heads, {});
   } catch (const Error& error) {

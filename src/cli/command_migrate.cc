@@ -65,8 +65,7 @@ struct Frame {
   }
   Document around(Document document) const {
     if (!deployment.enterprise()) return document;
-    document.insert(1, "enterprise_target",
-                    target.enterprise ? bson::Value(*target.enterprise) : bson::Value());
+    document.insert(1, "enterprise_target", target.enterprise ? bson::Value(*target.enterprise) : bson::Value());
     bson::Array others;
     for (const auto& service : other_services()) others.append(service);
     document.append("left_alone", std::move(others));

@@ -179,7 +179,8 @@ void setup_revisions(Program& program) {
   auto version = std::make_shared<std::string>();
   auto* show = command->add_subcommand("show", "The steps of a revision, up and down.");
   show->add_option("VERSION", *version, "open-source version of the revision")->required()->option_text("VERSION");
-  show->callback([version, &program] { program.run = [version, &program] { return run_show(*version, program.globals); }; });
+  show->callback(
+      [version, &program] { program.run = [version, &program] { return run_show(*version, program.globals); }; });
 
   auto files = std::make_shared<std::vector<std::string>>();
   auto* lint = command->add_subcommand("lint", "Checks files; none: the built-in revisions.");

@@ -20,9 +20,10 @@ Deployment::Deployment(const Settings& settings, const Log& log) : session(setti
   for (const auto& warning : session.warnings()) log.warning(warning);
   found = read_heads(session.mongo());
   if (enterprise() && settings.database_uri && settings.is_default("database_name")) {
-    throw Error(Exit::kUsage, "The database '" + settings.database_name +
-                                  "' belongs to FiftyOne Enterprise, and no database name was given",
-                "Set FIFTYONE_DATABASE_NAME to the name that your deployment uses.");
+    throw Error(
+        Exit::kUsage,
+        "The database '" + settings.database_name + "' belongs to FiftyOne Enterprise, and no database name was given",
+        "Set FIFTYONE_DATABASE_NAME to the name that your deployment uses.");
   }
 }
 
@@ -35,8 +36,10 @@ Target resolve_target(Edition edition, const std::optional<std::string>& version
   const auto& newest = built_in_catalogue().client;
   if (version) {
     const auto& pair = versions.resolve(*version);
-    std::string note = "Version " + *version + " is Enterprise " + pair.enterprise + ", open source " + pair.open_source;
-    if (Version::parse(*version).base() <= Version::parse(newest)) note += " (--os-version names an open-source version)";
+    std::string note =
+        "Version " + *version + " is Enterprise " + pair.enterprise + ", open source " + pair.open_source;
+    if (Version::parse(*version).base() <= Version::parse(newest))
+      note += " (--os-version names an open-source version)";
     return {pair.open_source, pair.enterprise, note};
   }
   const auto goal = os_version.value_or(newest);

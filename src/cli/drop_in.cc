@@ -12,6 +12,7 @@
 #include "cli/plan_text.h"
 #include "cli/progress.h"
 #include "cli/session.h"
+#include "cli/streams.h"
 #include "cli/style.h"
 #include "cli/table.h"
 #include "exec/heads.h"
@@ -26,7 +27,7 @@ using bson::Document;
 
 namespace {
 
-void line(const std::string& text) { std::printf("%s\n", text.c_str()); }
+void line(const std::string& text) { write_result(text + "\n"); }
 
 // Log lines as the original has them; progress on stderr.
 class DropInObserver final : public RunObserver {
@@ -80,9 +81,8 @@ Document info_document(const std::vector<const DatasetHead*>& shown, const Datab
                        const Catalogue& catalogue, const Parked& parked) {
   bson::Array datasets;
   for (const auto* head : shown) {
-    datasets.append(
-        Document{{"name", head->name ? bson::Value(*head->name) : bson::Value()},
-                 {"version", head->version ? bson::Value(parked.shown_version(*head)) : bson::Value()}});
+    datasets.append(Document{{"name", head->name ? bson::Value(*head->name) : bson::Value()},
+                             {"version", head->version ? bson::Value(parked.shown_version(*head)) : bson::Value()}});
   }
   return {{"client_version", catalogue.client},
           {"compatible_versions", catalogue.compatible.str()},
@@ -139,7 +139,7 @@ int print_info(const DropInOptions& options, const DatabaseHeads& found, const C
   const auto rows = info_rows(found.heads, parked);
   if (rows.empty()) return 0;
   line("");
-  std::fputs(text_table({"dataset", "version"}, rows).c_str(), stdout);
+  write_result(text_table({"dataset", "version"}, rows));
   return 0;
 }
 
@@ -183,7 +183,7 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
     if (options.json) {
       line(bson::to_relaxed_json(plan_document(plan, found, survey)));
     } else {
-      std::fputs(plan_text(plan, survey, Style::choose("auto", STDOUT_FILENO)).c_str(), stdout);
+      write_result(plan_text(plan, survey, Style::choose("auto", STDOUT_FILENO)));
     }
     return 0;
   }
@@ -198,7 +198,6 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
 }
 
 void print_drop_in_error(const Error& error) {
-  std::fflush(stdout);
   std::string text = error.what();
   // The driver's own words stand apart from the original's text.
   constexpr std::string_view kUnreachable = "Could not connect to `mongod`";

@@ -63,10 +63,22 @@ options:
 
 // Commands of the original, and what to use instead.
 const std::map<std::string, std::string> kOthers = {
-    {"annotation", ""}, {"app", ""},     {"brain", ""},      {"config", ""},    {"constants", ""},
-    {"convert", ""},    {"datasets", "fiftyone-migrator info"},   {"delegated", ""}, {"evaluation", ""},
-    {"labs", ""},       {"operators", ""}, {"plugins", ""},  {"quickstart", ""}, {"skills", ""},
-    {"utils", ""},      {"zoo", ""},
+    {"annotation", ""},
+    {"app", ""},
+    {"brain", ""},
+    {"config", ""},
+    {"constants", ""},
+    {"convert", ""},
+    {"datasets", "fiftyone-migrator info"},
+    {"delegated", ""},
+    {"evaluation", ""},
+    {"labs", ""},
+    {"operators", ""},
+    {"plugins", ""},
+    {"quickstart", ""},
+    {"skills", ""},
+    {"utils", ""},
+    {"zoo", ""},
 };
 
 // What an option does when its turn comes.

@@ -10,16 +10,13 @@ int main(int argc, char** argv) {
   using namespace fm;
   cli::outlive_readers();
   const auto arguments = cli::parse_drop_in({argv + 1, argv + argc});
-  std::fputs(arguments.out.c_str(), stdout);
   std::fputs(arguments.err.c_str(), stderr);
-  int status = arguments.status;
   try {
-    if (arguments.migrate) {
-      const auto settings = load_settings({}, Environment::process());
-      const MongoDriver driver;
-      status = cli::run_drop_in(*arguments.migrate, settings);
-    }
-    cli::flush_stdout();
+    cli::write_result(arguments.out);
+    if (!arguments.migrate) return arguments.status;
+    const auto settings = load_settings({}, Environment::process());
+    const MongoDriver driver;
+    return cli::run_drop_in(*arguments.migrate, settings);
   } catch (const Error& error) {
     cli::print_drop_in_error(error);
     return cli::drop_in_status(error.code());
@@ -27,5 +24,4 @@ int main(int argc, char** argv) {
     cli::print_drop_in_error(Error(Exit::kFailed, error.what()));
     return 1;
   }
-  return status;
 }

@@ -17,8 +17,8 @@ namespace fm::cli {
 namespace {
 
 constexpr std::pair<const char*, LogLevel> kNames[] = {
-    {"DEBUG", LogLevel::kDebug}, {"INFO", LogLevel::kInfo},         {"WARNING", LogLevel::kWarning},
-    {"ERROR", LogLevel::kError}, {"CRITICAL", LogLevel::kCritical}, {"NOTSET", LogLevel::kDebug},
+    {"DEBUG", LogLevel::kDebug},  {"INFO", LogLevel::kInfo},         {"WARNING", LogLevel::kWarning},
+    {"ERROR", LogLevel::kError},  {"CRITICAL", LogLevel::kCritical}, {"NOTSET", LogLevel::kDebug},
     {"WARN", LogLevel::kWarning}, {"FATAL", LogLevel::kCritical},
 };
 

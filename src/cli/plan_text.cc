@@ -47,7 +47,10 @@ Document route_document(const Route& route) {
     }
     revisions.append(std::move(one));
   }
-  return {{"from", route.from}, {"to", route.to}, {"direction", word(route.direction)}, {"revisions", std::move(revisions)}};
+  return {{"from", route.from},
+          {"to", route.to},
+          {"direction", word(route.direction)},
+          {"revisions", std::move(revisions)}};
 }
 
 Array loss_array(const std::vector<Loss>& losses) {
@@ -111,9 +114,10 @@ std::string plan_text(const Plan& plan, const Survey& survey, const Style& style
     section("");
     out += text_table({"datasets", "from", "to", "way", "revisions"}, rows);
   }
-  if (plan.unchanged > 0) {
+  const auto there = static_cast<std::int64_t>(plan.unchanged) - (plan.save_database_version ? 1 : 0);
+  if (there > 0) {
     section("");
-    out += "Already there: " + format_count(static_cast<std::int64_t>(plan.unchanged)) + " (the database counts as one)\n";
+    out += "Already there: " + format_count(there) + " (the database counts as one)\n";
   }
 
   std::vector<std::vector<std::string>> edits;
@@ -146,8 +150,9 @@ Document plan_document(const Plan& plan, const DatabaseHeads& found, const Surve
   Array datasets;
   for (const auto& move : plan.datasets) {
     auto one = route_document(plan.routes[move.route]);
-    one.insert(0, "name", found.heads.datasets[move.head].name ? bson::Value(*found.heads.datasets[move.head].name)
-                                                               : bson::Value());
+    one.insert(
+        0, "name",
+        found.heads.datasets[move.head].name ? bson::Value(*found.heads.datasets[move.head].name) : bson::Value());
     datasets.append(std::move(one));
   }
   Array edits;

@@ -147,7 +147,9 @@ void add_globals(CLI::App& app, Globals& globals) {
   add_setting(app, globals.flags, "--log-format", "logging_format", "form of log lines", "text|json");
   add_setting(app, globals.flags, "--log-level", "logging_level", "least level shown", "LEVEL");
   add_setting(app, globals.flags, "--config", "config", "settings, JSON", "FILE");
-  app.add_option("--versions", globals.versions_file, "more Enterprise versions, CSV")->option_text("FILE")->take_last();
+  app.add_option("--versions", globals.versions_file, "more Enterprise versions, CSV")
+      ->option_text("FILE")
+      ->take_last();
   app.add_option("--set", globals.assignments, "a setting, whatever the environment says")
       ->option_text("NAME=VALUE")
       ->allow_extra_args(false);
@@ -180,10 +182,10 @@ int parse_and_run(Program& program, int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    std::fputs(innermost(app)->help().c_str(), stdout);
+    write_result(innermost(app)->help());
     return 0;
   } catch (const CLI::CallForVersion&) {
-    std::printf("%s\n", program_version().c_str());
+    write_result(program_version() + "\n");
     return 0;
   } catch (const CLI::ParseError& error) {
     if (asks_for_json(argc, argv)) program.globals.output = "json";
@@ -217,11 +219,7 @@ VersionMap Globals::versions() const {
 }
 
 void Globals::print(const std::string& text, const Document& document) const {
-  if (json()) {
-    std::printf("%s\n", bson::to_relaxed_json(document).c_str());
-  } else {
-    std::fputs(text.c_str(), stdout);
-  }
+  write_result(json() ? bson::to_relaxed_json(document) + "\n" : text);
 }
 
 Program::Program() : app("Migrates FiftyOne databases between versions, up and down.", "fiftyone-migrator") {
@@ -240,7 +238,8 @@ void add_setting(CLI::App& app, SettingFlags& flags, const std::string& names, c
   const auto line = std::find_if(table.begin(), table.end(), [&](const Setting& s) { return s.name == setting; });
   const auto described = help + " [" + line->variable + "]";
   if (value.empty()) {
-    app.add_flag_callback(names, [&flags, setting] { flags.emplace_back(setting, "on"); }, described);
+    app.add_flag_callback(
+        names, [&flags, setting] { flags.emplace_back(setting, "on"); }, described);
     return;
   }
   app.add_option_function<std::string>(
@@ -252,15 +251,13 @@ void add_setting(CLI::App& app, SettingFlags& flags, const std::string& names, c
 int run_program(Program& program, int argc, char** argv) {
   const auto fail = [&](const Error& error) {
     const auto& flags = program.globals.flags;
-    const auto json_lines = std::find(flags.begin(), flags.end(), std::pair<std::string, std::string>("logging_format", "json"));
-    std::fflush(stdout);
+    const auto json_lines =
+        std::find(flags.begin(), flags.end(), std::pair<std::string, std::string>("logging_format", "json"));
     print_error(program.globals, json_lines != flags.end(), error);
     return static_cast<int>(error.code());
   };
   try {
-    const int status = parse_and_run(program, argc, argv);
-    flush_stdout();
-    return status;
+    return parse_and_run(program, argc, argv);
   } catch (const Error& error) {
     return fail(error);
   } catch (const std::exception& error) {

@@ -29,7 +29,7 @@ struct Globals {
   std::string color = "auto";
   std::optional<std::string> versions_file;
   bool quiet = false;
-  SettingFlags flags;  // --config, --log-format, --log-level
+  SettingFlags flags;                    // --config, --log-format, --log-level
   std::vector<std::string> assignments;  // --set
 
   bool json() const { return output == "json"; }

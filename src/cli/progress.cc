@@ -60,7 +60,8 @@ void Progress::collection(const std::string& name, std::int64_t done, std::int64
 std::string Progress::text() const {
   const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
   const auto now = Clock::now();
-  std::string out = phase_ + " " + share(static_cast<std::int64_t>(done_), static_cast<std::int64_t>(total_)) + " datasets";
+  std::string out =
+      phase_ + " " + share(static_cast<std::int64_t>(done_), static_cast<std::int64_t>(total_)) + " datasets";
   double elapsed = seconds(now - start_);
   double part = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 0;
   if (!collection_.empty() && collection_done_ < collection_total_) {
@@ -80,7 +81,8 @@ void Progress::show(bool now) {
   if (mode_ == Mode::kNone) return;
   const auto time = Clock::now();
   if (time - start_ < kQuietStart) return;
-  if (!now && time - shown_ < (mode_ == Mode::kTerminal ? Clock::duration(kRenew) : Clock::duration(kPlainEvery))) return;
+  if (!now && time - shown_ < (mode_ == Mode::kTerminal ? Clock::duration(kRenew) : Clock::duration(kPlainEvery)))
+    return;
   shown_ = time;
   if (mode_ == Mode::kPlain) {
     std::fprintf(stderr, "%s\n", text().c_str());

@@ -4,7 +4,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <string>
 
 #include "base/error.h"
 
@@ -12,10 +11,9 @@ namespace fm::cli {
 
 void outlive_readers() { std::signal(SIGPIPE, SIG_IGN); }
 
-void flush_stdout() {
-  errno = 0;
-  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
-  if (failed && errno != EPIPE && errno != 0) {
+void write_result(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!written && errno != EPIPE) {
     throw Error(Exit::kFailed, std::string("The result could not be written: ") + std::strerror(errno), "", "OSError");
   }
 }

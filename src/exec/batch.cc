@@ -25,28 +25,47 @@ constexpr int kAttempts = 3;
 constexpr std::size_t kWholeGuardBytes = std::size_t{7} << 20;
 constexpr std::size_t kGuardedKeyBytes = std::size_t{64} << 10;
 
-Document parked(Document dataset) {
+// The document as it is while it is parked.
+bson::Bytes parked(const bson::Bytes& before) {
+  auto dataset = before.decode();
   dataset.set("version", kParkedVersion);
-  return dataset;
+  return bson::encode(dataset);
 }
 
 // Gives a parked document the version it really has.
-void unpark(Document& dataset, const Document& before) {
-  if (const auto* version = before.find("version")) {
-    dataset.set("version", *version);
+bson::Bytes unparked(Document dataset, const bson::Bytes& before) {
+  if (auto version = bson::View(before).get("version")) {
+    dataset.set("version", std::move(*version));
   } else {
     dataset.take("version");
   }
+  return bson::encode(dataset);
+}
+
+// {_id, $expr: {$eq: ["$$ROOT", {$literal: <as read>}]}}, made of the bytes as
+// they came.
+bson::Bytes whole_guard(const Value& id, bson::View read) {
+  bson::CDoc filter(Document{{"_id", id}});
+  bson_t expr;
+  bson_t eq;
+  bson_t literal;
+  bson_append_document_begin(filter.out(), "$expr", -1, &expr);
+  bson_append_array_begin(&expr, "$eq", -1, &eq);
+  bson_append_utf8(&eq, "0", -1, "$$ROOT", -1);
+  bson_append_document_begin(&eq, "1", -1, &literal);
+  bson_append_document(&literal, "$literal", -1, read.c());
+  bson_append_document_end(&eq, &literal);
+  bson_append_array_end(&expr, &eq);
+  bson_append_document_end(filter.out(), &expr);
+  return bson::Bytes(filter.get());
 }
 
 // Matches the document only while it is as read (rule E7). Of a very large one
 // the version and the smaller ones of the keys that change are compared.
-Document guard(const Document& read, const Document& after) {
-  const auto* id = read.find("_id");
-  if (bson::encoded_size(read) <= kWholeGuardBytes) {
-    return {{"_id", *id}, {"$expr", ops::expression("$eq", Array{"$$ROOT", ops::literal(read)})}};
-  }
-  Document filter{{"_id", *id}};
+bson::Bytes guard(const Value& id, const bson::Bytes& bytes, const Document& after) {
+  if (bytes.size() <= kWholeGuardBytes) return whole_guard(id, bson::View(bytes));
+  const auto read = bytes.decode();
+  Document filter{{"_id", id}};
   const auto same = [&](const std::string& key) {
     const auto* value = read.find(key);
     if (!value) {
@@ -60,15 +79,22 @@ Document guard(const Document& read, const Document& after) {
     const auto* old = read.find(key);
     if (key != "version" && key.find('.') == std::string::npos && !(old && *old == value)) same(key);
   }
-  return filter;
+  return bson::encode(filter);
 }
 
-BatchRunner::Result result_of(const Prepared& dataset) {
-  return {dataset.route,          dataset.id,     dataset.name, dataset.context.messages,
-          dataset.context.displaced, dataset.passes, std::nullopt, false};
+// `dataset` is used up, but for its id and name.
+BatchRunner::Result result_of(Prepared& dataset) {
+  return {dataset.route,
+          dataset.id,
+          dataset.name,
+          std::move(dataset.context.messages),
+          std::move(dataset.context.displaced),
+          std::move(dataset.passes),
+          std::nullopt,
+          false};
 }
 
-BatchRunner::Result failure_of(const Prepared& dataset, const Error& error) {
+BatchRunner::Result failure_of(Prepared& dataset, const Error& error) {
   auto result = result_of(dataset);
   result.failure = error;
   return result;
@@ -83,7 +109,7 @@ void BatchRunner::survey(const std::vector<Item>& items, const std::function<voi
   each_group(
       items,
       [&](std::vector<Prepared> group, std::vector<Result> failed) {
-        for (const auto& dataset : group) done(result_of(dataset));
+        for (auto& dataset : group) done(result_of(dataset));
         for (auto& result : failed) done(std::move(result));
       },
       done);
@@ -122,7 +148,7 @@ void BatchRunner::each_group(const std::vector<Item>& items, const Handle& handl
     mongo_.find(kDatasets, Document{{"_id", Document{{"$in", std::move(ids)}}}}, {}, [&](bson::View view) {
       const auto found = wanted.find(id_key(*view.get("_id")));
       if (found == wanted.end()) return;
-      group.push_back({view.decode(), found->second->route, false});
+      group.push_back({view.copy(), found->second->route, false});
       wanted.erase(found);
       bytes += view.size();
       if (bytes >= kGroupBytes) flush();
@@ -143,9 +169,14 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
   std::map<std::string, Array> wanted;
   std::vector<std::pair<std::string, Value>> named;
   for (const auto& [dataset, route, parked_before] : group) {
+    std::vector<const ops::Steps*> steps;
     for (const auto* revision : route->revisions) {
-      ops::references(steps_of(*revision, route->direction), dataset, named);
+      const auto& list = steps_of(*revision, route->direction);
+      if (ops::has_references(list)) steps.push_back(&list);
     }
+    if (steps.empty()) continue;
+    const auto document = dataset.decode();
+    for (const auto* list : steps) ops::references(*list, document, named);
   }
   std::map<std::pair<std::string, std::string>, std::optional<Document>> cache;
   for (auto& [collection, id] : named) {
@@ -157,13 +188,14 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
     });
   }
   const PrepareSources sources{
+      settings_.record_displaced,
       [&](const std::string& collection, const Value& id) -> std::optional<Document> {
         const auto found = cache.find({collection, id_key(id)});
         if (found != cache.end()) return found->second;
         return mongo_.find_one(collection, Document{{"_id", id}});
       },
       [&](const Value& file, const std::string& key) { return file_has_key(mongo_, file, key); }};
-  for (const auto& [dataset, route, parked_before] : group) {
+  for (auto& [dataset, route, parked_before] : group) {
     try {
       prepared.push_back(prepare(dataset, *route, facts_, sources));
       prepared.back().parked = parked_before;
@@ -171,8 +203,9 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
       if (error.code() == Exit::kUnreachable) throw;
       Result result;
       result.route = route;
-      result.id = *dataset.find("_id");
-      result.name = shown_name(dataset);
+      const auto document = dataset.decode();
+      result.id = *document.find("_id");
+      result.name = shown_name(document);
       result.failure = error;
       failed.push_back(std::move(result));
     }
@@ -182,7 +215,7 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
 }
 
 void BatchRunner::refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed) {
-  std::erase_if(prepared, [&](const Prepared& dataset) {
+  std::erase_if(prepared, [&](Prepared& dataset) {
     for (const auto& pass : dataset.passes) {
       if (!pass.needs_id_time) continue;
       const auto found = without_time(mongo_, pass.collection);
@@ -253,13 +286,13 @@ void BatchRunner::leave_out_idle_passes(std::vector<Prepared>& group) {
 }
 
 void BatchRunner::write_group(std::vector<Prepared> group, const std::function<void(Result)>& done, int attempt) {
-  std::vector<const Prepared*> simple;
-  std::vector<const Prepared*> complex;
-  for (const auto& dataset : group) (dataset.complex() ? complex : simple).push_back(&dataset);
+  std::vector<Prepared*> simple;
+  std::vector<Prepared*> complex;
+  for (auto& dataset : group) (dataset.complex() ? complex : simple).push_back(&dataset);
 
   Group again;
-  const auto settle = [&](const std::vector<const Prepared*>& written, Changes changes) {
-    std::vector<const Prepared*> kept;
+  const auto settle = [&](const std::vector<Prepared*>& written, Changes changes) {
+    std::vector<Prepared*> kept;
     std::map<std::size_t, std::optional<Document>> by_index(std::make_move_iterator(changes.begin()),
                                                             std::make_move_iterator(changes.end()));
     for (std::size_t i = 0; i < written.size(); ++i) {
@@ -272,11 +305,10 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
         result.gone = true;
         done(std::move(result));
       } else if (attempt < kAttempts) {
-        auto document = std::move(*change->second);
-        const auto* version = document.find("version");
+        const auto* version = change->second->find("version");
         const bool is_parked = version && *version == Value(kParkedVersion);
-        if (is_parked) unpark(document, written[i]->before);
-        again.push_back({std::move(document), written[i]->route, is_parked});
+        again.push_back({is_parked ? unparked(*change->second, written[i]->before) : bson::encode(*change->second),
+                         written[i]->route, is_parked});
       } else {
         done(failure_of(*written[i], Error(Exit::kFailed, "Dataset '" + written[i]->name +
                                                               "' keeps changing while it is migrated",
@@ -286,13 +318,13 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
     return kept;
   };
 
-  for (const auto* dataset : settle(simple, replace(simple, false))) done(result_of(*dataset));
+  for (auto* dataset : settle(simple, replace(simple, false))) done(result_of(*dataset));
 
   if (!complex.empty()) {
     journal_.enter(complex);
     auto on_the_way = settle(complex, park(complex));
     add(on_the_way);
-    std::erase_if(on_the_way, [&](const Prepared* dataset) {
+    std::erase_if(on_the_way, [&](Prepared* dataset) {
       try {
         run_passes(*dataset);
         return false;
@@ -308,7 +340,7 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
     const auto switched = settle(on_the_way, replace(on_the_way, true));
     clean(switched);
     journal_.leave(switched);
-    for (const auto* dataset : switched) done(result_of(*dataset));
+    for (auto* dataset : switched) done(result_of(*dataset));
   }
   if (again.empty()) return;
   std::vector<Prepared> prepared;
@@ -318,7 +350,7 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
   write_group(std::move(prepared), done, attempt + 1);
 }
 
-void BatchRunner::add(const std::vector<const Prepared*>& group) {
+void BatchRunner::add(const std::vector<Prepared*>& group) {
   std::map<std::string, std::vector<Document>> inserts;
   std::map<std::string, std::vector<Update>> replaces;
   for (const auto* dataset : group) {
@@ -350,7 +382,7 @@ void BatchRunner::run_passes(const Prepared& dataset) {
   }
 }
 
-void BatchRunner::clean(const std::vector<const Prepared*>& group) {
+void BatchRunner::clean(const std::vector<Prepared*>& group) {
   std::map<std::string, std::vector<Value>> deletes;
   for (const auto* dataset : group) {
     for (const auto& entry : dataset->context.references.entries()) {
@@ -361,7 +393,7 @@ void BatchRunner::clean(const std::vector<const Prepared*>& group) {
   for (const auto& [collection, ids] : deletes) mongo_.remove(collection, ids);
 }
 
-void BatchRunner::forget(const Prepared& dataset) {
+void BatchRunner::forget(Prepared& dataset) {
   if (!dataset.complex()) return;
   for (const auto& entry : dataset.context.references.entries()) {
     if (!entry.before && entry.after) mongo_.remove(entry.collection, {entry.id});
@@ -371,41 +403,42 @@ void BatchRunner::forget(const Prepared& dataset) {
 }
 
 BatchRunner::Changes BatchRunner::changed(
-    const std::vector<const Prepared*>& group, const std::vector<Update>& updates) {
+    const std::vector<Prepared*>& group, const std::vector<Update>& updates) {
   std::vector<std::pair<std::size_t, std::optional<Document>>> out;
   for (std::size_t i = 0; i < group.size(); ++i) {
     auto now = mongo_.find_one(kDatasets, Document{{"_id", group[i]->id}});
-    if (now && *now == updates[i].update) continue;
+    if (now && bson::encode(*now) == updates[i].update) continue;
     out.emplace_back(i, std::move(now));
   }
   return out;
 }
 
-BatchRunner::Changes BatchRunner::replace(
-    const std::vector<const Prepared*>& group, bool was_parked) {
+BatchRunner::Changes BatchRunner::replace(const std::vector<Prepared*>& group, bool was_parked) {
   std::vector<Update> updates;
+  updates.reserve(group.size());
   for (const auto* dataset : group) {
-    const auto read = was_parked ? parked(dataset->before) : dataset->before;
-    updates.push_back({guard(read, dataset->after), dataset->after});
+    const auto filter = was_parked ? guard(dataset->id, parked(dataset->before), dataset->after)
+                                   : guard(dataset->id, dataset->before, dataset->after);
+    updates.emplace_back(filter, bson::encode(dataset->after));
   }
   const auto matched = mongo_.replace(kDatasets, updates);
   if (matched == static_cast<std::int64_t>(group.size())) return {};
   return changed(group, updates);
 }
 
-BatchRunner::Changes BatchRunner::park(
-    const std::vector<const Prepared*>& group) {
-  std::vector<Update> updates;
+BatchRunner::Changes BatchRunner::park(const std::vector<Prepared*>& group) {
+  const auto parking = bson::encode(Document{{"$set", Document{{"version", kParkedVersion}}}});
   std::vector<Update> parkings;
+  std::vector<Update> expected;
   for (const auto* dataset : group) {
-    const auto parking = Document{{"$set", Document{{"version", kParkedVersion}}}};
-    const auto read = dataset->parked ? parked(dataset->before) : dataset->before;
-    parkings.push_back({guard(read, dataset->after), parking});
-    updates.push_back({{}, parked(dataset->before)});
+    auto as_parked = parked(dataset->before);
+    const auto& read = dataset->parked ? as_parked : dataset->before;
+    parkings.emplace_back(guard(dataset->id, read, dataset->after), parking);
+    expected.emplace_back(bson::Bytes(), std::move(as_parked));
   }
   const auto matched = mongo_.update(kDatasets, parkings);
   if (matched == static_cast<std::int64_t>(group.size())) return {};
-  return changed(group, updates);
+  return changed(group, expected);
 }
 
 }  // namespace fm

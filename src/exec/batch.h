@@ -15,6 +15,8 @@
 namespace fm {
 
 struct BatchSettings {
+  // Keep what operations displace (for counting losses).
+  bool record_displaced = false;
   std::int64_t range_size = 10000;
   PassProgress progress;
 };
@@ -46,7 +48,7 @@ class BatchRunner {
 
  private:
   struct Read {
-    bson::Document dataset;
+    bson::Bytes dataset;
     const Route* route;
     bool parked = false;
   };
@@ -63,15 +65,15 @@ class BatchRunner {
   void refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed);
 
   void write_group(std::vector<Prepared> group, const std::function<void(Result)>& done, int attempt);
-  void add(const std::vector<const Prepared*>& group);
+  void add(const std::vector<Prepared*>& group);
   void run_passes(const Prepared& dataset);
-  void clean(const std::vector<const Prepared*>& group);
+  void clean(const std::vector<Prepared*>& group);
   // What was done elsewhere for a dataset that is gone is taken back.
-  void forget(const Prepared& dataset);
+  void forget(Prepared& dataset);
   // Replaces guarded by the content that was read.
-  Changes replace(const std::vector<const Prepared*>& group, bool parked);
-  Changes park(const std::vector<const Prepared*>& group);
-  Changes changed(const std::vector<const Prepared*>& group, const std::vector<Update>& updates);
+  Changes replace(const std::vector<Prepared*>& group, bool parked);
+  Changes park(const std::vector<Prepared*>& group);
+  Changes changed(const std::vector<Prepared*>& group, const std::vector<Update>& updates);
 
   Mongo& mongo_;
   const RunFacts& facts_;

@@ -65,11 +65,11 @@ void Journal::begin(const Plan& plan, std::int64_t now_ms, const std::string& se
 }
 
 void Journal::end() {
-  mongo_.remove(kCollection, {Value("run")});
+  mongo_.remove_durably(kCollection, "run");
   if (!mongo_.find_one(kCollection, {})) mongo_.drop(kCollection);
 }
 
-void Journal::enter(const std::vector<const Prepared*>& datasets) {
+void Journal::enter(const std::vector<Prepared*>& datasets) {
   std::vector<Document> entries;
   for (const auto* dataset : datasets) {
     Array files;
@@ -92,7 +92,7 @@ void Journal::advance(const Prepared& dataset, std::size_t pass) {
                                Document{{"$set", Document{{"pass", static_cast<std::int64_t>(pass)}}}}}});
 }
 
-void Journal::leave(const std::vector<const Prepared*>& datasets) {
+void Journal::leave(const std::vector<Prepared*>& datasets) {
   std::vector<Value> ids;
   for (const auto* dataset : datasets) ids.push_back(entry_id(*dataset));
   mongo_.remove(kCollection, ids);

@@ -22,10 +22,10 @@ class Journal {
 
   void begin(const Plan& plan, std::int64_t now_ms, const std::string& seed);
   void end();
-  void enter(const std::vector<const Prepared*>& datasets);
+  void enter(const std::vector<Prepared*>& datasets);
   // The pass that runs now; what lies before it is done.
   void advance(const Prepared& dataset, std::size_t pass);
-  void leave(const std::vector<const Prepared*>& datasets);
+  void leave(const std::vector<Prepared*>& datasets);
 
  private:
   Mongo& mongo_;

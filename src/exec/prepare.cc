@@ -33,15 +33,18 @@ bool Prepared::complex() const {
   return elsewhere || !passes.empty() || !context.file_patches.empty();
 }
 
-Prepared prepare(const Document& dataset, const Route& route, const RunFacts& facts, const PrepareSources& sources) {
-  const auto* found = dataset.find("_id");
+Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts, const PrepareSources& sources) {
+  auto after = dataset.decode();
+  const auto* found = after.find("_id");
   const Value id = found ? *found : Value();
-  Prepared out{id, shown_name(dataset), dataset, dataset, &route,
+  auto name = shown_name(after);
+  Prepared out{id, std::move(name), std::move(dataset), std::move(after), &route,
                ops::Context(id, facts.now_ms, facts.ids, sources.fetch), {}, false};
   auto& context = out.context;
   context.dataset_name = out.name;
   context.down = route.direction == Direction::kDown;
   context.file_has_key = sources.file_has_key;
+  context.record_displaced = sources.record_displaced;
   if (const auto naming = facts.namings.find(id_key(id)); naming != facts.namings.end()) {
     context.naming = naming->second;
   }

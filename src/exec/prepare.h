@@ -31,25 +31,26 @@ std::string shown_name(const bson::Document& dataset);
 struct Prepared {
   bson::Value id;
   std::string name;
-  bson::Document before;
+  bson::Bytes before;  // with the version it really has
   bson::Document after;
   const Route* route = nullptr;
   ops::Context context;
   std::vector<ops::Pass> passes;
-  bool parked = false;  // by an earlier attempt of this run; `before` has its true version
+  bool parked = false;  // by an earlier attempt of this run
 
   // Collections beside the dataset document are touched: it has to be parked.
   bool complex() const;
 };
 
 struct PrepareSources {
+  bool record_displaced = false;
   ops::References::Fetch fetch;
   std::function<bool(const bson::Value& file, const std::string& key)> file_has_key;
 };
 
 // Throws Error: kPrecondition when a guard refuses, others for documents no
 // operation can work on.
-Prepared prepare(const bson::Document& dataset, const Route& route, const RunFacts& facts,
+Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts,
                  const PrepareSources& sources);
 
 // The steps of a revision in the direction of the route.

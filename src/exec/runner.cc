@@ -202,7 +202,7 @@ Survey Runner::survey(const Plan& plan, const DatabaseHeads& heads, bool count_d
   Survey out;
   choose_names(plan, heads.heads, {});
   const auto all = items(plan, heads.heads, {});
-  BatchRunner batches(mongo_, facts_, {settings_.range_size, {}});
+  BatchRunner batches(mongo_, facts_, {count_documents || !settings_.allow_loss, settings_.range_size, {}});
   LossCounter losses;
   const auto collect = [&](InOrder::Results results) {
     for (auto& result : results) {
@@ -328,7 +328,7 @@ void Runner::run_datasets(const Plan& plan, const Heads&, const std::vector<Batc
   }
   std::mutex progress;
   BatchRunner batches(mongo_, facts_,
-                      {settings_.range_size, [&](const std::string& name, std::int64_t done, std::int64_t total) {
+                      {false, settings_.range_size, [&](const std::string& name, std::int64_t done, std::int64_t total) {
                          const std::lock_guard lock(progress);
                          observer_.collection(name, done, total);
                        }});

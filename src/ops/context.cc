@@ -72,11 +72,13 @@ bson::Oid Context::make_id(std::string_view path) {
   return ids_->make("datasets", dataset_id, revision, full, found->second++);
 }
 
-void Context::displace(std::string_view path, Value before, std::optional<Value> left, std::string preceding_key,
+void Context::displace(const bson::Path& path, Value before, const Value* left, std::string_view preceding_key,
                        const Value* restored) {
-  std::string full = prefix_.empty() ? std::string(path) : prefix_ + "." + std::string(path);
+  if (!record_displaced) return;
+  std::string full = prefix_.empty() ? path.str() : prefix_ + "." + path.str();
   const bool lost = before.truthy() && !(restored && *restored == before) && !(left && *left == before);
-  displaced.push_back({revision, std::move(full), std::move(before), std::move(left), std::move(preceding_key), lost});
+  displaced.push_back({revision, std::move(full), std::move(before), left ? std::optional<Value>(*left) : std::nullopt,
+                       std::string(preceding_key), lost});
 }
 
 Context::Scope::Scope(Context& context, std::string_view part) : context_(context), size_(context.prefix_.size()) {
@@ -88,8 +90,8 @@ Context::Scope::~Scope() { context_.prefix_.resize(size_); }
 
 namespace {
 
-std::string key_before(const Document& doc, std::size_t index) {
-  return index == 0 || index > doc.size() ? std::string() : doc[index - 1].key;
+std::string_view key_before(const Document& doc, std::size_t index) {
+  return index == 0 ? std::string_view() : std::string_view(doc[index - 1].key);
 }
 
 }  // namespace
@@ -103,7 +105,7 @@ void put(Document& doc, const bson::Path& path, Value value, Context& context, c
     if (slot == value) return;
     Value before = std::move(slot);
     slot = std::move(value);
-    context.displace(path.str(), std::move(before), slot, key_before(*parent, index), restored);
+    context.displace(path, std::move(before), &slot, key_before(*parent, index), restored);
   } else {
     parent->append(path.leaf(), std::move(value));
   }
@@ -119,9 +121,8 @@ void remove(Document& doc, const bson::Path& path, Context& context, const Value
   if (!parent) return;
   const std::size_t index = parent->index_of(path.leaf());
   if (index >= parent->size()) return;
-  std::string preceding = key_before(*parent, index);
   auto before = parent->take(path.leaf());
-  context.displace(path.str(), std::move(*before), std::nullopt, std::move(preceding), restored);
+  context.displace(path, std::move(*before), nullptr, key_before(*parent, index), restored);
 }
 
 }  // namespace fm::ops

@@ -117,12 +117,13 @@ class Context {
   std::int64_t now_ms;
   std::string revision;
   bool down = false;
+  bool record_displaced = true;
   References references;
   std::optional<Naming> naming;
   // Whether a GridFS file is there and holds a JSON object with that key.
   std::function<bool(const bson::Value& file, const std::string& key)> file_has_key;
 
-  std::vector<Displaced> displaced;
+  std::vector<Displaced> displaced;  // only while record_displaced
   std::vector<Message> messages;
   std::vector<CollectionWork> work;
   std::vector<FilePatch> file_patches;
@@ -130,8 +131,9 @@ class Context {
   bson::Oid make_id(std::string_view path);
 
   // Called by operations for every value they take away or overwrite.
-  // `restored` is what the way back puts there by itself.
-  void displace(std::string_view path, bson::Value before, std::optional<bson::Value> left, std::string preceding_key,
+  // `left` is what stands there now, `restored` what the way back puts there by
+  // itself.
+  void displace(const bson::Path& path, bson::Value before, const bson::Value* left, std::string_view preceding_key,
                 const bson::Value* restored = nullptr);
 
   // Where in the dataset document the current element lives: "sample_fields.id".

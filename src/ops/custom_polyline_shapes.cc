@@ -75,7 +75,7 @@ void edit_polyline(Document& label, bool wrapping, Context& context) {
   wrapping ? wrap(*points) : unwrap(*points);
   if (before == *points) return;
   const bool lossless = wrapping || before.as<Array>()->size() == 1;
-  context.displace("points", before, *points, "", lossless ? &before : nullptr);
+  context.displace("points", before, points, "", lossless ? &before : nullptr);
 }
 
 void apply(Document& doc, const Document& arguments, Context& context) {

@@ -27,7 +27,7 @@ void DropReferences::apply(Document& doc, Context& context) const {
   for (const auto& id : ids) {
     const auto* found = context.references.find(collection, id);
     if (!found) continue;
-    context.displace("(" + collection + ")", *found, std::nullopt, "");
+    context.displace("(" + collection + ")", *found, nullptr, "");
     context.references.remove(collection, id);
   }
   remove(doc, field, context);

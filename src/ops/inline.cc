@@ -45,7 +45,7 @@ void Inline::apply(Document& doc, Context& context) const {
                                            context.dataset_name + "': its document is missing in '" + collection +
                                            "'"});
         Context::Scope scope(context, field.str());
-        context.displace((*mapping)[i].key, element, std::nullopt, i > 0 ? (*mapping)[i - 1].key : "");
+        context.displace((*mapping)[i].key, element, nullptr, i > 0 ? (*mapping)[i - 1].key : "");
         mapping->erase(i);
         continue;
       }

@@ -200,6 +200,14 @@ bool is_guard(const Step& step) {
   return false;
 }
 
+bool has_references(const Steps& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
+    const auto* custom = std::get_if<Custom>(&step.operation);
+    return std::holds_alternative<Inline>(step.operation) || std::holds_alternative<DropReferences>(step.operation) ||
+           (custom && custom->function->references);
+  });
+}
+
 void references(const Steps& steps, const Document& dataset, std::vector<std::pair<std::string, Value>>& out) {
   std::vector<Value> ids;
   const auto add = [&](const std::string& collection) {

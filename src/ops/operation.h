@@ -98,6 +98,7 @@ std::string name(const Step& step);
 bool is_guard(const Step& step);
 // The documents of other collections that the steps will ask the context for,
 // as far as the stored dataset document tells: for reading many at once.
+bool has_references(const Steps& steps);
 void references(const Steps& steps, const bson::Document& dataset,
                 std::vector<std::pair<std::string, bson::Value>>& out);
 std::string describe(const Step& step);

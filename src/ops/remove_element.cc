@@ -28,7 +28,7 @@ void RemoveElement::apply(Document& doc, Context& context) const {
       const auto* preceding = before_name ? before_name->as<std::string>() : nullptr;
       std::string preceding_key = preceding ? *preceding : "";
       auto value = list->take(at);
-      context.displace(name, std::move(value), std::nullopt, std::move(preceding_key), restored ? &*restored : nullptr);
+      context.displace(name, std::move(value), nullptr, preceding_key, restored ? &*restored : nullptr);
       if (last) break;
     }
   }

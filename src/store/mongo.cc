@@ -20,7 +20,8 @@ constexpr std::int32_t kAuthenticationFailed = 18;
 constexpr std::int32_t kDuplicateKey = 11000;
 constexpr std::int32_t kSelectionTimeoutMs = 10000;
 
-Document write_concern() { return {{"w", "majority"}, {"j", true}}; }
+Document write_concern() { return {{"w", "majority"}}; }
+Document durable_write_concern() { return {{"w", "majority"}, {"j", true}}; }
 
 // Driver errors become ours here, once.
 [[noreturn]] void fail(const bson_error_t& error, const std::string& doing) {
@@ -188,7 +189,11 @@ Document Mongo::run(const Document& command, bool write, const char* database) {
   return result;
 }
 
-Document Mongo::command(const Document& command) { return run(command, true); }
+void Mongo::remove_durably(const std::string& collection, const Value& id) {
+  const Document one{{"q", Document{{"_id", id}}}, {"limit", 1}};
+  run(Document{{"delete", collection}, {"deletes", bson::Array{one}}, {"writeConcern", durable_write_concern()}},
+      false);
+}
 
 void Mongo::ping() { run(Document{{"ping", 1}}, false); }
 
@@ -302,9 +307,9 @@ std::int64_t Mongo::replace(const std::string& collection, const std::vector<Upd
   const std::string doing = "writing to " + collection;
   const bson::CDoc opts(Document{{"validate", false}});
   for (const auto& update : updates) {
-    const bson::CDoc filter(update.filter);
-    const bson::CDoc doc(update.update);
-    if (!mongoc_bulk_operation_replace_one_with_opts(bulk.get(), filter.get(), doc.get(), opts.get(), &error)) {
+    const bson::View filter(update.filter);
+    const bson::View doc(update.update);
+    if (!mongoc_bulk_operation_replace_one_with_opts(bulk.get(), filter.c(), doc.c(), opts.get(), &error)) {
       fail(error, doing);
     }
   }
@@ -318,10 +323,9 @@ std::int64_t Mongo::update(const std::string& collection, const std::vector<Upda
   bson_error_t error;
   const std::string doing = "writing to " + collection;
   for (const auto& update : updates) {
-    const bson::CDoc filter(update.filter);
-    const bson::CDoc doc(update.update);
-    const bson::CDoc opts;
-    if (!mongoc_bulk_operation_update_one_with_opts(bulk.get(), filter.get(), doc.get(), opts.get(), &error)) {
+    const bson::View filter(update.filter);
+    const bson::View doc(update.update);
+    if (!mongoc_bulk_operation_update_one_with_opts(bulk.get(), filter.c(), doc.c(), nullptr, &error)) {
       fail(error, doing);
     }
   }
@@ -333,10 +337,10 @@ std::int64_t Mongo::upsert(const std::string& collection, const Update& update) 
   const Bulk bulk = coll.bulk();
   bson_error_t error;
   const std::string doing = "writing to " + collection;
-  const bson::CDoc filter(update.filter);
-  const bson::CDoc doc(update.update);
+  const bson::View filter(update.filter);
+  const bson::View doc(update.update);
   const bson::CDoc opts(Document{{"upsert", true}, {"validate", false}});
-  if (!mongoc_bulk_operation_replace_one_with_opts(bulk.get(), filter.get(), doc.get(), opts.get(), &error)) {
+  if (!mongoc_bulk_operation_replace_one_with_opts(bulk.get(), filter.c(), doc.c(), opts.get(), &error)) {
     fail(error, doing);
   }
   const auto reply = execute(bulk, doing, nullptr);

@@ -1,7 +1,10 @@
 // A MongoDB database: the only place that talks to a server about data.
 //
 // Thread-safe: every call takes a connection of the pool. Writes wait for the
-// majority and the journal. Errors are thrown as Error: kUnreachable for lost
+// majority. A server without a replica set keeps its journal in the order of
+// the writes, so a power cut leaves a prefix of them, which is what a killed
+// program leaves too; waiting for the disk is needed once, at the end of a run
+// (remove_durably), and not at every step. Errors are thrown as Error: kUnreachable for lost
 // or absent servers, kRights for authentication and authorisation, kFailed for
 // the rest, with the server's own words.
 #pragma once
@@ -15,6 +18,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bson/document.h"
@@ -33,8 +37,11 @@ class MongoDriver {
 // One update of a bulk: a replacement (or a pipeline) for the one document the
 // filter matches.
 struct Update {
-  bson::Document filter;
-  bson::Document update;    // a whole document, or update operators
+  Update(bson::Bytes f, bson::Bytes u) : filter(std::move(f)), update(std::move(u)) {}
+  Update(const bson::Document& f, const bson::Document& u) : filter(bson::encode(f)), update(bson::encode(u)) {}
+
+  bson::Bytes filter;
+  bson::Bytes update;  // a whole document, or update operators
 };
 
 struct FindOptions {
@@ -76,6 +83,9 @@ class Mongo {
   std::int64_t upsert(const std::string& collection, const Update& update);
   std::int64_t remove(const std::string& collection, const std::vector<bson::Value>& ids);
 
+  // When this returns, it and every write before it survive a power cut.
+  void remove_durably(const std::string& collection, const bson::Value& id);
+
   struct Changed {
     std::int64_t matched = 0;
     std::int64_t modified = 0;
@@ -96,9 +106,6 @@ class Mongo {
   std::set<std::string> collection_names();
   void drop_unique_indexes(const std::string& collection, const std::string& key);
   void drop(const std::string& collection);
-
-  // Any command of the database; the reply is searched for errors of every kind.
-  bson::Document command(const bson::Document& command);
 
  private:
   struct FreeUri {

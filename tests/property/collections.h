@@ -1,6 +1,7 @@
 // Random documents of collections, stored on the test's server and read back.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <rapidcheck.h>
 
 #include <set>
@@ -12,6 +13,7 @@
 #include "ops/operation.h"
 #include "property/private_mongod.h"
 #include "unit/bson_arbitrary.h"
+#include "unit/choice.h"
 #include "unit/json.h"
 
 namespace fm {
@@ -37,14 +39,46 @@ inline bson::Value without_twins(bson::Value value) {
   return value;
 }
 
-inline bson::Value any_value() { return without_twins(*rc::gen::resize(24, rc::gen::arbitrary<bson::Value>())); }
+// Of every type, with any bytes in its text.
+inline bson::Value any_value() { return without_twins(random_of(arbitrary::value(), below(30))); }
 
-inline std::string any_key() {
-  return *rc::gen::weightedOneOf<std::string>({{3, rc::gen::element<std::string>("x", "y", "label", "tags")},
-                                               {1, arbitrary::key()}});
+// For what stands in a filter: the driver takes no empty keys and only UTF-8 there.
+inline bson::Value plain_value(int depth = 2) {
+  switch (below(depth > 0 ? 12 : 10)) {
+    case 0:
+      return bson::Null{};
+    case 1:
+      return chance(50);
+    case 2:
+    case 3:
+      return between<std::int32_t>(-2, 2);
+    case 4:
+      return between<std::int64_t>(-2, 2);
+    case 5:
+      return between<std::int32_t>(-4, 4) * 0.5;
+    case 6:
+    case 7:
+      return pick<std::string>({"", "text", "$a", "k", "é"});
+    case 8:
+      return numbered_oid(below(3));
+    case 9:
+      return chance(50) ? bson::Value(bson::Date{kNow}) : bson::Value(bson::Binary{0, "x"});
+    case 10: {
+      bson::Array out;
+      for (int i = below(3); i > 0; --i) out.append(plain_value(depth - 1));
+      return out;
+    }
+    default: {
+      bson::Document out;
+      for (int i = below(3); i > 0; --i) out.set(pick<std::string>({"a", "b", "$c"}), plain_value(depth - 1));
+      return out;
+    }
+  }
 }
 
-inline bool chance(int percent) { return *rc::gen::inRange(0, 100) < percent; }
+inline std::string any_key() {
+  return chance(75) ? pick<std::string>({"x", "y", "label", "tags"}) : random_of(arbitrary::key(), below(20));
+}
 
 // A document with other keys before, between and behind the given ones.
 inline bson::Document scattered(bson::Value id, std::vector<std::pair<std::string, bson::Value>> elements) {
@@ -57,7 +91,7 @@ inline bson::Document scattered(bson::Value id, std::vector<std::pair<std::strin
   };
   while (!elements.empty()) {
     others();
-    const auto at = *rc::gen::inRange<std::size_t>(0, elements.size());
+    const auto at = below<std::size_t>(elements.size());
     if (!out.has(elements[at].first)) out.append(elements[at].first, std::move(elements[at].second));
     elements.erase(elements.begin() + static_cast<std::ptrdiff_t>(at));
   }
@@ -69,7 +103,7 @@ inline bson::Document scattered(bson::Value id, std::vector<std::pair<std::strin
 inline bson::Value near(const bson::Value& value) {
   bson_value_t undefined = {};
   undefined.value_type = BSON_TYPE_UNDEFINED;
-  switch (*rc::gen::inRange(0, 9)) {
+  switch (below(9)) {
     case 0:
     case 1:
       return value;
@@ -95,9 +129,10 @@ inline bson::Value near(const bson::Value& value) {
 }
 
 inline void fill(const std::string& collection, const std::vector<bson::Document>& docs) {
+  std::vector<bson::Value> old;
   auto& mongo = test_server();
-  mongo.command(bson::Document{{"delete", collection},
-                               {"deletes", bson::Array{bson::Document{{"q", bson::Document{}}, {"limit", 0}}}}});
+  mongo.find(collection, {}, {}, [&](bson::View view) { old.push_back(*view.get("_id")); });
+  mongo.remove(collection, old);
   RC_ASSERT(mongo.insert(collection, docs).empty());
 }
 
@@ -146,10 +181,16 @@ inline std::set<std::string> matching(const std::string& collection, const bson:
   return out;
 }
 
+// Draws new choices for every case.
+class Properties : public testing::Test {
+ protected:
+  Properties() { begin_choices(); }
+};
+
 // ---- Labels with points of every shape.
 
 inline bson::Value any_points(int depth) {
-  switch (*rc::gen::inRange(0, depth > 0 ? 10 : 4)) {
+  switch (below(depth > 0 ? 10 : 4)) {
     case 0:
       return bson::Null{};
     case 1:
@@ -160,7 +201,7 @@ inline bson::Value any_points(int depth) {
       return bson::Array();
     default: {
       bson::Array out;
-      for (int i = *rc::gen::inRange(1, 4); i > 0; --i) out.append(any_points(depth - 1));
+      for (int i = between(1, 3); i > 0; --i) out.append(any_points(depth - 1));
       return out;
     }
   }
@@ -170,16 +211,16 @@ inline bson::Value any_label(int depth = 1) {
   if (chance(10)) return any_value();
   std::vector<std::pair<std::string, bson::Value>> elements;
   if (chance(90)) {
-    elements.emplace_back("_cls", chance(85) ? bson::Value(*rc::gen::element<std::string>("Polyline", "Polyline", "Polylines", "Detection"))
+    elements.emplace_back("_cls", chance(85) ? bson::Value(pick<std::string>({"Polyline", "Polyline", "Polylines", "Detection"}))
                                              : any_value());
   }
   if (chance(80)) elements.emplace_back("points", any_points(5));
   if (depth > 0 && chance(60)) {
     bson::Array list;
-    for (int i = *rc::gen::inRange(0, 4); i > 0; --i) list.append(any_label(depth - 1));
+    for (int i = below(4); i > 0; --i) list.append(any_label(depth - 1));
     elements.emplace_back("polylines", chance(90) ? bson::Value(std::move(list)) : any_value());
   }
-  auto out = scattered(numbered_oid(*rc::gen::inRange(0, 100)), std::move(elements));
+  auto out = scattered(numbered_oid(below(100)), std::move(elements));
   if (chance(50)) out.take("_id");
   return out;
 }

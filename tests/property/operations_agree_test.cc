@@ -23,11 +23,13 @@ using ops::Target;
 
 constexpr const char* kCollection = "members";
 
-class Run {
+class Agreement : public Properties {};
+
+class StepContext {
   ops::IdGenerator ids_{kNow, "seed"};
 
  public:
-  explicit Run(Value dataset = kDatasetId) : context(std::move(dataset), kNow, ids_, nullptr) {}
+  explicit StepContext(Value dataset = kDatasetId) : context(std::move(dataset), kNow, ids_, nullptr) {}
   ops::Context context;
 };
 
@@ -37,7 +39,7 @@ void agree(const Step& step, const std::vector<Document>& docs, Value dataset = 
   RC_LOG() << ops::describe(step) << "\n";
   fill(kCollection, docs);
   const auto before = stored(kCollection);
-  Run run(dataset);
+  StepContext run(dataset);
   const ops::CollectionWork work{&step, "1.2.3", kCollection, "", {}, false};
   const auto passes = ops::lower(work, run.context);
   RC_ASSERT(passes.size() == 1u);
@@ -60,7 +62,7 @@ void agree(const Step& step, const std::vector<Document>& docs, Value dataset = 
   }
   RC_ASSERT(count_pending(test_server(), passes[0]) == static_cast<std::int64_t>(pending.size()));
 
-  run_all(passes, *rc::gen::inRange(1, 12));
+  run_all(passes, between(1, 11));
   const auto after = stored(kCollection);
   same(after, expected, before);
 
@@ -73,7 +75,7 @@ void agree(const Step& step, const std::vector<Document>& docs, Value dataset = 
 
 std::vector<Document> members(const std::function<Document(int)>& make) {
   std::vector<Document> out;
-  const int count = *rc::gen::inRange(1, 30);
+  const int count = between(1, 29);
   for (int i = 0; i < count; ++i) out.push_back(make(i));
   return out;
 }
@@ -89,39 +91,41 @@ std::vector<Document> members_near(const Value& value) {
 }
 
 Value comparable_value() {
-  const auto value = any_value();
-  return ops::comparable(value) ? value : Value(std::int32_t{*rc::gen::inRange(-2, 3)});
+  for (;;) {
+    auto value = plain_value();
+    if (ops::comparable(value)) return value;
+  }
 }
 
-RC_GTEST_PROP(Agreement, SetDefault, ()) {
-  const auto value = any_value();
+RC_GTEST_FIXTURE_PROP(Agreement, SetDefault, ()) {
+  const auto value = plain_value();
   agree(over_samples(ops::SetDefault{"a", value, chance(50)}), members_near(value));
 }
 
-RC_GTEST_PROP(Agreement, Set, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, Set, ()) {
   const auto value = comparable_value();
   agree(over_samples(ops::Set{"a", value}), members_near(value));
 }
 
-RC_GTEST_PROP(Agreement, SetOfWhatCannotBeCompared, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, SetOfWhatCannotBeCompared, ()) {
   const auto value = any_value();
   RC_ASSERT(ops::Set({"a", value}).lower({}).has_value() == ops::comparable(value));
 }
 
-RC_GTEST_PROP(Agreement, Unset, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, Unset, ()) {
   ops::Unset unset;
   unset.paths = chance(50) ? std::vector<bson::Path>{"a"} : std::vector<bson::Path>{"b", "none", "a"};
   agree(over_samples(unset), members_near(any_value()));
 }
 
-RC_GTEST_PROP(Agreement, Rename, ()) { agree(over_samples(ops::Rename{"a", "b"}), members_near(any_value())); }
+RC_GTEST_FIXTURE_PROP(Agreement, Rename, ()) { agree(over_samples(ops::Rename{"a", "b"}), members_near(any_value())); }
 
-RC_GTEST_PROP(Agreement, RenameOfFilteredMembers, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, RenameOfFilteredMembers, ()) {
   auto step = ops::parse_step(json(R"({"rename": {"from": "a", "to": "b"}, "over": {"collection": "members", "owner": "owner"},
                                        "filter": {"a": {"ends_with": ".log"}}})"), 0);
   const auto docs = members([](int i) {
     const auto text = [] {
-      return Value(*rc::gen::element<std::string>("x.log", ".log", "x.log ", "x.log\n", "log", "xlog", ".LOG", "x.log.y", "a\nb.log"));
+      return Value(pick<std::string>({"x.log", ".log", "x.log ", "x.log\n", "log", "xlog", ".LOG", "x.log.y", "a\nb.log"}));
     };
     std::vector<std::pair<std::string, Value>> elements;
     if (chance(80)) elements.emplace_back("a", chance(70) ? text() : chance(50) ? Value(Array{text(), 1}) : Value(Document{{"a", text()}}));
@@ -132,7 +136,7 @@ RC_GTEST_PROP(Agreement, RenameOfFilteredMembers, ()) {
   agree(step, docs);
 }
 
-RC_GTEST_PROP(Agreement, MapValue, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, MapValue, ()) {
   ops::MapValue map;
   map.path = "a";
   map.into = chance(50) ? "a" : "b";
@@ -154,7 +158,7 @@ RC_GTEST_PROP(Agreement, MapValue, ()) {
   }
   const auto docs = members([&](int i) {
     std::vector<std::pair<std::string, Value>> elements;
-    const auto key = [] { return Value(*rc::gen::element<std::string>("", "k", "$k", "other", "unknown", "$a")); };
+    const auto key = [] { return Value(pick<std::string>({"", "k", "$k", "other", "unknown", "$a"})); };
     if (chance(80)) elements.emplace_back("a", chance(70) ? key() : near(key()));
     if (chance(60)) elements.emplace_back("b", near(chance(70) ? map.table[0].value : map.otherwise.value_or(Value())));
     return scattered(i, std::move(elements));
@@ -162,13 +166,13 @@ RC_GTEST_PROP(Agreement, MapValue, ()) {
   agree(over_samples(map), docs);
 }
 
-RC_GTEST_PROP(Agreement, ComputeNow, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, ComputeNow, ()) {
   ops::Compute compute;
   compute.path = "a";
   agree(over_samples(compute), members_near(bson::Date{kNow}));
 }
 
-RC_GTEST_PROP(Agreement, ComputeDatasetId, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, ComputeDatasetId, ()) {
   ops::Compute compute;
   compute.path = "a";
   compute.source = ops::Compute::Source::kDatasetId;
@@ -176,15 +180,15 @@ RC_GTEST_PROP(Agreement, ComputeDatasetId, ()) {
   agree(over_samples(compute), members_near(dataset), dataset);
 }
 
-RC_GTEST_PROP(Agreement, ComputeIdTime, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, ComputeIdTime, ()) {
   ops::Compute compute;
   compute.path = "a";
   compute.source = ops::Compute::Source::kIdTime;
   const auto docs = members([](int i) {
-    const Value ids[] = {*arbitrary::oid(), bson::Date{*rc::gen::inRange<std::int64_t>(-4'000'000'000'000, 4'000'000'000'000) / 100 * 100 + i},
-                         *rc::gen::inRange<std::int64_t>(-4'000'000'000'000, 4'000'000'000'000) / 100 * 100 + i,
-                         static_cast<double>(*rc::gen::inRange(-1'000'000, 1'000'000)) + 0.001 * i};
-    const auto& id = ids[*rc::gen::inRange(0, 4)];
+    const Value ids[] = {random_of(arbitrary::oid(), 100), bson::Date{between<std::int64_t>(-4'000'000'000'000, 4'000'000'000'000) / 100 * 100 + i},
+                         between<std::int64_t>(-4'000'000'000'000, 4'000'000'000'000) / 100 * 100 + i,
+                         static_cast<double>(between(-1'000'000, 999999)) + 0.001 * i};
+    const auto& id = ids[below(4)];
     std::vector<std::pair<std::string, Value>> elements;
     if (chance(60)) elements.emplace_back("a", near(bson::Date{kNow}));
     return scattered(id, std::move(elements));
@@ -196,15 +200,15 @@ RC_GTEST_PROP(Agreement, ComputeIdTime, ()) {
   agree(over_samples(compute), docs);
 }
 
-RC_GTEST_PROP(Agreement, ComputeIdTimeOfOtherTypes, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, ComputeIdTimeOfOtherTypes, ()) {
   ops::Compute compute;
   compute.path = "a";
   compute.source = ops::Compute::Source::kIdTime;
   const auto step = over_samples(compute);
-  const auto id = *rc::gen::element<Value>(std::int32_t{5}, true, "text", "", Document{{"a", 1}}, Document(), std::nan(""),
-                                           std::numeric_limits<double>::infinity(), 1e300, bson::Binary{0, "x"}, bson::Null{});
+  const auto id = pick<Value>({std::int32_t{5}, true, "text", "", Document{{"a", 1}}, Document(), std::nan(""),
+                                           std::numeric_limits<double>::infinity(), 1e300, bson::Binary{0, "x"}, bson::Null{}});
   fill(kCollection, {Document{{"_id", id}}});
-  Run run;
+  StepContext run;
   const ops::CollectionWork work{&step, "1.2.3", kCollection, "", {}, false};
   Document doc{{"_id", id}};
   bool process_throws = false;
@@ -223,8 +227,8 @@ RC_GTEST_PROP(Agreement, ComputeIdTimeOfOtherTypes, ()) {
   if (!process_throws) RC_ASSERT(stored(kCollection)[0] == doc);
 }
 
-RC_GTEST_PROP(Agreement, PolylineShapes, ()) {
-  const bool wrap = *rc::gen::arbitrary<bool>();
+RC_GTEST_FIXTURE_PROP(Agreement, PolylineShapes, ()) {
+  const bool wrap = chance(50);
   const auto step = ops::parse_step(Document{{"custom", Document{{"function", "polyline_shapes"}, {"wrap", wrap}}}, {"over", "samples"}}, 0);
   const auto docs = members([](int i) {
     std::vector<std::pair<std::string, Value>> elements;
@@ -237,15 +241,15 @@ RC_GTEST_PROP(Agreement, PolylineShapes, ()) {
 }
 
 // What a run down would lose is counted by a query.
-RC_GTEST_PROP(Agreement, PolylineLosses, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, PolylineLosses, ()) {
   const auto step = ops::parse_step(json(R"({"custom": {"function": "polyline_shapes", "wrap": false}, "over": "samples"})"), 0);
   fill(kCollection, members([](int i) { return scattered(i, {{"a", any_label()}}); }));
-  Run run;
+  StepContext run;
   const auto passes = ops::lower({&step, "1.2.3", kCollection, "", {}, false}, run.context);
   RC_ASSERT(passes[0].loss.has_value());
   std::set<std::string> lossy;
   for (auto doc : stored(kCollection)) {
-    Run one;
+    StepContext one;
     const auto id = encoded(*doc.find("_id"));
     ops::apply_to_member(step, doc, one.context);
     for (const auto& displaced : one.context.displaced) {
@@ -257,11 +261,11 @@ RC_GTEST_PROP(Agreement, PolylineLosses, ()) {
 
 // ---- Conditions.
 
-RC_GTEST_PROP(Agreement, Predicates, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, Predicates, ()) {
   const auto value = comparable_value();
   const auto other = comparable_value();
-  const auto path = *rc::gen::element<std::string>("a", "a.b");
-  const auto text = *rc::gen::element<std::string>("", ".log", "a.b", "$x", "(", "é");
+  const auto path = pick<std::string>({"a", "a.b"});
+  const auto text = pick<std::string>({"", ".log", "a.b", "$x", "(", "é"});
   const std::vector<Document> conditions = {
       {{path, Document{{"not", value}}}},
       {{path, Document{{"in", Array{value, other}}}}},
@@ -269,17 +273,17 @@ RC_GTEST_PROP(Agreement, Predicates, ()) {
       {{path, Document{{"in", Array()}}}},
       {{path, Document{{"exists", chance(50)}}}},
       {{path, Document{{"null", chance(50)}}}},
-      {{path, Document{{"type", *rc::gen::element<std::string>("string", "array", "object", "int", "null", "objectId")}}}},
+      {{path, Document{{"type", pick<std::string>({"string", "array", "object", "int", "null", "objectId"})}}}},
       {{path, Document{{"starts_with", text}}}},
       {{"any", Array{Document{{"a", Document{{"in", Array{value}}}}}, Document{{"b", Document{{"exists", true}}}}}}},
       {{path, Document{{"exists", true}, {"not", value}}}, {"b", Document{{"null", false}}}},
   };
-  Document where = conditions[*rc::gen::inRange<std::size_t>(0, conditions.size())];
+  Document where = conditions[below<std::size_t>(conditions.size())];
   if (!value.as<Document>() && chance(20)) where = Document{{path, value}};
   const auto predicate = ops::Predicate::parse(where);
   const auto docs = members([&](int i) {
     const auto some = [&] {
-      return chance(30) ? Value(text + *rc::gen::element<std::string>("", "x", "\n")) : near(chance(70) ? value : other);
+      return chance(30) ? Value(text + pick<std::string>({"", "x", "\n"})) : near(chance(70) ? value : other);
     };
     std::vector<std::pair<std::string, Value>> elements;
     if (chance(60)) {
@@ -317,9 +321,9 @@ void join_agrees(const Document& arguments, const std::vector<Document>& samples
   auto expected_frames = frames_before;
   for (auto& sample : expected_samples) custom.function->apply_join(sample, expected_frames, custom.arguments);
   settle(expected_frames);
-  Run run;
+  StepContext run;
   const auto passes = ops::lower({&step, "1.2.3", kSamples, kFrames, {}, false}, run.context);
-  run_all(passes, *rc::gen::element(1, 60, 100, 1000));
+  run_all(passes, pick<std::int64_t>({1, 60, 100, 1000}));
   const auto samples_after = stored(kSamples);
   const auto frames_after = stored(kFrames);
   same(samples_after, expected_samples, samples_before);
@@ -337,7 +341,7 @@ void join_agrees(const Document& arguments, const std::vector<Document>& samples
 Value sample_id(int i) { return i % 3 == 2 ? Value("sample " + std::to_string(i)) : Value(numbered_oid(1000 + i)); }
 
 Value any_frames(int sample) {
-  switch (*rc::gen::inRange(0, 10)) {
+  switch (below(10)) {
     case 0:
       return any_value();
     case 1:
@@ -348,9 +352,9 @@ Value any_frames(int sample) {
       break;
   }
   Document map;
-  for (int i = *rc::gen::inRange(0, 6); i > 0; --i) {
-    const auto key = *rc::gen::element<std::string>("1", "1", "2", "3", "10", "01", "+1", "-1", " 1", "1 ", "1.0", "1e0", "0x1", "x", "", "11", "99999999999");
-    map.set(key, chance(97) ? Value(numbered_oid(sample * 8 + *rc::gen::inRange(0, 8))) : any_value());
+  for (int i = below(6); i > 0; --i) {
+    const auto key = pick<std::string>({"1", "1", "2", "3", "10", "01", "+1", "-1", " 1", "1 ", "1.0", "1e0", "0x1", "x", "", "11", "99999999999"});
+    map.set(key, chance(97) ? Value(numbered_oid(sample * 8 + below(8))) : any_value());
   }
   return map;
 }
@@ -361,10 +365,10 @@ Document any_frame(Value id, std::vector<std::pair<std::string, Value>> elements
   return scattered(std::move(id), std::move(elements));
 }
 
-RC_GTEST_PROP(Agreement, FrameMapUp, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, FrameMapUp, ()) {
   std::vector<Document> samples;
   std::vector<Document> frames;
-  const int count = *rc::gen::inRange(1, 6);
+  const int count = between(1, 5);
   for (int i = 0; i < count; ++i) {
     std::vector<std::pair<std::string, Value>> elements;
     if (chance(90)) elements.emplace_back("frames", any_frames(i));
@@ -383,36 +387,27 @@ RC_GTEST_PROP(Agreement, FrameMapUp, ()) {
 
 // Frames of samples, with numbers that are different or no numbers.
 void samples_and_frames(std::vector<Document>& samples, std::vector<Document>& frames, bool numbers_twice) {
-  const int count = *rc::gen::inRange(1, 6);
+  const int count = between(1, 5);
   int id = 0;
   for (int i = 0; i < count; ++i) {
     std::vector<std::pair<std::string, Value>> elements;
     if (chance(60)) elements.emplace_back("frames", any_frames(i));
     samples.push_back(scattered(sample_id(i), std::move(elements)));
-    for (int f = *rc::gen::inRange(0, 7); f > 0; --f) {
-      const int number = numbers_twice ? *rc::gen::inRange(0, 3) : f * *rc::gen::inRange(5, 7) % 13;
+    for (int f = below(7); f > 0; --f) {
+      const int number = numbers_twice ? below(3) : 2 * f + below(2);
       const Value numbers[] = {number, static_cast<std::int64_t>(number), static_cast<double>(number), number + 0.5, "1", bson::Null{}, Array{1}};
       std::vector<std::pair<std::string, Value>> own;
-      if (chance(95)) own.emplace_back("frame_number", chance(75) ? Value(number) : numbers[*rc::gen::inRange(0, 7)]);
+      if (chance(95)) own.emplace_back("frame_number", chance(75) ? Value(number) : numbers[below(7)]);
       own.emplace_back("_sample_id", chance(85) ? sample_id(i) : chance(50) ? Value("nobody") : Value(bson::Null{}));
       frames.push_back(any_frame(numbered_oid(++id), std::move(own)));
     }
   }
 }
 
-void distinct_numbers(const std::vector<Document>& frames) {
-  std::set<std::pair<std::string, std::int64_t>> seen;
-  for (const auto& frame : frames) {
-    const auto* number = frame.find("frame_number");
-    if (number && number->integer()) RC_PRE(seen.emplace(encoded(*frame.find("_sample_id")), *number->integer()).second);
-  }
-}
-
-RC_GTEST_PROP(Agreement, FrameMapDown, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, FrameMapDown, ()) {
   std::vector<Document> samples;
   std::vector<Document> frames;
   samples_and_frames(samples, frames, false);
-  distinct_numbers(frames);
   // Frames of no sample lose the key too.
   join_agrees(json(R"({"function": "frame_map", "up": false})"), samples, frames, [](std::vector<Document>& all) {
     for (auto& frame : all) frame.take("_sample_id");
@@ -420,13 +415,12 @@ RC_GTEST_PROP(Agreement, FrameMapDown, ()) {
 }
 
 // A run that was killed while frames lost their `_sample_id` starts again.
-RC_GTEST_PROP(Agreement, FrameMapDownStartedAgain, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, FrameMapDownStartedAgain, ()) {
   std::vector<Document> samples;
   std::vector<Document> frames;
   samples_and_frames(samples, frames, false);
-  distinct_numbers(frames);
   const auto step = ops::parse_step(json(R"({"custom": {"function": "frame_map", "up": false}, "over": "samples"})"), 0);
-  Run run;
+  StepContext run;
   const auto passes = ops::lower({&step, "1.2.3", kSamples, kFrames, {}, false}, run.context);
   RC_ASSERT(passes.size() == 3u);
   fill(kSamples, samples);
@@ -440,14 +434,14 @@ RC_GTEST_PROP(Agreement, FrameMapDownStartedAgain, ()) {
   run_all({passes[0], passes[1]}, 100);
   auto half = passes[2];
   half.rescan = false;
-  half.filter = Document{{"_id", Document{{"$lt", numbered_oid(*rc::gen::inRange(0, 30))}}}};
+  half.filter = Document{{"_id", Document{{"$lt", numbered_oid(below(30))}}}};
   run_all({half}, 100);
   run_all(passes, 100);
   same(stored(kSamples), samples_after, samples);
   RC_ASSERT(stored(kFrames) == frames_after);
 }
 
-RC_GTEST_PROP(Agreement, FrameSummary, ()) {
+RC_GTEST_FIXTURE_PROP(Agreement, FrameSummary, ()) {
   std::vector<Document> samples;
   std::vector<Document> frames;
   samples_and_frames(samples, frames, true);

@@ -2,10 +2,12 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "exec/gridfs.h"
+#include "unit/choice.h"
 
 namespace fm {
 namespace {
@@ -97,14 +99,16 @@ std::string quoted(const std::string& text) {
 }
 
 std::string random_text() {
-  return *rc::gen::container<std::string>(rc::gen::element('c', 'l', 's', '"', '\\', '{', '}', '[', ']', ',', ':', ' ', '\n'));
+  std::string out;
+  for (int i = below(12); i > 0; --i) out += pick<char>({'c', 'l', 's', '"', '\\', '{', '}', '[', ']', ',', ':', ' ', '\n'});
+  return out;
 }
 
 std::string random_json(int depth) {
-  const auto space = [] { return *rc::gen::element<std::string>("", "", " ", "\n  "); };
-  switch (*rc::gen::inRange(0, depth > 0 ? 6 : 4)) {
+  const auto space = [] { return pick<std::string>({"", "", " ", "\n  "}); };
+  switch (below(depth > 0 ? 6 : 4)) {
     case 0:
-      return *rc::gen::element<std::string>("null", "true", "0", "-1.5e-7", "\"cls\"");
+      return pick<std::string>({"null", "true", "0", "-1.5e-7", "\"cls\""});
     case 1:
       return "5";
     case 2:
@@ -112,13 +116,13 @@ std::string random_json(int depth) {
       return quoted(random_text());
     case 4: {
       std::string out = "[" + space();
-      for (int i = *rc::gen::inRange(0, 4); i > 0; --i) out += random_json(depth - 1) + space() + (i > 1 ? "," : "") + space();
+      for (int i = below(4); i > 0; --i) out += random_json(depth - 1) + space() + (i > 1 ? "," : "") + space();
       return out + "]";
     }
     default: {
       std::string out = "{" + space();
-      for (int i = *rc::gen::inRange(0, 4); i > 0; --i) {
-        const auto key = *rc::gen::arbitrary<bool>() ? quoted("cls") : quoted(random_text());
+      for (int i = below(4); i > 0; --i) {
+        const auto key = chance(50) ? quoted("cls") : quoted(random_text());
         out += key + space() + ":" + space() + random_json(depth - 1) + space() + (i > 1 ? "," : "") + space();
       }
       return out + "}";
@@ -127,17 +131,20 @@ std::string random_json(int depth) {
 }
 
 RC_GTEST_PROP(JsonKeyFinder, FindsTheKeyInAnyPieces, ()) {
+  begin_choices();
   std::string text = "{";
-  const int before = *rc::gen::inRange(0, 4);
+  const int before = below(4);
   for (int i = 0; i < before; ++i) text += quoted("k" + random_text()) + ": " + random_json(3) + ",";
   const auto value = random_text();
-  const bool there = *rc::gen::arbitrary<bool>();
+  const bool there = chance(50);
   if (there) text += "\"cls\": " + quoted(value) + ",";
   text += "\"last\": " + random_json(3) + "}";
   const auto expected = quoted(value);
-  std::vector<std::size_t> cuts = *rc::gen::container<std::vector<std::size_t>>(rc::gen::inRange<std::size_t>(0, text.size() + 1));
+  std::vector<std::size_t> cuts;
+  for (int i = below(20); i > 0; --i) cuts.push_back(below(text.size() + 1));
   std::sort(cuts.begin(), cuts.end());
   const auto wanted = there ? expected.substr(1, expected.size() - 2) : "(none)";
+  RC_LOG() << text << "\n";
   RC_ASSERT(in_one(text) == wanted);
   RC_ASSERT(byte_by_byte(text) == wanted);
   RC_ASSERT(look(text, cuts).value == wanted);

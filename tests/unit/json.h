@@ -14,8 +14,15 @@ namespace fm::bson {
 inline std::string shown(const Document& doc) {
   try {
     return to_canonical_json(doc);
-  } catch (const Error&) {
-    return "(a document that is not JSON)";
+  } catch (const Error&) {  // text that is not UTF-8
+    constexpr char kDigits[] = "0123456789abcdef";
+    const Bytes bytes = encode(doc);
+    std::string out;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      out += kDigits[bytes.data()[i] >> 4];
+      out += kDigits[bytes.data()[i] & 15];
+    }
+    return out;
   }
 }
 

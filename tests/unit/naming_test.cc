@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/text.h"
+#include "unit/choice.h"
 #include "unit/json.h"
 
 namespace fm {
@@ -172,14 +173,15 @@ TEST_F(Naming, LongNamesKeepTheirEnd) {
 }
 
 RC_GTEST_FIXTURE_PROP(Naming, NothingIsTakenTwice, ()) {
-  const auto name = rc::gen::element<std::string>("a", "A", "a!", "b", "日本", "", "a-renamed-2023-11-14-22-13-20");
-  const auto count = *rc::gen::inRange(0, 12);
+  begin_choices();
+  const auto name = [] { return pick<std::string>({"a", "A", "a!", "b", "日本", "", "a-renamed-2023-11-14-22-13-20"}); };
+  const auto count = below(12);
   std::vector<std::string> unnamed;
   std::set<std::string> slugs;
   for (int i = 0; i < count; ++i) {
-    const Value value(*name);
-    if (*rc::gen::arbitrary<bool>()) {
-      const auto text = *name + std::to_string(i);
+    const Value value(name());
+    if (chance(50)) {
+      const auto text = name() + std::to_string(i);
       const Value other(text);
       const Value slug(text);
       slugs.insert(text);

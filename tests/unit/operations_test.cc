@@ -307,7 +307,7 @@ TEST(DropReferences, RemovesTheListAndItsDocuments) {
                                               testing::AllOf(HasSubstr("saved: "), HasSubstr("lost"))));
   StepRunner mapping;
   EXPECT_EQ(mapping.run(R"({"drop_references": {"field": "runs", "collection": "runs"}})", R"({"runs": {}})"), Document{});
-  EXPECT_THAT(mapping.displaced(), ElementsAre("runs: { } -> gone"));
+  EXPECT_THAT(mapping.displaced(), ElementsAre("runs: {  } -> gone"));
 }
 
 TEST(DropCollections, OnlyWhatNoDatasetNames) {
