@@ -104,16 +104,21 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   MigrateObserver observer(progress, log, options.verbose);
   RunSettings run_settings;
   run_settings.refuse_all = settings.error_level.value_or(0) <= 0;
-  run_settings.allow_loss = settings.allow_loss;
   run_settings.verbose = options.verbose;
   run_settings.jobs = jobs_of(settings);
-  Runner runner(deployment.session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);
+  const auto runner = [&](bool allow_loss) {
+    run_settings.allow_loss = allow_loss;
+    return Runner(deployment.session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);
+  };
   const Frame frame{deployment, target};
   const auto style = globals.style(STDOUT_FILENO);
 
   const bool asks = !settings.yes && can_ask();
   Survey survey;
-  if (dry_run || ((asks || goes_down(plan)) && !plan.nothing_to_do())) survey = runner.survey(plan, found, dry_run);
+  if (dry_run || ((asks || goes_down(plan)) && !plan.nothing_to_do())) {
+    // What is allowed to go is not counted.
+    survey = runner(false).survey(plan, found, dry_run);
+  }
   progress.clear();
   if (dry_run) {
     globals.print(plan_text(plan, survey, style) + frame.text(), frame.around(plan_document(plan, found, survey)));
@@ -127,7 +132,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   if (shows) std::fputs((plan_text(plan, survey, globals.style(STDERR_FILENO)) + "\n").c_str(), stderr);
   if (goes_ahead && asks) confirm();
   RunReport report;
-  if (!plan.nothing_to_do()) report = runner.run(plan, found);
+  if (!plan.nothing_to_do()) report = runner(settings.allow_loss).run(plan, found);
   progress.clear();
   if (report.losses.empty()) report.losses = survey.losses;
   auto document = frame.around(report_document(plan, report));

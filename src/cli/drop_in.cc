@@ -172,7 +172,7 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   DropInObserver observer(error_level, progress, log);
   RunSettings run_settings;
   run_settings.refuse_all = error_level <= 0;
-  run_settings.allow_loss = true;
+  run_settings.allow_loss = !dry_run;  // what is allowed to go is not counted
   run_settings.verbose = options.verbose;
   run_settings.jobs = jobs_of(settings);
   Runner runner(session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);

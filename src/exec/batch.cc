@@ -20,6 +20,7 @@ constexpr const char* kDatasets = "datasets";
 constexpr std::size_t kGroupBytes = std::size_t{4} << 20;
 constexpr std::size_t kGroupSize = 256;
 constexpr int kAttempts = 3;
+constexpr std::size_t kReadyBytes = std::size_t{32} << 20;
 // A guard carries the document as read; with the replacement it must fit into
 // one statement.
 constexpr std::size_t kWholeGuardBytes = std::size_t{7} << 20;
@@ -109,13 +110,65 @@ void BatchRunner::survey(const std::vector<Item>& items, const std::function<voi
   each_group(
       items,
       [&](std::vector<Prepared> group, std::vector<Result> failed) {
-        for (auto& dataset : group) done(result_of(dataset));
+        for (auto& dataset : group) {
+          const bool simple = !dataset.complex();
+          auto result = result_of(dataset);
+          if (simple) keep(dataset, result);
+          done(std::move(result));
+        }
         for (auto& result : failed) done(std::move(result));
       },
       done);
 }
 
-void BatchRunner::run(const std::vector<Item>& items, const std::function<void(Result)>& done) {
+void BatchRunner::keep(Prepared& dataset, const Result& result) {
+  auto after = bson::encode(dataset.after);
+  const std::lock_guard lock(ready_mutex_);
+  const auto bytes = dataset.before.size() + after.size();
+  if (ready_bytes_ + bytes > kReadyBytes) return;
+  ready_bytes_ += bytes;
+  ready_.emplace(id_key(dataset.id), Ready{result, std::move(dataset.before), std::move(after)});
+}
+
+std::vector<BatchRunner::Item> BatchRunner::run_ready(const std::vector<Item>& items,
+                                                      const std::function<void(Result)>& done) {
+  std::vector<Item> left;
+  std::vector<Ready> ready;
+  {
+    const std::lock_guard lock(ready_mutex_);
+    for (const auto& item : items) {
+      auto kept = ready_.extract(id_key(item.id));
+      if (kept.empty()) {
+        left.push_back(item);
+      } else {
+        ready.push_back(std::move(kept.mapped()));
+      }
+    }
+  }
+  std::vector<Update> updates;
+  updates.reserve(ready.size());
+  for (auto& one : ready) {
+    const bool large = one.before.size() > kWholeGuardBytes;
+    updates.emplace_back(guard(one.result.id, one.before, large ? one.after.decode() : Document()), one.after);
+  }
+  const auto matched = mongo_.replace(kDatasets, updates);
+  const bool all = matched == static_cast<std::int64_t>(ready.size());
+  for (std::size_t i = 0; i < ready.size(); ++i) {
+    auto& result = ready[i].result;
+    if (!all) {
+      const auto now = mongo_.find_one(kDatasets, Document{{"_id", result.id}});
+      if (!now || bson::encode(*now) != updates[i].update) {
+        left.push_back({result.id, result.route});
+        continue;
+      }
+    }
+    done(std::move(result));
+  }
+  return left;
+}
+
+void BatchRunner::run(const std::vector<Item>& all, const std::function<void(Result)>& done) {
+  const auto items = run_ready(all, done);
   each_group(
       items,
       [&](std::vector<Prepared> group, std::vector<Result> failed) {
@@ -194,7 +247,7 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
         if (found != cache.end()) return found->second;
         return mongo_.find_one(collection, Document{{"_id", id}});
       },
-      [&](const Value& file, const std::string& key) { return file_has_key(mongo_, file, key); }};
+      [&](const Value& file, const std::string& key) { return has_key(file, key); }};
   for (auto& [dataset, route, parked_before] : group) {
     try {
       prepared.push_back(prepare(dataset, *route, facts_, sources));
@@ -212,6 +265,20 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
   }
   leave_out_idle_passes(prepared);
   refuse_ids_without_time(prepared, failed);
+}
+
+// The survey and the run ask for the same files.
+bool BatchRunner::has_key(const Value& file, const std::string& key) {
+  const auto cache_key = key + "/" + id_key(file);
+  {
+    const std::lock_guard lock(ready_mutex_);
+    const auto found = files_with_key_.find(cache_key);
+    if (found != files_with_key_.end()) return found->second;
+  }
+  const bool has = file_has_key(mongo_, file, key);
+  const std::lock_guard lock(ready_mutex_);
+  files_with_key_.emplace(cache_key, has);
+  return has;
 }
 
 void BatchRunner::refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed) {
@@ -353,6 +420,7 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
 void BatchRunner::add(const std::vector<Prepared*>& group) {
   std::map<std::string, std::vector<Document>> inserts;
   std::map<std::string, std::vector<Update>> replaces;
+  std::vector<ops::FilePatch> patches;
   for (const auto* dataset : group) {
     for (const auto& entry : dataset->context.references.entries()) {
       if (!entry.after || entry.before == entry.after) continue;
@@ -362,10 +430,10 @@ void BatchRunner::add(const std::vector<Prepared*>& group) {
         inserts[entry.collection].push_back(*entry.after);
       }
     }
-    for (const auto& patch : dataset->context.file_patches) {
-      copy_patched(mongo_, patch, facts_.now_ms, facts_.ids);
-    }
+    const auto& patched = dataset->context.file_patches;
+    patches.insert(patches.end(), patched.begin(), patched.end());
   }
+  copy_patched(mongo_, patches, facts_.now_ms, facts_.ids);
   // Ids are the same when a run is repeated: meeting them is success.
   for (const auto& [collection, docs] : inserts) {
     for (const auto index : mongo_.insert(collection, docs)) {
@@ -384,12 +452,14 @@ void BatchRunner::run_passes(const Prepared& dataset) {
 
 void BatchRunner::clean(const std::vector<Prepared*>& group) {
   std::map<std::string, std::vector<Value>> deletes;
+  Array files;
   for (const auto* dataset : group) {
     for (const auto& entry : dataset->context.references.entries()) {
       if (entry.before && !entry.after) deletes[entry.collection].push_back(entry.id);
     }
-    for (const auto& patch : dataset->context.file_patches) delete_file(mongo_, patch.old_id);
+    for (const auto& patch : dataset->context.file_patches) files.append(patch.old_id);
   }
+  delete_files(mongo_, files);
   for (const auto& [collection, ids] : deletes) mongo_.remove(collection, ids);
 }
 
@@ -398,7 +468,9 @@ void BatchRunner::forget(Prepared& dataset) {
   for (const auto& entry : dataset.context.references.entries()) {
     if (!entry.before && entry.after) mongo_.remove(entry.collection, {entry.id});
   }
-  for (const auto& patch : dataset.context.file_patches) delete_file(mongo_, patch.new_id);
+  Array files;
+  for (const auto& patch : dataset.context.file_patches) files.append(patch.new_id);
+  delete_files(mongo_, files);
   journal_.leave({&dataset});
 }
 

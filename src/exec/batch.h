@@ -2,8 +2,10 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "exec/journal.h"
@@ -42,11 +44,25 @@ class BatchRunner {
   };
 
   // Takes the items through memory and writes nothing: guards, losses, passes.
+  // Results that need nothing but a replace are kept (up to a bound of bytes)
+  // and spare run() the work.
   void survey(const std::vector<Item>& items, const std::function<void(Result)>& done);
+  // What survey() kept is no longer right.
+  void forget_survey() { ready_.clear(); }
+
   // Writes (rules E3 to E7).
   void run(const std::vector<Item>& items, const std::function<void(Result)>& done);
 
  private:
+  struct Ready {
+    Result result;
+    bson::Bytes before;
+    bson::Bytes after;
+  };
+  void keep(Prepared& dataset, const Result& result);
+  // Writes what survey() has made ready; gives the items that are left.
+  std::vector<Item> run_ready(const std::vector<Item>& items, const std::function<void(Result)>& done);
+
   struct Read {
     bson::Bytes dataset;
     const Route* route;
@@ -62,6 +78,7 @@ class BatchRunner {
   void each_group(const std::vector<Item>& items, const Handle& handle, const std::function<void(Result)>& done);
   void prepare_group(const Group& group, std::vector<Prepared>& prepared, std::vector<Result>& failed);
   void leave_out_idle_passes(std::vector<Prepared>& group);
+  bool has_key(const bson::Value& file, const std::string& key);
   void refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed);
 
   void write_group(std::vector<Prepared> group, const std::function<void(Result)>& done, int attempt);
@@ -80,6 +97,10 @@ class BatchRunner {
   BatchSettings settings_;
   Journal journal_;
   std::set<std::string> collections_;
+  std::mutex ready_mutex_;
+  std::unordered_map<std::string, Ready> ready_;  // by id_key
+  std::size_t ready_bytes_ = 0;
+  std::unordered_map<std::string, bool> files_with_key_;
 };
 
 }  // namespace fm

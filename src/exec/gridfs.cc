@@ -1,6 +1,7 @@
 #include "exec/gridfs.h"
 
-#include <vector>
+#include <map>
+#include <optional>
 
 #include "base/error.h"
 
@@ -14,70 +15,99 @@ namespace {
 constexpr const char* kFiles = "fs.files";
 constexpr const char* kChunks = "fs.chunks";
 constexpr std::size_t kChunkSize = 261120;
+constexpr std::size_t kFlushBytes = std::size_t{4} << 20;
 
 struct Stop {};
 
-// Calls visit with the content in order until it returns false.
-void read_content(Mongo& mongo, const Value& file, const std::function<bool(std::string_view)>& visit) {
-  FindOptions options;
-  options.sort = Document{{"n", 1}};
-  try {
-    mongo.find(kChunks, Document{{"files_id", file}}, options, [&](bson::View view) {
-      const auto data = view.get("data");
-      const auto* binary = data ? data->as<bson::Binary>() : nullptr;
-      if (!binary || !visit(binary->data)) throw Stop{};
-    });
-  } catch (const Stop&) {
-  }
-}
-
-std::optional<JsonKeyFinder::Range> find_key(Mongo& mongo, const Value& file, const std::string& key) {
-  JsonKeyFinder finder(key);
-  read_content(mongo, file, [&](std::string_view piece) { return !finder.feed(piece); });
-  return finder.found();
-}
-
-// Cuts a stream of bytes into chunk documents.
-class ChunkWriter {
+// Chunk and file documents of many files, inserted a few megabytes at a time.
+class FileWriter {
  public:
-  ChunkWriter(Mongo& mongo, const ops::FilePatch& patch, const ops::IdGenerator& ids)
-      : mongo_(mongo), patch_(patch), ids_(ids) {}
+  FileWriter(Mongo& mongo, std::int64_t now_ms, const ops::IdGenerator& ids)
+      : mongo_(mongo), now_ms_(now_ms), ids_(ids) {}
 
-  void write(std::string_view bytes) {
+  void write(const bson::Oid& file, std::string_view bytes) {
     buffer_ += bytes;
-    while (buffer_.size() >= kChunkSize) flush(kChunkSize);
+    while (buffer_.size() >= kChunkSize) chunk(file, kChunkSize);
   }
-  std::int64_t finish() {
-    if (!buffer_.empty()) flush(buffer_.size());
-    return length_;
+
+  // The file document comes after its chunks.
+  void close(const bson::Oid& file) {
+    if (!buffer_.empty()) chunk(file, buffer_.size());
+    files_.push_back({{"_id", file},
+                      {"contentType", "application/json"},
+                      {"chunkSize", static_cast<std::int32_t>(kChunkSize)},
+                      {"length", length_},
+                      {"uploadDate", bson::Date{now_ms_}}});
+    length_ = 0;
+    n_ = 0;
+  }
+
+  void finish() {
+    flush();
+    mongo_.insert(kFiles, files_);
   }
 
  private:
-  void flush(std::size_t size) {
-    const auto id = ids_.make("datasets", patch_.new_id, "gridfs", "chunk", static_cast<std::size_t>(n_));
-    mongo_.insert(kChunks, {Document{{"_id", id},
-                                     {"files_id", patch_.new_id},
-                                     {"n", n_},
-                                     {"data", bson::Binary{0, buffer_.substr(0, size)}}}});
+  void chunk(const bson::Oid& file, std::size_t size) {
+    const auto id = ids_.make("datasets", file, "gridfs", "chunk", static_cast<std::size_t>(n_));
+    chunks_.push_back(
+        {{"_id", id}, {"files_id", file}, {"n", n_}, {"data", bson::Binary{0, buffer_.substr(0, size)}}});
     buffer_.erase(0, size);
     length_ += static_cast<std::int64_t>(size);
     ++n_;
+    pending_ += size;
+    if (pending_ >= kFlushBytes) flush();
+  }
+  void flush() {
+    mongo_.insert(kChunks, chunks_);
+    chunks_.clear();
+    pending_ = 0;
   }
 
   Mongo& mongo_;
-  const ops::FilePatch& patch_;
+  std::int64_t now_ms_;
   const ops::IdGenerator& ids_;
   std::string buffer_;
+  std::vector<Document> chunks_;
+  std::vector<Document> files_;
+  std::size_t pending_ = 0;
   std::int32_t n_ = 0;
   std::int64_t length_ = 0;
 };
 
-// The part of `piece` (which starts at `offset`) inside [begin, end).
-std::string_view part(std::string_view piece, std::size_t offset, std::size_t begin, std::size_t end) {
-  const std::size_t from = begin > offset ? begin - offset : 0;
-  const std::size_t to = end > offset ? end - offset : 0;
-  if (from >= piece.size() || to <= from) return {};
-  return piece.substr(from, std::min(to, piece.size()) - from);
+// One file on its way: what comes before the key's string is held back, the
+// rest flows through.
+class Patcher {
+ public:
+  Patcher(FileWriter& out, const ops::FilePatch& patch) : out_(out), patch_(patch), finder_(patch.key) {}
+
+  void feed(std::string_view piece) {
+    if (patched_) return out_.write(patch_.new_id, piece);
+    held_ += piece;
+    if (!finder_.feed(piece) || !finder_.found()) return;
+    const auto range = *finder_.found();
+    out_.write(patch_.new_id, std::string_view(held_).substr(0, range.begin));
+    out_.write(patch_.new_id, patch_.value);
+    out_.write(patch_.new_id, std::string_view(held_).substr(range.end));
+    held_.clear();
+    patched_ = true;
+  }
+  void close() {
+    if (!patched_) throw Error(Exit::kFailed, "the results of a run changed while they were migrated");
+    out_.close(patch_.new_id);
+  }
+
+ private:
+  FileWriter& out_;
+  const ops::FilePatch& patch_;
+  JsonKeyFinder finder_;
+  std::string held_;
+  bool patched_ = false;
+};
+
+std::string key_of(const Value& id) {
+  const auto encoded = bson::encode(Document{{"", id}});
+  return {reinterpret_cast<const char*>(encoded.data()), encoded.size()};
 }
 
 }  // namespace
@@ -136,40 +166,52 @@ bool JsonKeyFinder::feed(std::string_view piece) {
 }
 
 bool file_has_key(Mongo& mongo, const Value& file, const std::string& key) {
-  if (!mongo.find_one(kFiles, Document{{"_id", file}})) return false;
-  return find_key(mongo, file, key).has_value();
-}
-
-void copy_patched(Mongo& mongo, const ops::FilePatch& patch, std::int64_t now_ms, const ops::IdGenerator& ids) {
-  if (mongo.find_one(kFiles, Document{{"_id", patch.new_id}})) return;  // complete: the file document comes last
-  const auto range = find_key(mongo, patch.old_id, patch.key);
-  if (!range) throw Error(Exit::kFailed, "the results of a run changed while they were migrated");
-  ChunkWriter out(mongo, patch, ids);
-  std::size_t offset = 0;
-  read_content(mongo, patch.old_id, [&](std::string_view piece) {
-    out.write(part(piece, offset, 0, range->begin));
-    if (range->begin >= offset && range->begin < offset + piece.size()) out.write(patch.value);
-    out.write(part(piece, offset, range->end, std::string_view::npos));
-    offset += piece.size();
-    return true;
-  });
-  const std::int64_t length = out.finish();
-  mongo.insert(kFiles, {Document{{"_id", patch.new_id},
-                                 {"contentType", "application/json"},
-                                 {"chunkSize", static_cast<std::int32_t>(kChunkSize)},
-                                 {"length", length},
-                                 {"uploadDate", bson::Date{now_ms}}}});
-}
-
-void delete_file(Mongo& mongo, const Value& file) {
-  mongo.remove(kFiles, {file});
-  std::vector<Value> chunks;
+  JsonKeyFinder finder(key);
   FindOptions options;
-  options.projection = Document{{"_id", 1}};
-  mongo.find(kChunks, Document{{"files_id", file}}, options, [&](bson::View view) {
-    if (auto id = view.get("_id")) chunks.push_back(std::move(*id));
+  options.sort = Document{{"n", 1}};
+  try {
+    mongo.find(kChunks, Document{{"files_id", file}}, options, [&](bson::View view) {
+      const auto data = view.get("data");
+      const auto* binary = data ? data->as<bson::Binary>() : nullptr;
+      if (!binary || finder.feed(binary->data)) throw Stop{};
+    });
+  } catch (const Stop&) {
+  }
+  return finder.found().has_value();
+}
+
+void copy_patched(Mongo& mongo, const std::vector<ops::FilePatch>& patches, std::int64_t now_ms,
+                  const ops::IdGenerator& ids) {
+  if (patches.empty()) return;
+  std::map<std::string, const ops::FilePatch*> wanted;
+  bson::Array old_ids;
+  for (const auto& patch : patches) {
+    wanted.emplace(key_of(patch.old_id), &patch);
+    old_ids.append(patch.old_id);
+  }
+  FileWriter out(mongo, now_ms, ids);
+  std::string current;
+  std::optional<Patcher> patcher;
+  FindOptions options;
+  options.sort = Document{{"files_id", 1}, {"n", 1}};
+  mongo.find(kChunks, Document{{"files_id", Document{{"$in", std::move(old_ids)}}}}, options, [&](bson::View view) {
+    const auto key = key_of(*view.get("files_id"));
+    if (key != current) {
+      if (patcher) patcher->close();
+      patcher.emplace(out, *wanted.at(key));
+      current = key;
+    }
+    const auto data = view.get("data");
+    if (const auto* binary = data ? data->as<bson::Binary>() : nullptr) patcher->feed(binary->data);
   });
-  mongo.remove(kChunks, chunks);
+  if (patcher) patcher->close();
+  out.finish();
+}
+
+void delete_files(Mongo& mongo, const bson::Array& files) {
+  if (files.empty()) return;
+  mongo.remove_where(kFiles, Document{{"_id", Document{{"$in", files}}}});
+  mongo.remove_where(kChunks, Document{{"files_id", Document{{"$in", files}}}});
 }
 
 }  // namespace fm

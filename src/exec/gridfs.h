@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bson/document.h"
 #include "ops/context.h"
@@ -45,10 +46,12 @@ class JsonKeyFinder {
 // Whether the file exists, is a JSON object, and has a string under that key.
 bool file_has_key(Mongo& mongo, const bson::Value& file, const std::string& key);
 
-// Copies the file as patch.new_id with the key's string replaced. Doing it
-// again replaces nothing and loses nothing. Its upload date is `now_ms`.
-void copy_patched(Mongo& mongo, const ops::FilePatch& patch, std::int64_t now_ms, const ops::IdGenerator& ids);
+// Copies every file as its patch.new_id with the key's string replaced, all in
+// one pass over the chunks; memory: a few megabytes. Doing it again changes
+// nothing. The upload date is `now_ms`.
+void copy_patched(Mongo& mongo, const std::vector<ops::FilePatch>& patches, std::int64_t now_ms,
+                  const ops::IdGenerator& ids);
 
-void delete_file(Mongo& mongo, const bson::Value& file);
+void delete_files(Mongo& mongo, const bson::Array& files);
 
 }  // namespace fm

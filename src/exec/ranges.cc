@@ -74,8 +74,9 @@ void run_range(Mongo& mongo, const Pass& pass, const Document& range) {
 }
 
 void walk(Mongo& mongo, const Pass& pass, std::int64_t range_size, const PassProgress& progress) {
+  if (!pass.filter.empty()) return run_range(mongo, pass, {});
   const std::int64_t total = mongo.estimated_count(pass.collection);
-  if (total <= range_size || !pass.filter.empty()) {
+  if (total <= range_size) {
     run_range(mongo, pass, {});
     progress(pass.collection, total, total);
     return;
@@ -90,12 +91,15 @@ void walk(Mongo& mongo, const Pass& pass, std::int64_t range_size, const PassPro
   }
 }
 
-// A filter keeps passes apart: an earlier stage may change what it looks at.
+// What one does must not make work for the other, because pending documents go
+// through both: so they have no key in common, and no filter that an earlier
+// stage may change.
 bool can_run_as_one(const Pass& a, const Pass& b) {
   const auto plain = [](const Pass& pass) {
     return !pass.merge && !pass.whole && pass.drop_unique_indexes_on.empty() && pass.filter.empty();
   };
-  return plain(a) && plain(b);
+  const auto shared = [&](const std::string& key) { return b.keys.contains(key); };
+  return plain(a) && plain(b) && std::none_of(a.keys.begin(), a.keys.end(), shared);
 }
 
 // Alternatives that name no expression come first: the server tries them in order.
@@ -135,6 +139,7 @@ std::vector<Pass> fuse(std::vector<Pass> passes) {
     }
     for (auto& stage : pass.pipeline) target->pipeline.append(std::move(stage));
     target->pending = either(target->pending, pass.pending);
+    target->keys.merge(pass.keys);
     target->needs_id_time |= pass.needs_id_time;
     if (pass.loss) target->loss = target->loss ? either(*target->loss, *pass.loss) : std::move(*pass.loss);
   }

@@ -155,6 +155,20 @@ Runner::Runner(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, st
       settings_(settings),
       observer_(observer) {}
 
+BatchRunner& Runner::batches() {
+  if (!batches_) {
+    BatchSettings settings;
+    settings.record_displaced = !settings_.allow_loss;
+    settings.range_size = settings_.range_size;
+    settings.progress = [this](const std::string& name, std::int64_t done, std::int64_t total) {
+      const std::lock_guard lock(progress_);
+      observer_.collection(name, done, total);
+    };
+    batches_ = std::make_unique<BatchRunner>(mongo_, facts_, std::move(settings));
+  }
+  return *batches_;
+}
+
 std::vector<BatchRunner::Item> Runner::items(const Plan& plan, const Heads& heads,
                                              const std::vector<DatasetFailure>& refused) const {
   std::set<std::string> names;
@@ -202,7 +216,6 @@ Survey Runner::survey(const Plan& plan, const DatabaseHeads& heads, bool count_d
   Survey out;
   choose_names(plan, heads.heads, {});
   const auto all = items(plan, heads.heads, {});
-  BatchRunner batches(mongo_, facts_, {count_documents || !settings_.allow_loss, settings_.range_size, {}});
   LossCounter losses;
   const auto collect = [&](InOrder::Results results) {
     for (auto& result : results) {
@@ -225,7 +238,7 @@ Survey Runner::survey(const Plan& plan, const DatabaseHeads& heads, bool count_d
   };
   observer_.phase("checking", all.size());
   std::size_t checked = 0;
-  in_batches(batches, &BatchRunner::survey, all, settings_.jobs, [&](InOrder::Results results) {
+  in_batches(batches(), &BatchRunner::survey, all, settings_.jobs, [&](InOrder::Results results) {
     checked += results.size();
     collect(std::move(results));
     observer_.datasets_done(checked);
@@ -309,7 +322,13 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   Journal journal(mongo_);
   journal.begin(plan, facts_.now_ms, seed_);
   run_database(plan, heads);
-  choose_names(plan, heads.heads, refused);
+  if (!refused.empty()) {
+    // Names are chosen among fewer datasets now.
+    choose_names(plan, heads.heads, refused);
+    batches().forget_survey();
+  } else if (facts_.namings.empty()) {
+    choose_names(plan, heads.heads, refused);
+  }
   run_datasets(plan, heads.heads, items(plan, heads.heads, refused), report);
   check_arrival(plan, report);
   journal.end();
@@ -326,16 +345,10 @@ void Runner::run_datasets(const Plan& plan, const Heads&, const std::vector<Batc
       if (dropped.insert(drop).second) drop_unreferenced(mongo_, *drop);
     }
   }
-  std::mutex progress;
-  BatchRunner batches(mongo_, facts_,
-                      {false, settings_.range_size, [&](const std::string& name, std::int64_t done, std::int64_t total) {
-                         const std::lock_guard lock(progress);
-                         observer_.collection(name, done, total);
-                       }});
   observer_.phase("migrating", all.size());
   std::size_t finished = 0;
-  in_batches(batches, &BatchRunner::run, all, settings_.jobs, [&](InOrder::Results results) {
-    const std::lock_guard lock(progress);
+  in_batches(batches(), &BatchRunner::run, all, settings_.jobs, [&](InOrder::Results results) {
+    const std::lock_guard lock(progress_);
     for (auto& result : results) {
       ++finished;
       if (result.gone) continue;

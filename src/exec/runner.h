@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include "exec/batch.h"
@@ -57,6 +59,7 @@ class Runner {
   void run_database(const Plan& plan, const DatabaseHeads& heads);
   void run_datasets(const Plan& plan, const Heads& heads, const std::vector<BatchRunner::Item>& items,
                     RunReport& report);
+  BatchRunner& batches();
   bool needs_survey(const Plan& plan) const;
   void check_arrival(const Plan& plan, RunReport& report);
 
@@ -66,6 +69,8 @@ class Runner {
   std::string seed_;
   RunSettings settings_;
   RunObserver& observer_;
+  std::unique_ptr<BatchRunner> batches_;
+  std::mutex progress_;
 };
 
 }  // namespace fm

@@ -18,7 +18,10 @@ namespace {
 Value time_of_id(const Document& doc) {
   const Value* id = doc.find("_id");
   if (!id || id->is_null()) return bson::Null{};
-  if (const auto* oid = id->as<bson::Oid>()) return bson::Date{static_cast<std::int64_t>(oid->time()) * 1000};
+  if (const auto* oid = id->as<bson::Oid>()) {
+    const auto seconds = static_cast<std::int32_t>(oid->time());  // signed on the server
+    return bson::Date{std::int64_t{seconds} * 1000};
+  }
   if (const auto* date = id->as<bson::Date>()) return *date;
   if (const auto* ms = id->as<std::int64_t>()) return bson::Date{*ms};
   constexpr double kLatest = 9.2e18;
@@ -95,14 +98,15 @@ std::optional<Lowered> Compute::lower(const Bindings& bindings) const {
   switch (source) {
     case Source::kNow: {
       const Value now = bson::Date{bindings.now_ms};
-      return Lowered{Array{set_stage(path, literal(now))}, not_this(path, now)};
+      return Lowered{Array{set_stage(path, literal(now))}, not_this(path, now), {path.top()}};
     }
     case Source::kDatasetId:
-      return Lowered{Array{set_stage(path, literal(bindings.dataset_id))}, not_this(path, bindings.dataset_id)};
+      return Lowered{Array{set_stage(path, literal(bindings.dataset_id))}, not_this(path, bindings.dataset_id), {path.top()}};
     case Source::kIdTime: {
       const Value time = expression("$toDate", "$_id");
       return Lowered{Array{set_stage(path, time)},
-                     Document{{"$expr", expression("$ne", Array{field_path(path), time})}}};
+                     Document{{"$expr", expression("$ne", Array{field_path(path), time})}},
+                     {path.top()}};
     }
     case Source::kNewId:
     case Source::kConcat:

@@ -168,14 +168,15 @@ void up_in_process(Document& sample, std::vector<Document>& frames) {
   const IdGenerator no_ids(0, "");
   Context scratch(bson::Null{}, 0, no_ids, nullptr);
   for (const auto& [key, id] : *map) {
+    if (!is_first(key)) continue;
     const auto frame = frame_of(id);
-    if (is_first(key)) summary.set("first_frame", bson::Null{});
+    Document first = frame == frames.end() ? Document() : *frame;
+    first.set("_cls", "_FrameLabels");
+    summary.set("first_frame", frame == frames.end() ? Value() : Value(std::move(first)));
+  }
+  for (const auto& element : *map) {
+    const auto frame = frame_of(element.value);
     if (frame == frames.end()) continue;
-    if (is_first(key)) {
-      Document first = *frame;
-      first.set("_cls", "_FrameLabels");
-      summary.set("first_frame", std::move(first));
-    }
     frame->set("_sample_id", *sample.find("_id"));
     edit_polylines(*frame, true, scratch);
   }

@@ -203,7 +203,8 @@ Document any_points(const Value& condition) {
 
 std::optional<Lowered> lower(const Document& arguments, const Bindings&) {
   const bool wrapping = wraps(arguments);
-  return Lowered{Array{edit_stage(wrapping)}, any_points(wrapping ? wrap_pending() : unwrap_pending())};
+  // Not every key: what other steps write is no label.
+  return Lowered{Array{edit_stage(wrapping)}, any_points(wrapping ? wrap_pending() : unwrap_pending()), {"(labels)"}};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct Bindings {
 struct Lowered {
   bson::Array pipeline;   // of an update
   bson::Document pending; // matches exactly the documents the pipeline would change
+  std::set<std::string> keys;  // that it reads or writes
 };
 
 // One way over a collection: an update, or an aggregation that ends in $merge.
@@ -30,6 +32,7 @@ struct Pass {
   bson::Document filter;   // the documents that belong to the dataset
   bson::Document pending;  // those not done yet
   bson::Array pipeline;
+  std::set<std::string> keys;  // of an update: those it reads or writes
   bool merge = false;      // an aggregation; not an update
   bool whole = false;      // needs the collection at once; not by range
   bool rescan = true;      // pending documents vanish as they are done

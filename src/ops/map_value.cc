@@ -51,7 +51,7 @@ std::optional<Lowered> MapValue::lower(const Bindings&) const {
   const auto type = [](Value value) { return expression("$type", std::move(value)); };
   Document pending{{"$expr", expression("$or", Array{expression("$ne", Array{field_path(into), mapped}),
                                                      expression("$ne", Array{type(field_path(into)), type(mapped)})})}};
-  return Lowered{Array{set_stage(into, std::move(mapped))}, std::move(pending)};
+  return Lowered{Array{set_stage(into, std::move(mapped))}, std::move(pending), {path.top(), into.top()}};
 }
 
 std::optional<Steps> MapValue::inverse() const {

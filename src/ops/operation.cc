@@ -168,6 +168,7 @@ std::vector<Pass> lower(const CollectionWork& work, const Context& context) {
   pass.filter = both(work.filter, std::move(*filter));
   pass.pending = std::move(lowered->pending);
   pass.pipeline = std::move(lowered->pipeline);
+  pass.keys = std::move(lowered->keys);
   if (custom && custom->function->loss) pass.loss = custom->function->loss(custom->arguments);
   return {std::move(pass)};
 }

@@ -26,7 +26,8 @@ std::optional<Lowered> Rename::lower(const Bindings&) const {
   if (!has_server_form(from) || !has_server_form(to)) return std::nullopt;
   return Lowered{Array{set_stage(to, expression("$cond", Array{is_missing(from), field_path(to), field_path(from)})),
                        Document{{"$unset", from.top()}}},
-                 Document{{from.top(), Document{{"$exists", true}}}}};
+                 Document{{from.top(), Document{{"$exists", true}}}},
+                 {from.top(), to.top()}};
 }
 
 std::optional<Steps> Rename::inverse() const { return Steps{Step{Rename{to, from}, {}, {}, 0}}; }

@@ -14,7 +14,7 @@ void Set::apply(Document& doc, Context& context) const { put(doc, path, value, c
 
 std::optional<Lowered> Set::lower(const Bindings&) const {
   if (!has_server_form(path) || !comparable(value)) return std::nullopt;
-  return Lowered{Array{set_stage(path, literal(value))}, differs(path, value)};
+  return Lowered{Array{set_stage(path, literal(value))}, differs(path, value), {path.top()}};
 }
 
 std::optional<Steps> Set::inverse() const { return std::nullopt; }

@@ -25,7 +25,8 @@ std::optional<Lowered> SetDefault::lower(const Bindings&) const {
   const Value wanted =
       or_null ? expression("$in", Array{expression("$type", field), Array{"missing", "null"}}) : is_missing(path);
   Document pending = or_null ? Document{{"$expr", wanted}} : Document{{path.top(), Document{{"$exists", false}}}};
-  return Lowered{Array{set_stage(path, expression("$cond", Array{wanted, literal(value), field}))}, std::move(pending)};
+  Value result = expression("$cond", Array{wanted, literal(value), field});
+  return Lowered{Array{set_stage(path, std::move(result))}, std::move(pending), {path.top()}};
 }
 
 std::optional<Steps> SetDefault::inverse() const {

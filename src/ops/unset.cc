@@ -27,12 +27,14 @@ void Unset::apply(Document& doc, Context& context) const {
 std::optional<Lowered> Unset::lower(const Bindings&) const {
   Array fields;
   Array present;
+  std::set<std::string> keys;
   for (const auto& path : paths) {
     if (!has_server_form(path)) return std::nullopt;
     fields.append(path.top());
+    keys.insert(path.top());
     present.append(Document{{path.top(), Document{{"$exists", true}}}});
   }
-  return Lowered{Array{Document{{"$unset", std::move(fields)}}}, Document{{"$or", std::move(present)}}};
+  return Lowered{Array{Document{{"$unset", std::move(fields)}}}, Document{{"$or", std::move(present)}}, std::move(keys)};
 }
 
 std::optional<Steps> Unset::inverse() const { return std::nullopt; }

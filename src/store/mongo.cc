@@ -348,21 +348,24 @@ std::int64_t Mongo::upsert(const std::string& collection, const Update& update) 
 }
 
 std::int64_t Mongo::remove(const std::string& collection, const std::vector<Value>& ids) {
-  if (ids.empty()) return 0;
   constexpr std::size_t kBatch = 10000;
   std::int64_t removed = 0;
-  const Collection coll(*this, collection);
   for (std::size_t start = 0; start < ids.size(); start += kBatch) {
     bson::Array in;
     for (std::size_t i = start; i < ids.size() && i < start + kBatch; ++i) in.append(ids[i]);
-    const Bulk bulk = coll.bulk();
-    bson_error_t error;
-    const std::string doing = "deleting from " + collection;
-    const bson::CDoc filter(Document{{"_id", Document{{"$in", std::move(in)}}}});
-    if (!mongoc_bulk_operation_remove_many_with_opts(bulk.get(), filter.get(), nullptr, &error)) fail(error, doing);
-    removed += integer_of(execute(bulk, doing, nullptr), "nRemoved");
+    removed += remove_where(collection, Document{{"_id", Document{{"$in", std::move(in)}}}});
   }
   return removed;
+}
+
+std::int64_t Mongo::remove_where(const std::string& collection, const Document& filter) {
+  const Collection coll(*this, collection);
+  const Bulk bulk = coll.bulk();
+  bson_error_t error;
+  const std::string doing = "deleting from " + collection;
+  const bson::CDoc c_filter(filter);
+  if (!mongoc_bulk_operation_remove_many_with_opts(bulk.get(), c_filter.get(), nullptr, &error)) fail(error, doing);
+  return integer_of(execute(bulk, doing, nullptr), "nRemoved");
 }
 
 Mongo::Changed Mongo::update_many(const std::string& collection, const Document& filter, const bson::Array& pipeline,

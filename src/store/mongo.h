@@ -83,6 +83,7 @@ class Mongo {
   std::int64_t upsert(const std::string& collection, const Update& update);
   std::int64_t remove(const std::string& collection, const std::vector<bson::Value>& ids);
 
+  std::int64_t remove_where(const std::string& collection, const bson::Document& filter);
   // When this returns, it and every write before it survive a power cut.
   void remove_durably(const std::string& collection, const bson::Value& id);
 

@@ -97,6 +97,19 @@ TEST(Fuse, PassesWithAFilterKeepTheirPlace) {
   EXPECT_THAT(shown(fuse({pass("b1"), same, pass("b3")})), ElementsAre("b:13", "a:2"));
 }
 
+// A pending document goes through all stages: one that makes work for another
+// would never come to an end.
+TEST(Fuse, PassesThatShareAKeyKeepTheirPlace) {
+  auto first = pass("a1");
+  first.keys = {"x", "y"};
+  auto other = pass("a2");
+  other.keys = {"z"};
+  auto sharing = pass("a3");
+  sharing.keys = {"z", "w"};
+  EXPECT_THAT(shown(fuse({first, other, sharing})), ElementsAre("a:12", "a:3"));
+  EXPECT_THAT(shown(fuse({first, sharing, other})), ElementsAre("a:13", "a:2"));
+}
+
 TEST(Fuse, WholeCollectionsKeepTheirPlace) {
   auto whole = pass("a2");
   whole.whole = true;

@@ -1,0 +1,352 @@
+// How passes over collections and GridFS files run on a server: every document
+// once, whatever its _id; one after another or as one; inserts while they run.
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "exec/gridfs.h"
+#include "ops/server_form.h"
+#include "property/collections.h"
+
+namespace fm {
+namespace {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+using ops::Pass;
+
+constexpr const char* kCollection = "members";
+
+class Passes : public Properties {};
+
+// An _id of any type the server takes; all are different.
+Value any_id(int n) {
+  bson_value_t timestamp = {};
+  timestamp.value_type = BSON_TYPE_TIMESTAMP;
+  timestamp.value.v_timestamp.timestamp = static_cast<std::uint32_t>(n + 1);
+  bson_value_t decimal = {};
+  decimal.value_type = BSON_TYPE_DECIMAL128;
+  bson_decimal128_from_string((std::to_string(n) + ".25").c_str(), &decimal.value.v_decimal128);
+  const auto text = std::to_string(n);
+  switch (below(12)) {
+    case 0:
+      return n;
+    case 1:
+      return std::int64_t{1} << 40 | n;
+    case 2:
+      return n + 0.5;
+    case 3:
+      return text;
+    case 4:
+      return numbered_oid(n);
+    case 5:
+      return Document{{"a", n}, {"b", bson::Null{}}};
+    case 6:
+      return Document{{text, 1}};
+    case 7:
+      return bson::Binary{0, text};
+    case 8:
+      return bson::Date{n};
+    case 9:
+      return bson::Raw(timestamp);
+    case 10:
+      return bson::Raw(decimal);
+    default:
+      return -n - 1;
+  }
+}
+
+std::vector<Document> mixed_members(int count) {
+  std::vector<Document> out;
+  for (int i = 0; i < count; ++i) out.push_back({{"_id", any_id(i)}});
+  for (const Value& id : {Value(), Value(true), Value(false), Value(Document()), Value(std::nan("")), Value("")}) {
+    if (chance(50)) out.push_back({{"_id", id}});
+  }
+  std::shuffle(out.begin(), out.end(), choices());
+  return out;
+}
+
+// Adds one to `n` of every document that has none yet.
+Pass counting(const char* n) {
+  const auto field = std::string("$") + n;
+  const Value next = ops::expression("$add", Array{ops::expression("$ifNull", Array{field, 0}), 1});
+  Pass pass;
+  pass.collection = kCollection;
+  pass.pending = Document{{n, Document{{"$exists", false}}}};
+  pass.pipeline = Array{Document{{"$set", Document{{n, next}}}}};
+  return pass;
+}
+
+void expect_ones(const char* n, std::size_t count) {
+  const auto docs = stored(kCollection);
+  RC_ASSERT(docs.size() == count);
+  for (const auto& doc : docs) {
+    const auto* value = doc.find(n);
+    if (value && *value == Value(1)) continue;
+    RC_LOG() << bson::shown(doc) << "\n";
+    RC_FAIL("a document was not touched exactly once");
+  }
+}
+
+RC_GTEST_FIXTURE_PROP(Passes, EveryDocumentOnce, ()) {
+  const auto docs = mixed_members(below(40));
+  fill(kCollection, docs);
+  // Without its condition nothing but the ranges keeps it from counting twice.
+  auto pass = counting("n");
+  pass.pending = {};
+  pass.rescan = false;
+  std::int64_t last = 0;
+  run_pass(test_server(), pass, between(1, 9), [&](const std::string& collection, std::int64_t done, std::int64_t total) {
+    RC_ASSERT(collection == kCollection);
+    RC_ASSERT(done >= last && done <= total);
+    last = done;
+  });
+  expect_ones("n", docs.size());
+  RC_ASSERT(last == static_cast<std::int64_t>(docs.size()));
+}
+
+RC_GTEST_FIXTURE_PROP(Passes, EveryDocumentOnceByMerge, ()) {
+  auto docs = mixed_members(below(10));
+  std::erase_if(docs, [](const Document& doc) { return doc[0].value.is_null(); });  // $merge takes no null
+  fill(kCollection, docs);
+  auto pass = counting("n");
+  pass.pending = {};
+  pass.rescan = false;
+  pass.merge = true;
+  const auto update = std::move(pass.pipeline);
+  pass.pipeline = Array{Document{{"$project", Document{{"_id", 1}}}},
+                        Document{{"$merge", Document{{"into", kCollection}, {"on", "_id"}, {"whenMatched", update}, {"whenNotMatched", "fail"}}}}};
+  run_all({pass}, pick<std::int64_t>({1, 100, 150}));
+  expect_ones("n", docs.size());
+}
+
+RC_GTEST_FIXTURE_PROP(Passes, OnlyTheDocumentsOfTheFilter, ()) {
+  auto docs = mixed_members(below(20));
+  for (auto& doc : docs) doc.append("owner", below(2));
+  fill(kCollection, docs);
+  auto pass = counting("n");
+  pass.filter = Document{{"owner", 1}};
+  run_all({pass}, between(1, 9));
+  for (const auto& doc : stored(kCollection)) RC_ASSERT(doc.has("n") == (*doc.find("owner") == Value(1)));
+  RC_ASSERT(count_pending(test_server(), pass) == 0);
+}
+
+// Other clients insert on both sides of where the pass is.
+RC_GTEST_FIXTURE_PROP(Passes, InsertsWhileItRuns, ()) {
+  auto docs = mixed_members(between(5, 30));
+  fill(kCollection, docs);
+  int inserted = 0;
+  run_pass(test_server(), counting("n"), between(1, 4), [&](const std::string&, std::int64_t, std::int64_t) {
+    if (inserted >= 6) return;
+    test_server().insert(kCollection, {Document{{"_id", any_id(1000 + inserted)}}});
+    ++inserted;
+  });
+  expect_ones("n", docs.size() + static_cast<std::size_t>(inserted));
+}
+
+TEST(PassesThatNeverEnd, AreGivenUp) {
+  fill(kCollection, {Document{{"_id", 1}}});
+  auto pass = counting("n");
+  pass.pending = Document{{"_id", 1}};
+  EXPECT_THROW(run_all({pass}, 10), Error);
+}
+
+TEST(PassesOverNothing, AreDone) {
+  Pass pass = counting("n");
+  pass.collection = "there is none";
+  run_all({pass}, 10);
+  EXPECT_EQ(count_pending(test_server(), pass), 0);
+  pass.merge = true;
+  pass.pipeline = Array{Document{{"$merge", Document{{"into", "neither"}, {"whenNotMatched", "discard"}}}}};
+  run_all({pass}, 10);
+  EXPECT_EQ(test_server().collection_names().count("there is none"), 0u);
+}
+
+// ---- Passes that run as one.
+
+// Steps that disturb each other if their order changes.
+std::vector<ops::Step> random_steps() {
+  const auto step = [](const char* text) { return ops::parse_step(json(text), 0); };
+  std::vector<ops::Step> out;
+  for (int i = between(1, 6); i > 0; --i) {
+    out.push_back(step(pick<const char*>({
+        R"({"rename": {"from": "a", "to": "b"}, "over": "samples"})",
+        R"({"rename": {"from": "b", "to": "c"}, "over": "samples"})",
+        R"({"rename": {"from": "c", "to": "a"}, "over": "samples"})",
+        R"({"unset": {"path": "b"}, "over": "samples"})",
+        R"({"unset": {"path": ["a", "x"]}, "over": "samples"})",
+        R"({"compute": {"path": "b", "from": "dataset_id"}, "over": "samples"})",
+        R"({"compute": {"path": "c", "from": "now"}, "over": "samples"})",
+        R"({"set_default": {"path": "a", "value": {"_cls": "Polyline", "points": [[0, 0]]}}, "over": "samples"})",
+        R"({"set": {"path": "c", "value": "x"}, "over": "samples"})",
+        R"({"custom": {"function": "polyline_shapes", "wrap": true}, "over": "samples"})",
+        R"({"custom": {"function": "polyline_shapes", "wrap": false}, "over": "samples"})",
+        R"({"rename": {"from": "a", "to": "c"}, "over": "samples", "filter": {"b": {"exists": true}}})",
+        R"({"unset": {"path": "c"}, "over": "samples", "filter": {"b": {"exists": true}}})",
+        R"({"unset": {"path": "b"}, "over": "frames"})",
+        R"({"rename": {"from": "a", "to": "b"}, "over": "frames"})",
+        R"({"custom": {"function": "frame_summary"}, "over": "samples"})",
+    })));
+  }
+  return out;
+}
+
+RC_GTEST_FIXTURE_PROP(Passes, RunAsOneGivesTheSame, ()) {
+  const auto steps = random_steps();
+  ops::IdGenerator ids(kNow, "seed");
+  ops::Context context(kDatasetId, kNow, ids, nullptr);
+  Document dataset{{"sample_collection_name", "samples.x"}, {"frame_collection_name", "frames.samples.x"}};
+  ops::apply(steps, dataset, context);
+  std::vector<Pass> passes;
+  for (const auto& work : context.work) {
+    for (auto& pass : ops::lower(work, context)) passes.push_back(std::move(pass));
+  }
+  std::map<std::string, std::vector<Document>> before;
+  for (const char* collection : {"samples.x", "frames.samples.x"}) {
+    for (int i = below(12); i > 0; --i) {
+      std::vector<std::pair<std::string, Value>> elements;
+      for (const char* key : {"a", "b", "c"}) {
+        if (chance(50)) elements.emplace_back(key, chance(40) ? any_label() : any_value());
+      }
+      if (collection[0] == 'f') {
+        elements.emplace_back("_sample_id", numbered_oid(below(8)));
+        elements.emplace_back("frame_number", i);
+      }
+      before[collection].push_back(scattered(numbered_oid(i), std::move(elements)));
+    }
+  }
+  const auto start = [&] {
+    for (const char* collection : {"samples.x", "frames.samples.x"}) fill(collection, before[collection]);
+  };
+  start();
+  run_all(passes, 5);
+  const auto samples = stored("samples.x");
+  const auto frames = stored("frames.samples.x");
+  const auto fused = fuse(passes);
+  RC_ASSERT(fused.size() <= passes.size());
+  start();
+  run_all(fused, 5);
+  for (const auto& step : steps) RC_LOG() << ops::describe(step) << "\n";
+  same(stored("samples.x"), samples, before["samples.x"]);
+  same(stored("frames.samples.x"), frames, before["frames.samples.x"]);
+  for (const auto& pass : fused) {
+    if (!pass.whole && pass.rescan && fused.size() == 1) RC_ASSERT(count_pending(test_server(), pass) == 0);
+  }
+}
+
+// ---- GridFS.
+
+std::string json_text(int depth, std::size_t size) {
+  const auto text = [&] {
+    std::string out = "\"";
+    for (std::size_t i = 0; i < size; ++i) out += pick<std::string>({"a", "\\\"", "\\\\", "é", "{", "}", "\\u00e9", "cls", ":", ","});
+    return out + "\"";
+  };
+  switch (below(depth > 0 ? 5 : 3)) {
+    case 0:
+      return pick<std::string>({"null", "true", "-12", "0.5", "{}", "[]"});
+    case 1:
+    case 2:
+      return text();
+    case 3: {
+      std::string out = "[";
+      for (int i = between(1, 4); i > 0; --i) out += json_text(depth - 1, size) + (i > 1 ? ", " : "]");
+      return out;
+    }
+    default: {
+      std::string out = "{\"cls\": " + json_text(depth - 1, size);
+      for (int i = below(3); i > 0; --i) out += ", \"k" + std::to_string(i) + "\": " + json_text(depth - 1, size);
+      return out + "}";
+    }
+  }
+}
+
+std::string content(const Value& file) {
+  std::string out;
+  FindOptions options;
+  options.sort = Document{{"n", 1}};
+  int n = 0;
+  test_server().find("fs.chunks", Document{{"files_id", file}}, options, [&](bson::View view) {
+    RC_ASSERT(*view.get("n") == Value(n++));
+    out += view.get("data")->as<bson::Binary>()->data;
+  });
+  return out;
+}
+
+RC_GTEST_FIXTURE_PROP(Passes, PatchedFiles, ()) {
+  // Some hundred bytes, or several of the 255 KiB chunks.
+  const std::size_t size = chance(30) ? 20000 : 20;
+  std::string text = "{";
+  for (int i = below(4); i > 0; --i) text += "\"before" + std::to_string(i) + "\": " + json_text(2, size) + ", ";
+  const std::string old_class(below<std::size_t>(300), 'o');
+  text += "\"cls\": \"" + old_class + "\"";
+  for (int i = below(4); i > 0; --i) text += ", \"after" + std::to_string(i) + "\": " + json_text(2, size);
+  text += "}";
+
+  // The old file may have been cut in other pieces.
+  const Value old_id = numbered_oid(1);
+  const auto piece = chance(30) ? 261120 : between<std::size_t>(text.size() / 9 + 1, text.size() + 1);
+  std::vector<Document> chunks;
+  for (std::size_t at = 0; at < text.size(); at += piece) {
+    const auto n = static_cast<std::int32_t>(chunks.size());
+    chunks.push_back({{"_id", numbered_oid(100 + n)}, {"files_id", old_id}, {"n", n}, {"data", bson::Binary{0, text.substr(at, piece)}}});
+  }
+  fill("fs.chunks", chunks);
+  fill("fs.files", {Document{{"_id", old_id}, {"length", static_cast<std::int64_t>(text.size())}}});
+  RC_ASSERT(file_has_key(test_server(), old_id, "cls"));
+  RC_ASSERT_FALSE(file_has_key(test_server(), old_id, "after9"));
+  RC_ASSERT_FALSE(file_has_key(test_server(), numbered_oid(7), "cls"));
+
+  const ops::IdGenerator ids(kNow, "seed");
+  const auto new_class = "a.New" + std::string(below<std::size_t>(300), 'n');
+  const ops::FilePatch patch{old_id, numbered_oid(2), "cls", new_class};
+  if (chance(50)) {
+    // A run that was killed before the last chunk left some of them.
+    copy_patched(test_server(), patch, kNow, ids);
+    test_server().remove("fs.files", {patch.new_id});
+    for (const auto& doc : stored("fs.chunks")) {
+      if (*doc.find("files_id") == Value(patch.new_id) && chance(50)) test_server().remove("fs.chunks", {*doc.find("_id")});
+    }
+  }
+  copy_patched(test_server(), patch, kNow, ids);
+  const auto copied = content(patch.new_id);
+  // The key may be there in nested objects too: only the one at the top changes.
+  auto whole = bson::from_json(text);
+  whole.set("cls", new_class);
+  RC_ASSERT(bson::from_json(copied) == whole);
+  RC_ASSERT(copied.size() == text.size() - old_class.size() + new_class.size());
+
+  const auto file = test_server().find_one("fs.files", Document{{"_id", patch.new_id}});
+  RC_ASSERT(file.has_value());
+  RC_ASSERT(*file == (Document{{"_id", patch.new_id},
+                               {"contentType", "application/json"},
+                               {"chunkSize", 261120},
+                               {"length", static_cast<std::int64_t>(copied.size())},
+                               {"uploadDate", bson::Date{kNow}}}));
+  for (const auto& doc : stored("fs.chunks")) {
+    if (!(*doc.find("files_id") == Value(patch.new_id))) continue;
+    const auto n = *doc.find("n")->integer();
+    const auto length = doc.find("data")->as<bson::Binary>()->data.size();
+    const bool last = static_cast<std::size_t>(n) == (copied.size() - 1) / 261120;
+    RC_ASSERT(length == (last ? (copied.size() - 1) % 261120 + 1 : 261120));
+  }
+
+  // Again: nothing more; then the old one goes, and it is gone twice.
+  const auto before = stored("fs.chunks");
+  copy_patched(test_server(), patch, kNow + 5, ids);
+  RC_ASSERT(stored("fs.chunks") == before);
+  RC_ASSERT(*test_server().find_one("fs.files", Document{{"_id", patch.new_id}}) == *file);
+  for (int i = 0; i < 2; ++i) delete_file(test_server(), old_id);
+  RC_ASSERT(content(old_id).empty());
+  RC_ASSERT(content(patch.new_id) == copied);
+}
+
+}  // namespace
+}  // namespace fm
