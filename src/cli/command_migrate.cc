@@ -96,7 +96,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
 
   Request request;
   request.target = target.version;
-  request.names = options.names;
+  for (const auto& name : options.names) request.names.push_back(Globals::as_typed(name));
   request.admin = settings.database_admin;
   const auto plan = make_plan(catalogue, found.heads, request);
 

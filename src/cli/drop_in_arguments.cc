@@ -94,6 +94,7 @@ struct Show {
 
 Arguments parse(const std::vector<Action>& actions, bool has_command, const std::vector<std::string>& args) {
   std::vector<Flag> flags;
+  flags.reserve(actions.size());
   for (const auto& action : actions) flags.push_back(action.flag);
   return parse_arguments(flags, has_command, args, [&](const Flag& flag, std::vector<std::string> values) {
     const auto found = std::find_if(actions.begin(), actions.end(), [&](const Action& action) {

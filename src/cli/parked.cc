@@ -23,11 +23,12 @@ Parked::Parked(Mongo& mongo, const Heads& heads) {
   if (std::none_of(heads.datasets.begin(), heads.datasets.end(), parked)) return;
   FindOptions options;
   options.projection = Document{{"from", 1}, {"to", 1}};
-  mongo.find("migrator.journal", Document{{"_id.dataset", Document{{"$exists", true}}}}, options, [&](bson::View view) {
-    const auto entry = view.decode();
-    const auto* id = entry.find("_id")->as<Document>()->find("dataset");
-    ways_.emplace(id_key(*id), Way{text_of(entry, "from"), text_of(entry, "to")});
-  });
+  mongo.find("migrator.journal", Document{{"_id.dataset", Document{{"$exists", true}}}}, options,
+             [&](const bson::View& view) {
+               const auto entry = view.decode();
+               const auto* id = entry.find("_id")->as<Document>()->find("dataset");
+               ways_.emplace(id_key(*id), Way{text_of(entry, "from"), text_of(entry, "to")});
+             });
 }
 
 const Parked::Way* Parked::find(const DatasetHead& head) const {

@@ -77,6 +77,7 @@ Array failure_array(const std::vector<DatasetFailure>& failures) {
 
 std::string loss_text(const std::vector<Loss>& losses, const Style& style) {
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(losses.size());
   for (const auto& loss : losses) {
     rows.push_back({"v" + loss.revision, loss.what, format_count(loss.values), format_count(loss.datasets)});
   }

@@ -18,6 +18,8 @@ using bson::Document;
 
 namespace {
 
+constexpr char kMark = '\x01';
+
 const char* name_of(Exit code) {
   switch (code) {
     case Exit::kDone:
@@ -106,6 +108,10 @@ Error unknown_word(const CLI::App& app, const std::string& typed) {
   const auto word = typed.substr(0, typed.starts_with("--") ? typed.find('=') : std::string::npos);
   const bool is_option = word.size() > 1 && word[0] == '-';
   const auto close = nearest(word, is_option ? option_names(*command) : commands);
+  if (close == word) {
+    return Error(Exit::kUsage, "The option '" + word + "' stands behind the command, " + command->get_name(),
+                 see_help(app));
+  }
   std::string text = is_option          ? "There is no option '"
                      : commands.empty() ? "Nothing is expected here: '"
                                         : "There is no command '";
@@ -135,7 +141,8 @@ void print_error(const Globals& globals, bool json_lines, const Error& error) {
 }
 
 void add_globals(CLI::App& app, Globals& globals) {
-  const auto choice = [&](const char* names, std::string& field, const char* help, std::vector<std::string> values) {
+  const auto choice = [&](const char* names, std::string& field, const char* help,
+                          const std::vector<std::string>& values) {
     app.add_option(names, field, help)
         ->option_text(CLI::detail::join(values, "|"))
         ->check(CLI::IsMember(values))
@@ -177,10 +184,24 @@ bool asks_for_json(int argc, char** argv) {
   return false;
 }
 
+// The parser splits "[a,b]" like a list, but it is a good name for a dataset:
+// names in brackets get a mark, see Globals::as_typed.
+std::vector<std::string> marked_names(int argc, char** argv) {
+  std::vector<std::string> args(argv + 1, argv + argc);
+  bool names = false;
+  for (auto& arg : args) {
+    if (arg.starts_with("-")) names = arg == "-n" || arg == "--dataset-name";
+    if ((names || arg.starts_with("-n[") || arg.starts_with("--dataset-name=[")) && arg.ends_with("]")) arg += kMark;
+  }
+  return args;
+}
+
 int parse_and_run(Program& program, int argc, char** argv) {
   auto& app = program.app;
   try {
-    app.parse(argc, argv);
+    auto args = marked_names(argc, argv);
+    std::reverse(args.begin(), args.end());  // as the parser takes them
+    app.parse(std::move(args));
   } catch (const CLI::CallForHelp&) {
     write_result(innermost(app)->help());
     return 0;
@@ -220,6 +241,11 @@ VersionMap Globals::versions() const {
 
 void Globals::print(const std::string& text, const Document& document) const {
   write_result(json() ? bson::to_relaxed_json(document) + "\n" : text);
+}
+
+std::string Globals::as_typed(std::string word) {
+  if (word.ends_with(kMark)) word.pop_back();
+  return word;
 }
 
 Program::Program() : app("Migrates FiftyOne databases between versions, up and down.", "fiftyone-migrator") {

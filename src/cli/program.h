@@ -40,6 +40,8 @@ struct Globals {
   VersionMap versions() const;
   // The result: `text` or, with -o json, `document` on one line.
   void print(const std::string& text, const bson::Document& document) const;
+  // A dataset's name from the command line.
+  static std::string as_typed(std::string word);
 };
 
 struct Program {

@@ -42,6 +42,7 @@ std::string padded_row(const std::vector<std::string>& cells, const std::vector<
 std::string text_table(const std::vector<std::string>& headings, const std::vector<std::vector<std::string>>& rows) {
   constexpr std::size_t kHeadingRoom = 2;
   std::vector<std::size_t> widths;
+  widths.reserve(headings.size());
   for (const auto& heading : headings) widths.push_back(display_width(heading) + kHeadingRoom);
   std::vector<std::vector<std::string>> lines;
   for (const auto& row : rows) {
@@ -62,6 +63,7 @@ std::string text_table(const std::vector<std::string>& headings, const std::vect
   }
   std::string out = padded_row(headings, widths);
   std::vector<std::string> rule;
+  rule.reserve(widths.size());
   for (const auto width : widths) rule.emplace_back(width, '-');
   out += padded_row(rule, widths);
   for (const auto& text_line : lines) out += padded_row(text_line, widths);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/error.h"
 #include "exec/ranges.h"
 #include "ops/operation.h"
 
@@ -9,6 +10,37 @@ namespace fm {
 
 using bson::Document;
 using bson::Value;
+
+namespace {
+
+constexpr std::size_t kLargestDocument = std::size_t{16} << 20;
+// What the version of a parked dataset may add.
+constexpr std::size_t kParking = 32;
+
+std::string largest_key(const Document& dataset) {
+  std::string out;
+  std::size_t most = 0;
+  for (const auto& [key, value] : dataset) {
+    const auto size = bson::encoded_size(Document{{"", value}});
+    if (size <= most) continue;
+    most = size;
+    out = key;
+  }
+  return out;
+}
+
+// The server would refuse the last write, when the samples are done already.
+void check_size(const Prepared& dataset) {
+  const auto parked = dataset.complex() ? dataset.before.size() + kParking : 0;
+  const auto size = std::max(bson::encoded_size(dataset.after), parked);
+  if (size <= kLargestDocument) return;
+  throw Error(Exit::kPrecondition,
+              "Dataset '" + dataset.name + "' would grow to " + std::to_string(size) + " bytes on the way to v" +
+                  dataset.route->to + ", and MongoDB allows " + std::to_string(kLargestDocument) + " for a document",
+              "Its largest key is '" + largest_key(dataset.after) + "': make that smaller first.");
+}
+
+}  // namespace
 
 std::string id_key(const Value& id) {
   if (const auto* oid = id.as<bson::Oid>()) return {reinterpret_cast<const char*>(oid->bytes), sizeof oid->bytes};
@@ -64,6 +96,7 @@ Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts,
     for (auto& pass : ops::lower(work, context)) passes.push_back(std::move(pass));
   }
   out.passes = fuse(std::move(passes));
+  check_size(out);
   return out;
 }
 

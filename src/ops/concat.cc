@@ -1,5 +1,8 @@
 #include "ops/concat.h"
 
+#include "base/text.h"
+#include "ops/naming.h"
+
 namespace fm::ops {
 
 using bson::Document;
@@ -7,11 +10,13 @@ using bson::Value;
 
 namespace {
 
-const std::string* key_of(const Value& part) {
+const std::string* argument_of(const Value& part, const char* name) {
   const auto* doc = part.as<Document>();
-  const auto* key = doc && doc->size() == 1 ? doc->find("key") : nullptr;
-  return key ? key->as<std::string>() : nullptr;
+  const auto* argument = doc && doc->size() == 1 ? doc->find(name) : nullptr;
+  return argument ? argument->as<std::string>() : nullptr;
 }
+
+const std::string* key_of(const Value& part) { return argument_of(part, "key"); }
 
 }  // namespace
 
@@ -21,10 +26,15 @@ Concat Concat::parse(const Value& source, const Arguments& arguments) {
     out.parts.emplace_back(bson::Path(*key));
     return out;
   }
+  if (const auto* name = argument_of(source, "slug")) {
+    out.parts.emplace_back(bson::Path(*name));
+    out.slug = true;
+    return out;
+  }
   const auto* doc = source.as<Document>();
   const auto* concat = doc ? doc->find("concat") : nullptr;
   const auto* list = concat ? concat->as<bson::Array>() : nullptr;
-  if (!list || list->empty()) arguments.fail("a source is a word, {key: PATH} or {concat: [...]}");
+  if (!list || list->empty()) arguments.fail("a source is a word, {key: PATH}, {slug: PATH} or {concat: [...]}");
   for (const auto& part : *list) {
     if (const auto* text = part.as<std::string>()) {
       out.parts.emplace_back(*text);
@@ -46,11 +56,12 @@ std::optional<Value> Concat::evaluate(const Document& doc) const {
     }
     const Value* found = std::get<bson::Path>(part).find(doc);
     if (!found) return std::nullopt;
-    if (parts.size() == 1) return *found;
+    if (parts.size() == 1 && !slug) return *found;
     const auto* text = found->as<std::string>();
     if (!text) return std::nullopt;
     out += *text;
   }
+  if (slug) out = slugify(first_code_points(out, kLongestName));
   return Value(std::move(out));
 }
 

@@ -1,5 +1,6 @@
 // A value made of others of the same document: {key: PATH} copies one,
-// {concat: [TEXT, {key: PATH}, ...]} joins strings.
+// {concat: [TEXT, {key: PATH}, ...]} joins strings, {slug: PATH} makes the slug
+// of a name.
 #pragma once
 
 #include <optional>
@@ -16,6 +17,7 @@ namespace fm::ops {
 struct Concat {
   using Part = std::variant<std::string, bson::Path>;
   std::vector<Part> parts;  // one path alone copies a value of any type
+  bool slug = false;
 
   static Concat parse(const bson::Value& source, const Arguments& arguments);
   // Nothing where a source is missing.

@@ -54,7 +54,7 @@ void InsertElement::apply(Document& doc, Context&) const {
 std::optional<Lowered> InsertElement::lower(const Bindings&) const { return std::nullopt; }
 
 std::optional<Steps> InsertElement::inverse() const {
-  return Steps{Step{RemoveElement{into, {name}, false, value}, {}, {}, 0}};
+  return Steps{Step{RemoveElement{into, {name}, false, value, false}, {}, {}, 0}};
 }
 
 std::string InsertElement::describe() const {

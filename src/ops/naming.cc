@@ -6,8 +6,6 @@ namespace fm::ops {
 
 namespace {
 
-constexpr std::size_t kLongestName = 100;
-
 const std::string* text_of(const bson::Value* value) { return value ? value->as<std::string>() : nullptr; }
 
 std::string shown_name(const bson::Value* name) {

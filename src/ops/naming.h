@@ -9,6 +9,9 @@
 
 namespace fm::ops {
 
+// Names and slugs have at most this many code points.
+inline constexpr std::size_t kLongestName = 100;
+
 // ASCII letters and digits stay, white space and + _ . - become '-', all else
 // goes; runs of '-' collapse, those at the ends go; lower case.
 std::string slugify(std::string_view name);

@@ -9,7 +9,8 @@ using bson::Array;
 using bson::Document;
 
 RemoveElement RemoveElement::parse(Arguments& arguments) {
-  RemoveElement out{arguments.path("from"), arguments.texts("name"), arguments.flag("last"), std::nullopt};
+  RemoveElement out{arguments.path("from"), arguments.texts("name"), arguments.flag("last"), std::nullopt,
+                    arguments.flag("lossless")};
   if (const auto* value = arguments.optional_value("default")) out.restored = *value;
   return out;
 }
@@ -28,7 +29,8 @@ void RemoveElement::apply(Document& doc, Context& context) const {
       const auto* preceding = before_name ? before_name->as<std::string>() : nullptr;
       std::string preceding_key = preceding ? *preceding : "";
       auto value = list->take(at);
-      context.displace(name, std::move(value), nullptr, preceding_key, restored ? &*restored : nullptr);
+      const auto back = lossless ? std::optional(value) : restored;
+      context.displace(name, std::move(value), nullptr, preceding_key, back ? &*back : nullptr);
       if (last) break;
     }
   }
@@ -43,6 +45,7 @@ std::string RemoveElement::describe() const {
 }
 
 std::vector<std::string> RemoveElement::loses() const {
+  if (lossless) return {};
   std::vector<std::string> out;
   for (const auto& name : names) out.push_back(from.str() + "." + name);
   return out;

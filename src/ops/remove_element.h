@@ -1,6 +1,7 @@
-// remove_element: {from, name: NAME | [NAMES], last: false, default: {...}}
+// remove_element: {from, name: NAME | [NAMES], last: false, default: {...}, lossless: false}
 // Removes the objects with these names from a list (`last`: only the last such
-// object). One equal to `default` comes back by itself and is no loss.
+// object). One equal to `default` comes back by itself and is no loss; with
+// `lossless` all do.
 #pragma once
 
 #include "ops/arguments.h"
@@ -15,6 +16,7 @@ struct RemoveElement {
   std::vector<std::string> names;
   bool last = false;
   std::optional<bson::Value> restored;
+  bool lossless = false;
 
   static RemoveElement parse(Arguments& arguments);
   void apply(bson::Document& doc, Context& context) const;

@@ -46,7 +46,12 @@ Document durable_write_concern() { return {{"w", "majority"}, {"j", true}}; }
       break;
   }
   if (error.code == kUnauthorized || error.code == kAuthenticationFailed) {
-    throw Error(Exit::kRights, what, "The user of the database URI needs the role readWrite on this database.");
+    if (what.find("requires authentication") != std::string::npos) {
+      throw Error(Exit::kRights, what, "Name a user in the database URI: mongodb://user:password@host:27017/");
+    }
+    // What follows is the command with all it carries.
+    throw Error(Exit::kRights, what.substr(0, what.find(" to execute command {")),
+                "The user of the database URI needs the role readWrite on this database.");
   }
   throw Error(Exit::kFailed, what);
 }

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, harness
 from test_fiftyone import park
 
 COMMANDS = ["migrate", "plan", "info", "versions", "revisions", "revisions list", "revisions show", "revisions lint"]
@@ -44,6 +44,7 @@ def test_version(tool):
         (["revisions", "lst"], "There is no command 'lst'; did you mean 'list'?"),
         (["migrate", "--allow-los"], "There is no option '--allow-los'; did you mean '--allow-loss'?"),
         (["info", "--outptu=json"], "There is no option '--outptu'; did you mean '--output'?"),
+        (["--exclude", "cas", "migrate"], "The option '--exclude' stands behind the command, migrate"),
         (["info", "x"], "Nothing is expected here: 'x'"),
         (["migrate", "1.0", "2.0"], "Nothing is expected here: '2.0'"),
         (["revisions", "show"], "VERSION is required"),
@@ -112,6 +113,15 @@ def test_migrate_names(tool):
     r = tool.migrator("migrate", "1.21", "-n", "plan", "info", "-q")
     assert (r.status, r.err) == (0, "")
     assert tool.versions() == ({"plan": "1.21", "info": "1.21", "b": "1.4.1"}, "1.4.1")
+
+
+def test_odd_names(tool):
+    names = ["[a,b]", "{}", "plan", "-1", "%%", "ü 東", "a=b"]
+    tool.fill("1.4.1", {name: "1.4.1" for name in names})
+    for i, args in enumerate([["-n", *names[:3], *names[4:]], ["--dataset-name=-1", "-n[a,b]", "--dataset-name=[a,b]"]]):
+        r = tool.migrator("plan", *args, "-o", "json")
+        assert r.json["refused"] == []
+        assert {d["name"] for d in r.json["datasets"]} == ({"-1", "[a,b]"} if i else set(names) - {"-1"})
 
 
 def test_nothing_goes_down_by_itself(tool):
@@ -508,3 +518,22 @@ def test_lint(tool, tmp_path):
     assert lines[0] == "3 revisions checked, 2 faults"
     assert "0.16.3.yaml:" in lines[1] and "unknown key 'titel'" in lines[1]
     assert lines[2] == "%s: the file is not named after its version, 0.16.3" % other
+
+
+# -- the private server
+
+
+def test_private_server(tool, tmp_path):
+    private = {
+        "FIFTYONE_DATABASE_URI": None,
+        "FIFTYONE_DATABASE_NAME": None,
+        "FIFTYONE_DATABASE_DIR": str(tmp_path / "db"),
+        "FIFTYONE_MIGRATOR_MONGOD": harness.find_mongod(),
+    }
+    r = tool.migrator("migrate", **private)
+    assert r.status == 0 and r.out.startswith("Migrated the database and 0 datasets to v1.22.1")
+    r = tool.migrator("info", **private)
+    assert r.status == 0
+    assert r.out.startswith("Database:  fiftyone (private server, %s)\n" % (tmp_path / "db"))
+    assert "\nVersion:   1.22.1\n" in r.out
+    assert "Database version: 1.22.1\n" in tool.fiftyone("migrate", "--info", **private).out

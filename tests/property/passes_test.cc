@@ -243,6 +243,8 @@ RC_GTEST_FIXTURE_PROP(Passes, RunAsOneGivesTheSame, ()) {
 
 // ---- GridFS.
 
+constexpr std::size_t kChunkSize = 261120;
+
 std::string json_text(int depth, std::size_t size) {
   const auto text = [&] {
     std::string out = "\"";
@@ -280,72 +282,99 @@ std::string content(const Value& file) {
   return out;
 }
 
-RC_GTEST_FIXTURE_PROP(Passes, PatchedFiles, ()) {
-  // Some hundred bytes, or several of the 255 KiB chunks.
-  const std::size_t size = chance(30) ? 20000 : 20;
+struct File {
+  Value old_id;
+  std::string text;
+  ops::FilePatch patch;
+};
+
+// A JSON object with "cls" among other keys, of some hundred bytes or several of
+// the 255 KiB chunks, stored in pieces of any size.
+File random_file(int n, std::vector<Document>& files, std::vector<Document>& chunks) {
+  const std::size_t size = chance(20) ? 20000 : 20;
   std::string text = "{";
   for (int i = below(4); i > 0; --i) text += "\"before" + std::to_string(i) + "\": " + json_text(2, size) + ", ";
-  const std::string old_class(below<std::size_t>(300), 'o');
-  text += "\"cls\": \"" + old_class + "\"";
+  text += "\"cls\": \"" + std::string(below<std::size_t>(300), 'o') + "\"";
   for (int i = below(4); i > 0; --i) text += ", \"after" + std::to_string(i) + "\": " + json_text(2, size);
   text += "}";
-
-  // The old file may have been cut in other pieces.
-  const Value old_id = numbered_oid(1);
-  const auto piece = chance(30) ? 261120 : between<std::size_t>(text.size() / 9 + 1, text.size() + 1);
-  std::vector<Document> chunks;
-  for (std::size_t at = 0; at < text.size(); at += piece) {
-    const auto n = static_cast<std::int32_t>(chunks.size());
-    chunks.push_back({{"_id", numbered_oid(100 + n)}, {"files_id", old_id}, {"n", n}, {"data", bson::Binary{0, text.substr(at, piece)}}});
+  const Value old_id = chance(90) ? Value(numbered_oid(n)) : Value("file " + std::to_string(n));
+  const auto piece = chance(30) ? kChunkSize : between<std::size_t>(text.size() / 9 + 1, text.size() + 1);
+  for (std::size_t at = 0, i = 0; at < text.size(); at += piece, ++i) {
+    chunks.push_back({{"_id", numbered_oid(100 * n + static_cast<int>(i))},
+                      {"files_id", old_id},
+                      {"n", static_cast<std::int32_t>(i)},
+                      {"data", bson::Binary{0, text.substr(at, piece)}}});
   }
+  files.push_back({{"_id", old_id}, {"length", static_cast<std::int64_t>(text.size())}});
+  return {old_id, text, {old_id, numbered_oid(50 + n), "cls", "a.New" + std::string(below<std::size_t>(300), 'n')}};
+}
+
+void expect_patched(const File& file) {
+  const auto copied = content(file.patch.new_id);
+  // The key may be there in nested objects too: only the one at the top changes.
+  auto expected = bson::from_json(file.text);
+  const auto old_size = expected.find("cls")->as<std::string>()->size();
+  expected.set("cls", file.patch.value);
+  RC_ASSERT(bson::from_json(copied) == expected);
+  RC_ASSERT(copied.size() == file.text.size() - old_size + file.patch.value.size());
+  const auto stored_file = test_server().find_one("fs.files", Document{{"_id", file.patch.new_id}});
+  RC_ASSERT(stored_file.has_value());
+  RC_ASSERT(*stored_file == (Document{{"_id", file.patch.new_id},
+                                      {"contentType", "application/json"},
+                                      {"chunkSize", 261120},
+                                      {"length", static_cast<std::int64_t>(copied.size())},
+                                      {"uploadDate", bson::Date{kNow}}}));
+  for (const auto& doc : stored("fs.chunks")) {
+    if (!(*doc.find("files_id") == Value(file.patch.new_id))) continue;
+    const auto n = static_cast<std::size_t>(*doc.find("n")->integer());
+    const auto length = doc.find("data")->as<bson::Binary>()->data.size();
+    const bool last = n == (copied.size() - 1) / kChunkSize;
+    RC_ASSERT(length == (last ? (copied.size() - 1) % kChunkSize + 1 : kChunkSize));
+  }
+}
+
+RC_GTEST_FIXTURE_PROP(Passes, PatchedFiles, ()) {
+  std::vector<Document> stored_files;
+  std::vector<Document> chunks;
+  std::vector<File> files;
+  for (int i = between(1, 4); i > 0; --i) files.push_back(random_file(i, stored_files, chunks));
   fill("fs.chunks", chunks);
-  fill("fs.files", {Document{{"_id", old_id}, {"length", static_cast<std::int64_t>(text.size())}}});
-  RC_ASSERT(file_has_key(test_server(), old_id, "cls"));
-  RC_ASSERT_FALSE(file_has_key(test_server(), old_id, "after9"));
+  fill("fs.files", stored_files);
+  std::vector<ops::FilePatch> patches;
+  bson::Array old_ids;
+  for (const auto& file : files) {
+    RC_ASSERT(file_has_key(test_server(), file.old_id, "cls"));
+    RC_ASSERT_FALSE(file_has_key(test_server(), file.old_id, "after9"));
+    patches.push_back(file.patch);
+    old_ids.append(file.old_id);
+  }
   RC_ASSERT_FALSE(file_has_key(test_server(), numbered_oid(7), "cls"));
 
   const ops::IdGenerator ids(kNow, "seed");
-  const auto new_class = "a.New" + std::string(below<std::size_t>(300), 'n');
-  const ops::FilePatch patch{old_id, numbered_oid(2), "cls", new_class};
   if (chance(50)) {
-    // A run that was killed before the last chunk left some of them.
-    copy_patched(test_server(), patch, kNow, ids);
-    test_server().remove("fs.files", {patch.new_id});
+    // A run that was killed before the end left some of it.
+    copy_patched(test_server(), patches, kNow, ids);
+    for (const auto& file : files) {
+      if (chance(70)) test_server().remove("fs.files", {file.patch.new_id});
+    }
     for (const auto& doc : stored("fs.chunks")) {
-      if (*doc.find("files_id") == Value(patch.new_id) && chance(50)) test_server().remove("fs.chunks", {*doc.find("_id")});
+      const auto* of = doc.find("files_id");
+      const bool complete = test_server().find_one("fs.files", Document{{"_id", *of}}).has_value();
+      if (!complete && chance(50)) test_server().remove("fs.chunks", {*doc.find("_id")});
     }
   }
-  copy_patched(test_server(), patch, kNow, ids);
-  const auto copied = content(patch.new_id);
-  // The key may be there in nested objects too: only the one at the top changes.
-  auto whole = bson::from_json(text);
-  whole.set("cls", new_class);
-  RC_ASSERT(bson::from_json(copied) == whole);
-  RC_ASSERT(copied.size() == text.size() - old_class.size() + new_class.size());
+  copy_patched(test_server(), patches, kNow, ids);
+  for (const auto& file : files) expect_patched(file);
 
-  const auto file = test_server().find_one("fs.files", Document{{"_id", patch.new_id}});
-  RC_ASSERT(file.has_value());
-  RC_ASSERT(*file == (Document{{"_id", patch.new_id},
-                               {"contentType", "application/json"},
-                               {"chunkSize", 261120},
-                               {"length", static_cast<std::int64_t>(copied.size())},
-                               {"uploadDate", bson::Date{kNow}}}));
-  for (const auto& doc : stored("fs.chunks")) {
-    if (!(*doc.find("files_id") == Value(patch.new_id))) continue;
-    const auto n = *doc.find("n")->integer();
-    const auto length = doc.find("data")->as<bson::Binary>()->data.size();
-    const bool last = static_cast<std::size_t>(n) == (copied.size() - 1) / 261120;
-    RC_ASSERT(length == (last ? (copied.size() - 1) % 261120 + 1 : 261120));
-  }
-
-  // Again: nothing more; then the old one goes, and it is gone twice.
+  // Again: nothing more. Then the old ones go, and they are gone twice.
   const auto before = stored("fs.chunks");
-  copy_patched(test_server(), patch, kNow + 5, ids);
+  copy_patched(test_server(), patches, kNow + 5, ids);
   RC_ASSERT(stored("fs.chunks") == before);
-  RC_ASSERT(*test_server().find_one("fs.files", Document{{"_id", patch.new_id}}) == *file);
-  for (int i = 0; i < 2; ++i) delete_file(test_server(), old_id);
-  RC_ASSERT(content(old_id).empty());
-  RC_ASSERT(content(patch.new_id) == copied);
+  for (int i = 0; i < 2; ++i) delete_files(test_server(), old_ids);
+  for (const auto& file : files) {
+    RC_ASSERT(content(file.old_id).empty());
+    expect_patched(file);
+  }
 }
 
 }  // namespace

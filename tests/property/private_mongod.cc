@@ -13,13 +13,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <optional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "base/error.h"
 
 namespace fm {
 
@@ -74,6 +72,17 @@ int free_port() {
   return ntohs(address.sin_port);
 }
 
+bool accepts(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  const bool ok = ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  ::close(fd);
+  return ok;
+}
+
 class Server {
  public:
   Server() : program_(find_program()), folder_(new_folder()) {
@@ -116,21 +125,19 @@ class Server {
       ::execv(arguments[0], arguments.data());
       ::_exit(127);
     }
-    const auto uri = "mongodb://127.0.0.1:" + std::to_string(port) + "/?serverSelectionTimeoutMS=500";
-    auto mongo = std::make_unique<Mongo>(uri, "properties");
     const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
     while (std::chrono::steady_clock::now() < until) {
-      try {
+      if (accepts(port)) {
+        auto mongo = std::make_unique<Mongo>("mongodb://127.0.0.1:" + std::to_string(port), "properties");
         mongo->ping();
-        mongo_ = std::make_unique<Mongo>("mongodb://127.0.0.1:" + std::to_string(port), "properties");
+        mongo_ = std::move(mongo);
         return;
-      } catch (const Error&) {
       }
       if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
         pid_ = 0;
         return;
       }
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     stop();
   }

@@ -228,6 +228,9 @@ TEST(Displaced, EveryValueTakenOrOverwritten) {
               ElementsAre("a: \"f.q\" -> gone, behind 's'"));
   EXPECT_THAT(displaced(R"({"unset": {"path": "a", "default_from": {"key": "s"}}})", R"({"s": "q", "a": "r"})"),
               ElementsAre("a: \"r\" -> gone, behind 's', lost"));
+  EXPECT_THAT(displaced(R"({"set": {"path": "a", "value": 0, "default": 1}})", R"({"a": 1})"), ElementsAre("a: 1 -> 0"));
+  EXPECT_THAT(displaced(R"({"set": {"path": "a", "value": 0, "default": 1}})", R"({"a": 2})"), ElementsAre("a: 2 -> 0, lost"));
+  EXPECT_THAT(displaced(R"({"set": {"path": "a", "value": 0, "lossless": true}})", R"({"a": 2})"), ElementsAre("a: 2 -> 0"));
   // Renaming moves; only a target that was there is displaced.
   EXPECT_THAT(displaced(R"({"rename": {"from": "a", "to": "b"}})", R"({"a": 1})"), IsEmpty());
   EXPECT_THAT(displaced(R"({"rename": {"from": "a", "to": "b"}})", R"({"a": 1, "b": 2})"), ElementsAre("b: 2 -> 1, lost"));
