@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/text.h"
 #include "cli/deployment.h"
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
@@ -90,6 +91,20 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   const auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
   Deployment deployment(settings, log);
+  Progress progress(globals.progress_mode());
+  MigrateObserver observer(progress, log, options.verbose);
+  RunSettings run_settings;
+  run_settings.jobs = jobs_of(settings);
+  if (!dry_run) {
+    Runner unfinished(deployment.session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);
+    if (const auto finished = unfinished.roll_forward()) {
+      progress.clear();
+      if (!finished->failures.empty()) throw finished->failures.front().error;
+      log.info("An interrupted run was finished: " + format_count(static_cast<std::int64_t>(finished->datasets_done)) +
+               " datasets");
+      deployment.found = read_heads(deployment.session.mongo());
+    }
+  }
   const auto& found = deployment.found;
   const auto target = resolve_target(found.heads.edition, version, options.os_version, globals.versions());
   if (!target.note.empty()) log.info(target.note);
@@ -100,12 +115,8 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   request.admin = settings.database_admin;
   const auto plan = make_plan(catalogue, found.heads, request);
 
-  Progress progress(globals.progress_mode());
-  MigrateObserver observer(progress, log, options.verbose);
-  RunSettings run_settings;
   run_settings.refuse_all = settings.error_level.value_or(0) <= 0;
   run_settings.verbose = options.verbose;
-  run_settings.jobs = jobs_of(settings);
   const auto runner = [&](bool allow_loss) {
     run_settings.allow_loss = allow_loss;
     return Runner(deployment.session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);

@@ -152,8 +152,17 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   const auto log = Log::drop_in(settings, options.info || options.json || dry_run);
   Session session(settings);
   for (const auto& warning : session.warnings()) log.warning(warning);
-  const auto found = read_heads(session.mongo());
+  auto found = read_heads(session.mongo());
   if (options.info) return print_info(options, found, catalogue, Parked(session.mongo(), found.heads));
+
+  Progress progress(Progress::automatic());
+  DropInObserver observer(error_level, progress, log);
+  RunSettings run_settings;
+  run_settings.jobs = jobs_of(settings);
+  if (!dry_run && !settings.disable_migrations && is_admin(settings, found.heads.edition)) {
+    Runner unfinished(session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);
+    if (unfinished.roll_forward()) found = read_heads(session.mongo());
+  }
 
   Request request;
   request.command = Request::Command::kDropIn;
@@ -168,13 +177,9 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   }
   const auto plan = make_plan(catalogue, found.heads, request);
 
-  Progress progress(Progress::automatic());
-  DropInObserver observer(error_level, progress, log);
-  RunSettings run_settings;
   run_settings.refuse_all = error_level <= 0;
   run_settings.allow_loss = !dry_run;  // what is allowed to go is not counted
   run_settings.verbose = options.verbose;
-  run_settings.jobs = jobs_of(settings);
   Runner runner(session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);
 
   if (dry_run) {

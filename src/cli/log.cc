@@ -99,7 +99,9 @@ void Log::write(LogLevel level, const std::string& text) const {
   if (level < least_) return;
   std::FILE* stream = level >= LogLevel::kError ? errors_ : lines_;
   if (!json_) {
-    std::fprintf(stream, "%s\n", text.c_str());
+    // A name may hold a NUL.
+    std::fwrite(text.data(), 1, text.size(), stream);
+    std::fputc('\n', stream);
   } else {
     const bson::Document line{{"timestamp", utc_stamp()},
                               {"severity", name_of(level)},

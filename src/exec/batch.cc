@@ -1,6 +1,7 @@
 #include "exec/batch.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "base/error.h"
@@ -201,7 +202,7 @@ void BatchRunner::each_group(const std::vector<Item>& items, const Handle& handl
     mongo_.find(kDatasets, Document{{"_id", Document{{"$in", std::move(ids)}}}}, {}, [&](bson::View view) {
       const auto found = wanted.find(id_key(*view.get("_id")));
       if (found == wanted.end()) return;
-      group.push_back({view.copy(), found->second->route, false});
+      group.push_back({view.copy(), found->second->route, false, {}, {}});
       wanted.erase(found);
       bytes += view.size();
       if (bytes >= kGroupBytes) flush();
@@ -221,7 +222,7 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
   // One read per collection for all documents the group refers to.
   std::map<std::string, Array> wanted;
   std::vector<std::pair<std::string, Value>> named;
-  for (const auto& [dataset, route, parked_before] : group) {
+  for (const auto& [dataset, route, parked_before, done, files] : group) {
     std::vector<const ops::Steps*> steps;
     for (const auto* revision : route->revisions) {
       const auto& list = steps_of(*revision, route->direction);
@@ -248,10 +249,12 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
         return mongo_.find_one(collection, Document{{"_id", id}});
       },
       [&](const Value& file, const std::string& key) { return has_key(file, key); }};
-  for (auto& [dataset, route, parked_before] : group) {
+  for (const auto& [dataset, route, parked_before, done, files] : group) {
     try {
       prepared.push_back(prepare(dataset, *route, facts_, sources));
       prepared.back().parked = parked_before;
+      prepared.back().done = done;
+      prepared.back().old_files = files;
     } catch (const Error& error) {
       if (error.code() == Exit::kUnreachable) throw;
       Result result;
@@ -355,7 +358,9 @@ void BatchRunner::leave_out_idle_passes(std::vector<Prepared>& group) {
 void BatchRunner::write_group(std::vector<Prepared> group, const std::function<void(Result)>& done, int attempt) {
   std::vector<Prepared*> simple;
   std::vector<Prepared*> complex;
-  for (auto& dataset : group) (dataset.complex() ? complex : simple).push_back(&dataset);
+  for (auto& dataset : group) {
+    (dataset.parked || dataset.complex() ? complex : simple).push_back(&dataset);
+  }
 
   Group again;
   const auto settle = [&](const std::vector<Prepared*>& written, Changes changes) {
@@ -375,7 +380,7 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
         const auto* version = change->second->find("version");
         const bool is_parked = version && *version == Value(kParkedVersion);
         again.push_back({is_parked ? unparked(*change->second, written[i]->before) : bson::encode(*change->second),
-                         written[i]->route, is_parked});
+                         written[i]->route, is_parked, written[i]->done, written[i]->old_files});
       } else {
         done(failure_of(*written[i], Error(Exit::kFailed, "Dataset '" + written[i]->name +
                                                               "' keeps changing while it is migrated",
@@ -388,7 +393,9 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
   for (auto* dataset : settle(simple, replace(simple, false))) done(result_of(*dataset));
 
   if (!complex.empty()) {
-    journal_.enter(complex);
+    std::vector<Prepared*> fresh;
+    std::copy_if(complex.begin(), complex.end(), std::back_inserter(fresh), [](const Prepared* d) { return !d->parked; });
+    journal_.enter(fresh);
     auto on_the_way = settle(complex, park(complex));
     add(on_the_way);
     std::erase_if(on_the_way, [&](Prepared* dataset) {
@@ -445,8 +452,38 @@ void BatchRunner::add(const std::vector<Prepared*>& group) {
 
 void BatchRunner::run_passes(const Prepared& dataset) {
   for (std::size_t i = 0; i < dataset.passes.size(); ++i) {
-    if (i > 0) journal_.advance(dataset, i);
-    run_pass(mongo_, dataset.passes[i], settings_.range_size, settings_.progress);
+    const auto& pass = dataset.passes[i];
+    const auto key = pass_key(pass);
+    if (dataset.done.contains(key)) continue;
+    run_pass(mongo_, pass, settings_.range_size, settings_.progress);
+    if (i + 1 < dataset.passes.size()) journal_.advance(dataset, key);
+  }
+}
+
+void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route*>>& entries,
+                         const std::function<void(Result)>& done) {
+  for (const auto& [entry, route] : entries) {
+    const auto dataset = mongo_.find_one(kDatasets, Document{{"_id", entry.dataset}});
+    const auto* version = dataset ? dataset->find("version") : nullptr;
+    if (!version || !(*version == Value(kParkedVersion))) {
+      // It had arrived, or is gone: what was to be deleted goes.
+      for (const auto& [collection, ids] : entry.deletes) {
+        if (!dataset || !ids.as<Array>()) continue;
+        mongo_.remove(collection, std::vector<Value>(ids.as<Array>()->begin(), ids.as<Array>()->end()));
+      }
+      if (dataset) delete_files(mongo_, entry.files);
+      journal_.leave(entry.dataset);
+      continue;
+    }
+    Document before;
+    if (entry.from != "0.0") before.append("version", entry.from);
+    Group group;
+    group.push_back({unparked(*dataset, bson::encode(before)), route, true, entry.done, entry.files});
+    std::vector<Prepared> prepared;
+    std::vector<Result> failed;
+    prepare_group(group, prepared, failed);
+    for (auto& result : failed) done(std::move(result));
+    write_group(std::move(prepared), done, 1);
   }
 }
 
@@ -458,6 +495,7 @@ void BatchRunner::clean(const std::vector<Prepared*>& group) {
       if (entry.before && !entry.after) deletes[entry.collection].push_back(entry.id);
     }
     for (const auto& patch : dataset->context.file_patches) files.append(patch.old_id);
+    for (const auto& file : dataset->old_files) files.append(file);
   }
   delete_files(mongo_, files);
   for (const auto& [collection, ids] : deletes) mongo_.remove(collection, ids);
@@ -471,7 +509,7 @@ void BatchRunner::forget(Prepared& dataset) {
   Array files;
   for (const auto& patch : dataset.context.file_patches) files.append(patch.new_id);
   delete_files(mongo_, files);
-  journal_.leave({&dataset});
+  journal_.leave(dataset.id);
 }
 
 BatchRunner::Changes BatchRunner::changed(

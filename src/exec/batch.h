@@ -50,6 +50,11 @@ class BatchRunner {
   // What survey() kept is no longer right.
   void forget_survey() { ready_.clear(); }
 
+  // Takes datasets that a killed run left parked to their target (rule E8), and
+  // does what was left to do of others. RunFacts are those of that run.
+  void resume(const std::vector<std::pair<Journal::Entry, const Route*>>& entries,
+              const std::function<void(Result)>& done);
+
   // Writes (rules E3 to E7).
   void run(const std::vector<Item>& items, const std::function<void(Result)>& done);
 
@@ -67,6 +72,8 @@ class BatchRunner {
     bson::Bytes dataset;
     const Route* route;
     bool parked = false;
+    std::set<std::string> done = {};
+    bson::Array files = {};
   };
   using Group = std::vector<Read>;
   // Datasets, by index into a group, that were not as read: as they are now, or

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/hash.h"
+#include "bson/path.h"
 
 namespace fm {
 
@@ -53,6 +54,11 @@ Document deletes_of(const std::vector<ops::References::Entry>& entries) {
 
 }  // namespace
 
+std::string pass_key(const ops::Pass& pass) {
+  const auto pipeline = bson::encode(Document{{pass.collection, pass.pipeline}});
+  return sha256_hex({reinterpret_cast<const char*>(pipeline.data()), pipeline.size()}).substr(0, 16);
+}
+
 void Journal::begin(const Plan& plan, std::int64_t now_ms, const std::string& seed) {
   mongo_.upsert(kCollection, {Document{{"_id", "run"}},
                               Document{{"_id", "run"},
@@ -78,7 +84,7 @@ void Journal::enter(const std::vector<Prepared*>& datasets) {
                        {"name", dataset->name},
                        {"from", dataset->route->from},
                        {"to", dataset->route->to},
-                       {"pass", 0},
+                       {"done", Array()},
                        {"deletes", deletes_of(dataset->context.references.entries())},
                        {"files", std::move(files)}});
   }
@@ -87,9 +93,42 @@ void Journal::enter(const std::vector<Prepared*>& datasets) {
   }
 }
 
-void Journal::advance(const Prepared& dataset, std::size_t pass) {
-  mongo_.update(kCollection, {{Document{{"_id", entry_id(dataset)}},
-                               Document{{"$set", Document{{"pass", static_cast<std::int64_t>(pass)}}}}}});
+void Journal::advance(const Prepared& dataset, const std::string& pass) {
+  mongo_.update(kCollection,
+                {{Document{{"_id", entry_id(dataset)}}, Document{{"$addToSet", Document{{"done", pass}}}}}});
+}
+
+void Journal::leave(const Value& dataset) { mongo_.remove(kCollection, {Value(Document{{"dataset", dataset}})}); }
+
+std::optional<Journal::Unfinished> Journal::unfinished() {
+  const auto run = mongo_.find_one(kCollection, Document{{"_id", "run"}});
+  if (!run) return std::nullopt;
+  const auto* now = run->find("now");
+  const auto* seed = run->find("seed");
+  if (!now || !now->as<bson::Date>() || !seed || !seed->as<bson::Binary>()) return std::nullopt;
+  Unfinished out;
+  out.now_ms = now->as<bson::Date>()->ms;
+  out.seed = seed->as<bson::Binary>()->data;
+  mongo_.find(kCollection, Document{{"_id.dataset", Document{{"$exists", true}}}}, {}, [&](bson::View view) {
+    const auto doc = view.decode();
+    const auto text = [&](const char* key) {
+      const auto* value = doc.find(key);
+      const auto* found = value ? value->as<std::string>() : nullptr;
+      return found ? *found : std::string();
+    };
+    Entry entry{*bson::Path("_id.dataset").find(doc), text("name"), text("from"), text("to"), {}, {}, {}};
+    if (const auto* done = doc.find("done"); done && done->as<Array>()) {
+      for (const auto& one : *done->as<Array>()) {
+        if (const auto* key = one.as<std::string>()) entry.done.insert(*key);
+      }
+    }
+    if (const auto* deletes = doc.find("deletes"); deletes && deletes->as<Document>()) {
+      entry.deletes = *deletes->as<Document>();
+    }
+    if (const auto* files = doc.find("files"); files && files->as<Array>()) entry.files = *files->as<Array>();
+    out.entries.push_back(std::move(entry));
+  });
+  return out;
 }
 
 void Journal::leave(const std::vector<Prepared*>& datasets) {

@@ -1,13 +1,15 @@
 // The journal of the run under way, in `migrator.journal`.
 //
-//   {_id: "run", request, plan, now, seed, tool, host, pid}
-//   {_id: {dataset: <_id>}, name, from, to, pass, deletes: [{collection, ids}], files: [<GridFS ids>]}
+//   {_id: "run", target, plan, now, seed, host, pid}
+//   {_id: {dataset: <_id>}, name, from, to, done: [passes], deletes: {collection: [ids]}, files: [<GridFS ids>]}
 //
 // The run's document is written before anything else and removed when the run
 // has succeeded; a dataset's entry lives while the dataset is parked (rules E1,
 // E4). `from` is the version it really has.
 #pragma once
 
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,9 @@
 
 namespace fm {
 
+// What a pass is called in the journal.
+std::string pass_key(const ops::Pass& pass);
+
 class Journal {
  public:
   explicit Journal(Mongo& mongo) : mongo_(mongo) {}
@@ -23,9 +28,28 @@ class Journal {
   void begin(const Plan& plan, std::int64_t now_ms, const std::string& seed);
   void end();
   void enter(const std::vector<Prepared*>& datasets);
-  // The pass that runs now; what lies before it is done.
-  void advance(const Prepared& dataset, std::size_t pass);
+  // Notes that a pass over a collection is done.
+  void advance(const Prepared& dataset, const std::string& pass);
   void leave(const std::vector<Prepared*>& datasets);
+  void leave(const bson::Value& dataset);
+
+  // What a run that did not end has left.
+  struct Entry {
+    bson::Value dataset;
+    std::string name;
+    std::string from;
+    std::string to;
+    std::set<std::string> done;
+    bson::Document deletes;
+    bson::Array files;
+  };
+  struct Unfinished {
+    std::int64_t now_ms = 0;
+    std::string seed;
+    std::vector<Entry> entries;
+  };
+  // Nothing when there is no run, or none of ours can be read.
+  std::optional<Unfinished> unfinished();
 
  private:
   Mongo& mongo_;

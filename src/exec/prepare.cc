@@ -71,7 +71,7 @@ Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts,
   const Value id = found ? *found : Value();
   auto name = shown_name(after);
   Prepared out{id, std::move(name), std::move(dataset), std::move(after), &route,
-               ops::Context(id, facts.now_ms, facts.ids, sources.fetch), {}, false};
+               ops::Context(id, facts.now_ms, facts.ids, sources.fetch), {}, false, {}, {}};
   auto& context = out.context;
   context.dataset_name = out.name;
   context.down = route.direction == Direction::kDown;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ struct Prepared {
   ops::Context context;
   std::vector<ops::Pass> passes;
   bool parked = false;  // by an earlier attempt of this run
+  std::set<std::string> done;  // passes that an earlier attempt finished
+  bson::Array old_files;       // GridFS files that an earlier attempt copied
 
   // Collections beside the dataset document are touched: it has to be parked.
   bool complex() const;

@@ -331,8 +331,41 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   }
   run_datasets(plan, heads.heads, items(plan, heads.heads, refused), report);
   check_arrival(plan, report);
-  journal.end();
+  // The journal stays while a dataset is half-way.
+  const bool half_way = std::any_of(report.failures.begin(), report.failures.end(),
+                                    [](const DatasetFailure& failure) { return !failure.refused && !failure.id.empty(); });
+  if (!half_way) journal.end();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+std::optional<RunReport> Runner::roll_forward() {
+  Journal journal(mongo_);
+  const auto left = journal.unfinished();
+  if (!left) return std::nullopt;
+  facts_ = {left->now_ms, ops::IdGenerator(left->now_ms, left->seed), {}};
+  Plan plan;
+  Heads heads;
+  for (const auto& entry : left->entries) {
+    plan.routes.push_back(make_route(catalogue_, catalogue_.datasets, entry.from, entry.to));
+    plan.datasets.push_back({heads.datasets.size(), plan.routes.size() - 1});
+    heads.datasets.push_back({entry.dataset, entry.name, true, entry.from});
+  }
+  choose_names(plan, heads, {});
+  std::vector<std::pair<Journal::Entry, const Route*>> entries;
+  for (std::size_t i = 0; i < left->entries.size(); ++i) entries.emplace_back(left->entries[i], &plan.routes[i]);
+  RunReport report;
+  batches().resume(entries, [&](BatchRunner::Result result) {
+    if (result.gone) return;
+    for (const auto& message : result.messages) observer_.message(message);
+    if (result.failure) {
+      report.failures.push_back({result.name, *result.failure, false, id_key(result.id)});
+      observer_.failure(report.failures.back());
+    } else {
+      ++report.datasets_done;
+    }
+  });
+  if (report.failures.empty()) journal.end();
   return report;
 }
 

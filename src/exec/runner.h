@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "exec/batch.h"
@@ -46,6 +47,11 @@ class Runner {
   // Reads every dataset document of the plan once; with `count_documents` also
   // counts what collection steps would write.
   Survey survey(const Plan& plan, const DatabaseHeads& heads, bool count_documents);
+
+  // Brings what a killed run left half-way to that run's target (rule E8). Gives
+  // what was done, or nothing when no run was left. A Runner that has done so
+  // keeps that run's time and seed: use another one for the next plan.
+  std::optional<RunReport> roll_forward();
 
   // Guards first, then database, then datasets. Throws before the first write
   // when something refuses the whole run: kPrecondition for guards (with

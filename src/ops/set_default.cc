@@ -22,9 +22,10 @@ std::optional<Lowered> SetDefault::lower(const Bindings&) const {
   if (!has_server_form(path)) return std::nullopt;
   const std::string field = field_path(path);
   // A query for null would match undefined, and lists that hold null.
+  const bool nulls_too = or_null && !value.is_null();
   const Value wanted =
-      or_null ? expression("$in", Array{expression("$type", field), Array{"missing", "null"}}) : is_missing(path);
-  Document pending = or_null ? Document{{"$expr", wanted}} : Document{{path.top(), Document{{"$exists", false}}}};
+      nulls_too ? expression("$in", Array{expression("$type", field), Array{"missing", "null"}}) : is_missing(path);
+  Document pending = nulls_too ? Document{{"$expr", wanted}} : Document{{path.top(), Document{{"$exists", false}}}};
   Value result = expression("$cond", Array{wanted, literal(value), field});
   return Lowered{Array{set_stage(path, std::move(result))}, std::move(pending), {path.top()}};
 }

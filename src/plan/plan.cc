@@ -133,6 +133,7 @@ void Planner::migrate() {
 // Holds with names, too, where the database is left alone: a database that
 // this release cannot know is none to touch datasets in.
 void Planner::check_migrate_versions() const {
+  if (!Version::try_parse(plan_.database_version)) throw refusals::database_version_unreadable(plan_.database_version);
   const Version head = Version::parse(plan_.database_version).base();
   const Version goal = Version::parse(plan_.target).base();
   const bool head_unknown = head > client_ && !catalogue_.compatible.contains(plan_.database_version);
@@ -213,6 +214,11 @@ bool Planner::plan_dataset(std::size_t index, Rulings& rulings) {
   static const std::string unversioned = "0.0";
   const DatasetHead& dataset = heads_.datasets[index];
   const std::string& head = dataset.version ? *dataset.version : unversioned;
+  if (request_.command == Request::Command::kMigrate && !Version::try_parse(head)) {
+    plan_.refused.push_back({dataset.name.value_or("None"), index,
+                             refusals::dataset_version_unreadable(dataset.name.value_or("None"), head)});
+    return false;
+  }
   const auto refuse = [&](const Error& error) {
     plan_.refused.push_back({dataset.name.value_or(""), index, error});
     return false;

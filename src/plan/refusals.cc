@@ -37,7 +37,7 @@ Error database_not_admin(const std::string& head, const std::string& target) {
 }
 
 Error dataset_not_found(const std::string& name) {
-  return {Exit::kNotFound, fmt::format("Dataset {} not found", name), "Names are case-sensitive; --info lists them.",
+  return {Exit::kNotFound, fmt::format("Dataset {} not found", name), "Names are case-sensitive; 'fiftyone-migrator info' and 'fiftyone migrate --info' list them.",
           "fiftyone.core.dataset.DatasetNotFoundError"};
 }
 
@@ -49,12 +49,24 @@ Error dataset_not_admin(const std::string& name, const std::string& head, const 
           kBecomeAdmin, "OSError"};
 }
 
+Error database_version_unreadable(const std::string& version) {
+  return {Exit::kIncompatible,
+          fmt::format("Invalid version: '{}' is stored as the version of the database, in its collection 'config'", version),
+          "Set the version there to the one of the client that wrote the database.",
+          "packaging.version.InvalidVersion"};
+}
+
+Error dataset_version_unreadable(const std::string& name, const std::string& version) {
+  return {Exit::kIncompatible, fmt::format("Invalid version: '{}' is stored as the version of dataset '{}'", version, name),
+          "Set its version, in the collection 'datasets', to the one of the client that wrote it.",
+          "packaging.version.InvalidVersion"};
+}
+
 Error dataset_parked(const std::string& name) {
   return {
       Exit::kPrecondition,
       fmt::format("Dataset '{}' is half-way through an interrupted migration, which has to be finished first", name),
-      "Run the interrupted command again, or take it back with 'fiftyone-migrator undo RUN' "
-      "('fiftyone-migrator history' lists the runs)."};
+      "Run 'fiftyone-migrator migrate': it finishes the interrupted run first."};
 }
 
 Error admin_is_false() {

@@ -18,6 +18,8 @@ Error database_not_admin(const std::string& head, const std::string& target);
 
 Error dataset_not_found(const std::string& name);
 Error dataset_not_admin(const std::string& name, const std::string& head, const std::string& target);
+Error database_version_unreadable(const std::string& version);
+Error dataset_version_unreadable(const std::string& name, const std::string& version);
 Error dataset_parked(const std::string& name);
 
 // fiftyone-migrator itself was told not to migrate.

@@ -45,7 +45,9 @@ Document durable_write_concern() { return {{"w", "majority"}, {"j", true}}; }
     default:
       break;
   }
-  if (error.code == kUnauthorized || error.code == kAuthenticationFailed) {
+  // The driver's own codes mean other things.
+  const bool of_server = error.domain == MONGOC_ERROR_SERVER || error.domain == MONGOC_ERROR_WRITE_CONCERN;
+  if (of_server && (error.code == kUnauthorized || error.code == kAuthenticationFailed)) {
     if (what.find("requires authentication") != std::string::npos) {
       throw Error(Exit::kRights, what, "Name a user in the database URI: mongodb://user:password@host:27017/");
     }

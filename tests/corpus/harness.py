@@ -85,6 +85,9 @@ def _scratch():
 class Server:
     """A private mongod on a free port, gone when the ``with`` block ends."""
 
+    def __init__(self, *options):
+        self.options = options
+
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="fm-corpus-", dir=_scratch())
         log = os.path.join(self.folder, "mongod.log")
@@ -103,6 +106,7 @@ class Server:
                     "--nounixsocket",
                     "--wiredTigerCacheSizeGB", "0.25",
                     "--setParameter", "diagnosticDataCollectionEnabled=false",
+                    *self.options,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -1,12 +1,18 @@
 #!/usr/bin/env python3
 """Makes fresh datasets in the database that the environment names.
 
-    make_datasets.py [--without-groups]
+    make_datasets.py [--plain]
 
 Run by an interpreter that has fiftyone 1.22.1.  No media are needed: nothing
 reads the files that the samples name.  Left out is what docs/differences.md
 says is migrated differently on purpose: persistent clips datasets, runs without
 documents, names without letters.
+
+--plain leaves out what does not survive the old versions: groups, which are
+refused below 0.17.0; keypoints, whose ``points`` come back from below 0.16.0
+declared as those of polylines; and fields of ids, which come back from below
+0.9.4 without the name that they are stored under.  The real client cannot read
+such datasets afterwards, whoever migrated them.
 """
 import argparse
 import datetime
@@ -21,6 +27,13 @@ from fiftyone import ViewField as F
 
 BOX = [0.1, 0.2, 0.3, 0.4]
 POINTS = [(0.1, 0.1), (0.5, 0.25), (0.9, 0.75)]
+
+
+def keypoints():
+    return {
+        "pose": fo.Keypoint(label="person", points=[(0.5, 0.5), (float("nan"), float("nan"))], confidence=[0.5, 0.1]),
+        "poses": fo.Keypoints(keypoints=[fo.Keypoint(label="person", points=POINTS)]),
+    }
 
 
 def image_labels(i):
@@ -53,8 +66,6 @@ def image_labels(i):
                 fo.Polyline(label="cuboid", points3d=[[(1, 2, 3), (4, 5, 6)]]),
             ]
         ),
-        "pose": fo.Keypoint(label="person", points=[(0.5, 0.5), (float("nan"), float("nan"))], confidence=[0.5, 0.1]),
-        "poses": fo.Keypoints(keypoints=[fo.Keypoint(label="person", points=POINTS)]),
         "segmentation": fo.Segmentation(mask=mask),
         "segmentation_file": fo.Segmentation(mask_path="/media/seg-%d.png" % i),
         "heatmap": fo.Heatmap(map=np.linspace(0, 1, 12).reshape(3, 4), range=[0, 1]),
@@ -118,7 +129,7 @@ def register(dataset, key, cls, config, results=None):
         run.save_run_results(dataset, key, results(run))
 
 
-def images():
+def images(plain):
     dataset = fo.Dataset("Fresh images", persistent=True)
     dataset.add_samples(
         [
@@ -127,14 +138,16 @@ def images():
                 tags=["train" if i % 2 else "val"],
                 metadata=fo.ImageMetadata(size_bytes=100 + i, mime_type="image/png", width=8, height=6, num_channels=3),
                 **image_labels(i),
+                **({} if plain else keypoints()),
                 **values(i),
             )
             for i in range(12)
         ],
         dynamic=True,
     )
-    dataset.add_sample_field("other_id", fo.ObjectIdField)
-    dataset.set_values("other_id", [ObjectId() for _ in range(len(dataset))])
+    if not plain:
+        dataset.add_sample_field("other_id", fo.ObjectIdField)
+        dataset.set_values("other_id", [ObjectId() for _ in range(len(dataset))])
     dataset.tags = ["fresh", "two"]
     dataset.description = "Every kind of label"
     dataset.info = {"author": "nobody", "nested": {"list": [1, 2.5, None, {"a": True}]}}
@@ -193,7 +206,7 @@ def images():
     dataset.save()
 
 
-def videos():
+def videos(plain):
     dataset = fo.Dataset("Fresh videos", persistent=True)
     samples = []
     for i in range(4):
@@ -209,8 +222,8 @@ def videos():
                 text="frame %d" % n,
                 boxes=fo.Detections(detections=[fo.Detection(label="car", bounding_box=BOX, index=n, instance=fo.Instance())]),
                 lines=fo.Polylines(polylines=[fo.Polyline(points=[POINTS])]),
-                pose=fo.Keypoint(points=POINTS),
                 segmentation=fo.Segmentation(mask=np.eye(4, dtype=np.uint8)),
+                **({} if plain else keypoints()),
             )
         samples.append(sample)
     dataset.add_samples(samples, dynamic=True)
@@ -219,8 +232,6 @@ def videos():
     dataset.save_view("some_frames", dataset.match_frames(F("frame_number") > 2))
     dataset.evaluate_detections("frames.boxes", gt_field="frames.boxes", eval_key="frame_boxes")
     dataset.save()
-    # Its samples are frames, but they are its own.
-    dataset.to_frames(sample_frames=False).clone("Frames of videos", persistent=True)
 
 
 def groups():
@@ -245,22 +256,28 @@ def others():
     fo.Dataset("Never filled", persistent=True)
     solid = fo.Dataset("Fresh 3D", persistent=True)
     solid.add_sample(fo.Sample("/media/scene.fo3d", box=fo.Detections(detections=[fo.Detection(location=[1, 2, 3], dimensions=[1, 1, 1], rotation=[0, 0, 1])])))
+
+
+def not_plain():
     points = fo.Dataset("Fresh_point+clouds", persistent=True)
     points.add_sample(fo.Sample("/media/points.pcd", lines=fo.Polylines(polylines=[fo.Polyline(points3d=[[(0, 0, 0), (1, 1, 1)]])])))
     patches = fo.load_dataset("Fresh images").to_patches("ground_truth").clone("Fresh patches", persistent=True)
     patches.tags = ["patches"]
+    # Its samples are frames, but they are its own.
+    fo.load_dataset("Fresh videos").to_frames(sample_frames=False).clone("Frames of videos", persistent=True)
+    groups()
 
 
 def main():
     ap = argparse.ArgumentParser()
-    ap.add_argument("--without-groups", action="store_true")
+    ap.add_argument("--plain", action="store_true")
     a = ap.parse_args()
     fo.config.show_progress_bars = False
-    images()
-    videos()
+    images(a.plain)
+    videos(a.plain)
     others()
-    if not a.without_groups:
-        groups()
+    if not a.plain:
+        not_plain()
     for name in fo.list_datasets():
         dataset = fo.load_dataset(name)
         print("%s: %s, %d samples" % (name, dataset.media_type, len(dataset)))

@@ -7,6 +7,12 @@ real client cannot work with a dataset.  Prints one line for each.
 import fiftyone as fo
 
 PATHS = {"image": "/media/new.png", "video": "/media/new.mp4", "point-cloud": "/media/new.pcd", "3d": "/media/new.fo3d"}
+RUNS = {
+    "list_evaluations": "evaluation",
+    "list_brain_runs": "brain",
+    "list_annotation_runs": "annotation",
+    "list_runs": "run",
+}
 
 
 def new_sample(dataset):
@@ -14,12 +20,9 @@ def new_sample(dataset):
         media_type = dataset.group_media_types[dataset.default_group_slice]
         group = fo.Group().element(dataset.default_group_slice)
         return fo.Sample(PATHS[media_type], **{dataset.group_field: group})
-    like = dataset.first() if len(dataset) else None
     sample = fo.Sample(PATHS[dataset.media_type or "image"])
-    if like is not None:  # patches and frames ask for more
-        for key in ("sample_id", "frame_number"):
-            if dataset.has_sample_field(key):
-                sample[key] = like[key]
+    if dataset.has_sample_field("frame_number"):
+        sample["frame_number"] = 1000  # numbers of frames are unique
     if dataset.media_type == "video":
         sample.frames[1] = fo.Frame(added=fo.Classification(label="new"))
     return sample
@@ -46,9 +49,8 @@ def use(name):
     dataset.stats()
     dataset.get_dynamic_field_schema()
     runs = views = 0
-    for kind in ("evaluation", "brain_run", "annotation_run", "run"):
-        keys = getattr(dataset, "list_%ss" % kind)()
-        for key in keys:
+    for keys, kind in RUNS.items():
+        for key in getattr(dataset, keys)():
             runs += 1
             getattr(dataset, "get_%s_info" % kind)(key).config.serialize()
             getattr(dataset, "load_%s_view" % kind)(key).count()
