@@ -50,8 +50,7 @@ class FileWriter {
  private:
   void chunk(const bson::Oid& file, std::size_t size) {
     const auto id = ids_.make("datasets", file, "gridfs", "chunk", static_cast<std::size_t>(n_));
-    chunks_.push_back(
-        {{"_id", id}, {"files_id", file}, {"n", n_}, {"data", bson::Binary{0, buffer_.substr(0, size)}}});
+    chunks_.push_back({{"_id", id}, {"files_id", file}, {"n", n_}, {"data", bson::Binary{0, buffer_.substr(0, size)}}});
     buffer_.erase(0, size);
     length_ += static_cast<std::int64_t>(size);
     ++n_;
@@ -184,10 +183,14 @@ void copy_patched(Mongo& mongo, const std::vector<ops::FilePatch>& patches, std:
                   const ops::IdGenerator& ids) {
   if (patches.empty()) return;
   std::map<std::string, const ops::FilePatch*> wanted;
+  std::vector<ops::FilePatch> others;  // of a file that two runs share
   bson::Array old_ids;
   for (const auto& patch : patches) {
-    wanted.emplace(key_of(patch.old_id), &patch);
-    old_ids.append(patch.old_id);
+    if (wanted.emplace(key_of(patch.old_id), &patch).second) {
+      old_ids.append(patch.old_id);
+    } else {
+      others.push_back(patch);
+    }
   }
   FileWriter out(mongo, now_ms, ids);
   std::string current;
@@ -206,6 +209,7 @@ void copy_patched(Mongo& mongo, const std::vector<ops::FilePatch>& patches, std:
   });
   if (patcher) patcher->close();
   out.finish();
+  copy_patched(mongo, others, now_ms, ids);
 }
 
 void delete_files(Mongo& mongo, const bson::Array& files) {

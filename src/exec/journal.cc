@@ -71,8 +71,9 @@ void Journal::begin(const Plan& plan, std::int64_t now_ms, const std::string& se
 }
 
 void Journal::end() {
+  if (mongo_.find_one(kCollection, Document{{"_id.dataset", Document{{"$exists", true}}}})) return;
   mongo_.remove_durably(kCollection, "run");
-  if (!mongo_.find_one(kCollection, {})) mongo_.drop(kCollection);
+  mongo_.drop(kCollection);
 }
 
 void Journal::enter(const std::vector<Prepared*>& datasets) {

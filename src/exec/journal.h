@@ -26,6 +26,7 @@ class Journal {
   explicit Journal(Mongo& mongo) : mongo_(mongo) {}
 
   void begin(const Plan& plan, std::int64_t now_ms, const std::string& seed);
+  // Removes the run, unless a dataset is still half-way.
   void end();
   void enter(const std::vector<Prepared*>& datasets);
   // Notes that a pass over a collection is done.

@@ -170,7 +170,8 @@ void run_pass(Mongo& mongo, const Pass& pass, std::int64_t range_size, const Pas
 
 std::optional<Document> without_time(Mongo& mongo, const std::string& collection) {
   static const std::set<std::string> kWithTime = {"objectId", "date", "long", "double", "decimal"};
-  // All between two ends of one type are of that type.
+  // All between two ends of one type are of that type, except for numbers.
+  static const std::set<std::string> kApart = {"objectId", "date"};
   std::set<std::string> ends;
   for (const int order : {1, -1}) {
     FindOptions options;
@@ -180,7 +181,7 @@ std::optional<Document> without_time(Mongo& mongo, const std::string& collection
     if (!end) return std::nullopt;
     ends.insert(end->find("_id")->type_name());
   }
-  if (ends.size() == 1 && kWithTime.contains(*ends.begin())) return std::nullopt;
+  if (ends.size() == 1 && kApart.contains(*ends.begin())) return std::nullopt;
   Array types;
   for (const auto& type : kWithTime) types.append(type);
   FindOptions options;

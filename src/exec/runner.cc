@@ -331,10 +331,7 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   }
   run_datasets(plan, heads.heads, items(plan, heads.heads, refused), report);
   check_arrival(plan, report);
-  // The journal stays while a dataset is half-way.
-  const bool half_way = std::any_of(report.failures.begin(), report.failures.end(),
-                                    [](const DatasetFailure& failure) { return !failure.refused && !failure.id.empty(); });
-  if (!half_way) journal.end();
+  journal.end();
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
@@ -365,7 +362,7 @@ std::optional<RunReport> Runner::roll_forward() {
       ++report.datasets_done;
     }
   });
-  if (report.failures.empty()) journal.end();
+  journal.end();
   return report;
 }
 

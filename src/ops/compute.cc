@@ -101,7 +101,8 @@ std::optional<Lowered> Compute::lower(const Bindings& bindings) const {
       return Lowered{Array{set_stage(path, literal(now))}, not_this(path, now), {path.top()}};
     }
     case Source::kDatasetId:
-      return Lowered{Array{set_stage(path, literal(bindings.dataset_id))}, not_this(path, bindings.dataset_id), {path.top()}};
+      return Lowered{
+          Array{set_stage(path, literal(bindings.dataset_id))}, not_this(path, bindings.dataset_id), {path.top()}};
     case Source::kIdTime: {
       const Value time = expression("$toDate", "$_id");
       return Lowered{Array{set_stage(path, time)},
@@ -141,7 +142,9 @@ std::string Compute::describe() const {
       what = concat.describe();
       break;
   }
-  const char* condition = when == When::kAlways ? "" : when == When::kAbsent ? " where missing" : " where missing or null";
+  const char* condition = when == When::kAlways   ? ""
+                          : when == When::kAbsent ? " where missing"
+                                                  : " where missing or null";
   return "set " + path.str() + " to " + what + condition;
 }
 

@@ -80,8 +80,8 @@ struct CollectionWork {
   const Step* step;
   std::string revision;
   std::string collection;
-  std::string frames;      // for joins: the frame collection, empty when it belongs to another dataset
-  bson::Document filter;   // which documents of it belong to the dataset
+  std::string frames;     // for joins: the frame collection, empty when it belongs to another dataset
+  bson::Document filter;  // which documents of it belong to the dataset
   bool owner_filter = false;
 };
 
@@ -99,8 +99,8 @@ struct Naming {
 class IdGenerator {
  public:
   IdGenerator(std::int64_t now_ms, std::string seed) : now_ms_(now_ms), seed_(std::move(seed)) {}
-  bson::Oid make(std::string_view service, const bson::Value& dataset, std::string_view revision,
-                 std::string_view path, std::size_t ordinal) const;
+  bson::Oid make(std::string_view service, const bson::Value& dataset, std::string_view revision, std::string_view path,
+                 std::size_t ordinal) const;
 
  private:
   std::int64_t now_ms_;

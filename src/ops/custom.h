@@ -21,7 +21,8 @@ struct CustomFunction {
   // Joins of samples and frames: the passes over the server, in order, and the
   // same in process on one sample and its frames.
   std::vector<Pass> (*join)(const CollectionWork& work, const bson::Document& arguments) = nullptr;
-  void (*apply_join)(bson::Document& sample, std::vector<bson::Document>& frames, const bson::Document& arguments) = nullptr;
+  void (*apply_join)(bson::Document& sample, std::vector<bson::Document>& frames,
+                     const bson::Document& arguments) = nullptr;
   // For member edits: documents that lose something.
   std::optional<bson::Document> (*loss)(const bson::Document& arguments) = nullptr;
   // Documents of other collections it will ask the context for.

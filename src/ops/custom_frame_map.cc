@@ -33,7 +33,8 @@ bool goes_up(const Document& arguments) { return *arguments.find("up")->as<bool>
 Value is_map() {
   const Value pairs = expression("$objectToArray", "$frames");
   const Value ids = expression(
-      "$map", Document{{"input", pairs}, {"in", expression("$eq", Array{expression("$type", "$$this.v"), "objectId"})}});
+      "$map",
+      Document{{"input", pairs}, {"in", expression("$eq", Array{expression("$type", "$$this.v"), "objectId"})}});
   return expression("$cond", Array{expression("$eq", Array{expression("$type", "$frames"), "object"}),
                                    expression("$allElementsTrue", Array{ids}), false});
 }
@@ -56,20 +57,17 @@ Pass summary_pass(const CollectionWork& work) {
                                               expression("$gt", Array{expression("$size", "$stored"), 0})}),
                      expression("$mergeObjects", Array{stored, Document{{"_cls", "_FrameLabels"}}}), bson::Null{}});
   const Value summary = expression(
-      "$mergeObjects",
-      Array{Document{{"_cls", "_Frames"},
-                     {"frame_count", expression("$size", expression("$objectToArray", "$frames"))},
-                     {"first_frame", first_frame}}});
+      "$mergeObjects", Array{Document{{"_cls", "_Frames"},
+                                      {"frame_count", expression("$size", expression("$objectToArray", "$frames"))},
+                                      {"first_frame", first_frame}}});
   Pass pass;
   pass.collection = work.collection;
   pass.pending = Document{{"$expr", is_map()}};
   pass.merge = true;
   pass.pipeline = Array{
       Document{{"$project", Document{{"frames", 1}, {"first", expression("$arrayElemAt", Array{first, -1})}}}},
-      Document{{"$lookup", Document{{"from", work.frames},
-                                    {"localField", "first.v"},
-                                    {"foreignField", "_id"},
-                                    {"as", "stored"}}}},
+      Document{{"$lookup",
+                Document{{"from", work.frames}, {"localField", "first.v"}, {"foreignField", "_id"}, {"as", "stored"}}}},
       Document{{"$project", Document{{"summary", summary}, {"kept", "$frames"}}}},
       merge_into(work.collection,
                  Array{Document{{"$set", Document{{"frames", "$$new.summary"}, {kKept, "$$new.kept"}}}}})};
@@ -82,12 +80,11 @@ Pass frames_pass(const CollectionWork& work) {
   pass.pending = Document{{kKept, Document{{"$exists", true}}}};
   pass.merge = true;
   pass.rescan = false;
-  pass.pipeline = Array{
-      Document{{"$project", Document{{"pair", expression("$objectToArray", std::string("$") + kKept)}}}},
-      Document{{"$unwind", "$pair"}},
-      Document{{"$project", Document{{"_id", "$pair.v"}, {"sample", "$_id"}}}},
-      merge_into(work.frames,
-                 Array{Document{{"$set", Document{{"_sample_id", "$$new.sample"}}}}, polyline_stage(true)})};
+  pass.pipeline =
+      Array{Document{{"$project", Document{{"pair", expression("$objectToArray", std::string("$") + kKept)}}}},
+            Document{{"$unwind", "$pair"}}, Document{{"$project", Document{{"_id", "$pair.v"}, {"sample", "$_id"}}}},
+            merge_into(work.frames,
+                       Array{Document{{"$set", Document{{"_sample_id", "$$new.sample"}}}}, polyline_stage(true)})};
   return pass;
 }
 
@@ -114,14 +111,14 @@ std::vector<Pass> down_passes(const CollectionWork& work) {
   maps.collection = work.frames;
   maps.merge = true;
   maps.whole = true;
-  maps.pipeline = Array{
-      Document{{"$match", Document{{"_sample_id", Document{{"$ne", bson::Null{}}}},
-                                   {"$expr", expression("$in", Array{expression("$type", "$frame_number"),
-                                                                     Array{"int", "long"}})}}}},
-      Document{{"$sort", Document{{"_sample_id", 1}, {"frame_number", 1}}}},
-      Document{{"$group", Document{{"_id", "$_sample_id"}, {"pairs", expression("$push", pair)}}}},
-      Document{{"$project", Document{{"frames", expression("$arrayToObject", "$pairs")}}}},
-      merge_into(work.collection, Array{Document{{"$set", Document{{"frames", added}}}}})};
+  maps.pipeline =
+      Array{Document{{"$match", Document{{"_sample_id", Document{{"$ne", bson::Null{}}}},
+                                         {"$expr", expression("$in", Array{expression("$type", "$frame_number"),
+                                                                           Array{"int", "long"}})}}}},
+            Document{{"$sort", Document{{"_sample_id", 1}, {"frame_number", 1}}}},
+            Document{{"$group", Document{{"_id", "$_sample_id"}, {"pairs", expression("$push", pair)}}}},
+            Document{{"$project", Document{{"frames", expression("$arrayToObject", "$pairs")}}}},
+            merge_into(work.collection, Array{Document{{"$set", Document{{"frames", added}}}}})};
 
   Pass forget;
   forget.collection = work.frames;
@@ -142,7 +139,8 @@ std::vector<Pass> join(const CollectionWork& work, const Document& arguments) {
 const Document* map_of(const Document& sample) {
   const auto* value = sample.find("frames");
   const auto* map = value ? value->as<Document>() : nullptr;
-  const bool ids = map && std::all_of(map->begin(), map->end(), [](const auto& e) { return e.value.template as<bson::Oid>(); });
+  const bool ids =
+      map && std::all_of(map->begin(), map->end(), [](const auto& e) { return e.value.template as<bson::Oid>(); });
   return ids ? map : nullptr;
 }
 
@@ -164,7 +162,8 @@ void up_in_process(Document& sample, std::vector<Document>& frames) {
       return found && *found == id;
     });
   };
-  Document summary{{"_cls", "_Frames"}, {"frame_count", static_cast<std::int32_t>(map->size())}, {"first_frame", bson::Null{}}};
+  Document summary{
+      {"_cls", "_Frames"}, {"frame_count", static_cast<std::int32_t>(map->size())}, {"first_frame", bson::Null{}}};
   const IdGenerator no_ids(0, "");
   Context scratch(bson::Null{}, 0, no_ids, nullptr);
   for (const auto& [key, id] : *map) {
@@ -189,7 +188,8 @@ void down_in_process(Document& sample, std::vector<Document>& frames) {
     const auto* owner = frame.find("_sample_id");
     if (!owner || !(*owner == *sample.find("_id"))) continue;
     const auto* number = frame.find("frame_number");
-    if (number && !number->as<double>() && number->integer()) numbered.emplace_back(*number->integer(), *frame.find("_id"));
+    if (number && !number->as<double>() && number->integer())
+      numbered.emplace_back(*number->integer(), *frame.find("_id"));
     frame.take("_sample_id");
   }
   std::stable_sort(numbered.begin(), numbered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });

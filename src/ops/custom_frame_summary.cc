@@ -24,9 +24,8 @@ std::vector<Pass> join(const CollectionWork& work, const Document&) {
   // A first frame replaces what is there; a count alone joins it.
   const Value is_object = expression("$eq", Array{expression("$type", "$frames"), "object"});
   const Value found_first = expression("$ne", Array{expression("$type", "$$new.first"), "missing"});
-  const Value start = expression(
-      "$cond", Array{found_first, Document{{"first_frame", "$$new.first"}},
-                     expression("$cond", Array{is_object, "$frames", Document{}})});
+  const Value start = expression("$cond", Array{found_first, Document{{"first_frame", "$$new.first"}},
+                                                expression("$cond", Array{is_object, "$frames", Document{}})});
   const Value frames = expression("$mergeObjects", Array{start, Document{{"frame_count", "$$new.count"}}});
   Pass pass;
   pass.collection = work.frames;
@@ -34,11 +33,12 @@ std::vector<Pass> join(const CollectionWork& work, const Document&) {
   pass.whole = true;
   pass.pipeline = Array{
       Document{{"$match", Document{{"_sample_id", Document{{"$ne", bson::Null{}}}}}}},
-      Document{{"$group", Document{{"_id", "$_sample_id"},
-                                   {"count", expression("$sum", 1)},
-                                   {"first", expression("$push", expression("$cond", Array{is_first, "$$ROOT",
-                                                                                          "$$REMOVE"}))}}}},
-      Document{{"$project", Document{{"count", 1}, {"first", expression("$cond", Array{has_first, first, "$$REMOVE"})}}}},
+      Document{{"$group",
+                Document{{"_id", "$_sample_id"},
+                         {"count", expression("$sum", 1)},
+                         {"first", expression("$push", expression("$cond", Array{is_first, "$$ROOT", "$$REMOVE"}))}}}},
+      Document{
+          {"$project", Document{{"count", 1}, {"first", expression("$cond", Array{has_first, first, "$$REMOVE"})}}}},
       Document{{"$merge", Document{{"into", work.collection},
                                    {"on", "_id"},
                                    {"whenMatched", Array{Document{{"$set", Document{{"frames", frames}}}}}},

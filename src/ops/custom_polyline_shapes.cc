@@ -45,7 +45,8 @@ bool starts_with_shape(const Array& list) {
 void wrap(Value& points) {
   const auto* list = points.as<Array>();
   const auto* point = first_list(list);
-  const bool is_points = points.is_null() || (list && list->empty()) || (point && !point->empty() && !(*point)[0].as<Array>());
+  const bool is_points =
+      points.is_null() || (list && list->empty()) || (point && !point->empty() && !(*point)[0].as<Array>());
   if (!is_points) return;
   Array shapes;
   shapes.append(std::move(points));
@@ -109,23 +110,24 @@ Value type_is(Value value, const char* type) {
 }
 
 Value first_of(const char* list) {
-  return expression("$cond", Array{expression("$isArray", list), expression("$arrayElemAt", Array{list, 0}), "$$REMOVE"});
+  return expression("$cond",
+                    Array{expression("$isArray", list), expression("$arrayElemAt", Array{list, 0}), "$$REMOVE"});
 }
 
 // `then` with $$p bound to points, $$first to its first element, $$second to
 // that one's, and $$third to that one's.
 Value with_points(Value points, Value then) {
-  return let(Document{{"p", std::move(points)}},
-             let(Document{{"first", first_of("$$p")}},
-                 let(Document{{"second", first_of("$$first")}},
-                     let(Document{{"third", first_of("$$second")}}, std::move(then)))));
+  return let(
+      Document{{"p", std::move(points)}},
+      let(Document{{"first", first_of("$$p")}}, let(Document{{"second", first_of("$$first")}},
+                                                    let(Document{{"third", first_of("$$second")}}, std::move(then)))));
 }
 
 Value wrap_pending() {
-  const Value starts_with_point =
-      expression("$and", Array{type_is("$$first", "array"),
-                               expression("$not", expression("$in", Array{expression("$type", "$$second"),
-                                                                          Array{"missing", "array"}}))});
+  const Value starts_with_point = expression(
+      "$and",
+      Array{type_is("$$first", "array"),
+            expression("$not", expression("$in", Array{expression("$type", "$$second"), Array{"missing", "array"}}))});
   const Value no_points = expression("$and", Array{expression("$isArray", "$$p"), type_is("$$first", "missing")});
   return expression("$or", Array{type_is("$$p", "null"), no_points, starts_with_point});
 }
@@ -152,8 +154,8 @@ Value new_points(bool wrapping) {
   if (wrapping) {
     return expression("$cond", Array{wrap_pending(), Array{"$$p"}, "$$p"});
   }
-  return expression("$cond", Array{unwrap_pending(),
-                                   expression("$cond", Array{single(), "$$first", literal(no_shape())}), "$$p"});
+  return expression(
+      "$cond", Array{unwrap_pending(), expression("$cond", Array{single(), "$$first", literal(no_shape())}), "$$p"});
 }
 
 Value is_polyline(const std::string& label) {
@@ -180,10 +182,10 @@ Value edited_polyline(const std::string& label, bool wrapping) {
 
 Document edit_stage(bool wrapping) {
   const Value polylines = map("$$field.v.polylines", "item", edited_polyline("$$item", wrapping));
-  const Value value = expression(
-      "$cond", Array{is_polylines("$$field.v"),
-                     expression("$mergeObjects", Array{"$$field.v", Document{{"polylines", polylines}}}),
-                     edited_polyline("$$field.v", wrapping)});
+  const Value value =
+      expression("$cond", Array{is_polylines("$$field.v"),
+                                expression("$mergeObjects", Array{"$$field.v", Document{{"polylines", polylines}}}),
+                                edited_polyline("$$field.v", wrapping)});
   const Value pairs = map(root_pairs(), "field", Document{{"k", "$$field.k"}, {"v", value}});
   return {{"$replaceWith", expression("$arrayToObject", pairs)}};
 }
@@ -193,10 +195,10 @@ Document any_points(const Value& condition) {
   const auto holds = [&](const std::string& label) {
     return expression("$and", Array{is_polyline(label), with_points(label + ".points", condition)});
   };
-  const Value in_list = expression(
-      "$anyElementTrue",
-      Array{map(expression("$cond", Array{is_polylines("$$field.v"), "$$field.v.polylines", Array()}), "item",
-                holds("$$item"))});
+  const Value in_list =
+      expression("$anyElementTrue",
+                 Array{map(expression("$cond", Array{is_polylines("$$field.v"), "$$field.v.polylines", Array()}),
+                           "item", holds("$$item"))});
   const Value in_field = expression("$or", Array{holds("$$field.v"), in_list});
   return {{"$expr", expression("$anyElementTrue", Array{map(root_pairs(), "field", in_field)})}};
 }

@@ -16,8 +16,8 @@ std::vector<std::string> DropCollections::victims(const std::set<std::string>& c
                                                   const std::set<std::string>& named) const {
   std::vector<std::string> out;
   for (const auto& name : collections) {
-    const auto prefix = std::find_if(prefixes.begin(), prefixes.end(),
-                                     [&](const std::string& p) { return name.starts_with(p); });
+    const auto prefix =
+        std::find_if(prefixes.begin(), prefixes.end(), [&](const std::string& p) { return name.starts_with(p); });
     if (prefix == prefixes.end() || named.contains(name)) continue;
     if (only_without_remainder && collections.contains(name.substr(prefix->size()))) continue;
     out.push_back(name);

@@ -70,7 +70,8 @@ Steps parse_steps(Arguments& arguments, const char* name) {
     const auto* step = item.as<Document>();
     if (!step) arguments.fail(std::string("'") + name + "' must be a list of steps");
     out.push_back(parse_step(*step, 0));
-    if (!(out.back().target == Target{})) arguments.fail("steps of '" + std::string(name) + "' have no 'over' or 'filter'");
+    if (!(out.back().target == Target{}))
+      arguments.fail("steps of '" + std::string(name) + "' have no 'over' or 'filter'");
   }
   if (out.empty()) arguments.fail(std::string("'") + name + "' is empty");
   return out;

@@ -35,9 +35,7 @@ void Extract::apply(Document& doc, Context& context) const {
 
 std::optional<Lowered> Extract::lower(const Bindings&) const { return std::nullopt; }
 
-std::optional<Steps> Extract::inverse() const {
-  return Steps{Step{Inline{fields, collection, owner}, {}, {}, 0}};
-}
+std::optional<Steps> Extract::inverse() const { return Steps{Step{Inline{fields, collection, owner}, {}, {}, 0}}; }
 
 std::string Extract::describe() const {
   return "move the documents in " + listed(fields) + " into the collection " + collection;

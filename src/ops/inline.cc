@@ -40,10 +40,9 @@ void Inline::apply(Document& doc, Context& context) const {
       }
       const auto* found = context.references.find(collection, element);
       if (!found) {
-        context.messages.push_back(
-            {Message::Level::kWarning, "Dropping '" + (*mapping)[i].key + "' from " + field.str() + " of dataset '" +
-                                           context.dataset_name + "': its document is missing in '" + collection +
-                                           "'"});
+        context.messages.push_back({Message::Level::kWarning,
+                                    "Dropping '" + (*mapping)[i].key + "' from " + field.str() + " of dataset '" +
+                                        context.dataset_name + "': its document is missing in '" + collection + "'"});
         Context::Scope scope(context, field.str());
         context.displace((*mapping)[i].key, element, nullptr, i > 0 ? (*mapping)[i - 1].key : "");
         mapping->erase(i);

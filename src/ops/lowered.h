@@ -21,8 +21,8 @@ struct Bindings {
 
 // One edit of every document of a collection.
 struct Lowered {
-  bson::Array pipeline;   // of an update
-  bson::Document pending; // matches exactly the documents the pipeline would change
+  bson::Array pipeline;        // of an update
+  bson::Document pending;      // matches exactly the documents the pipeline would change
   std::set<std::string> keys;  // that it reads or writes
 };
 
@@ -33,9 +33,9 @@ struct Pass {
   bson::Document pending;  // those not done yet
   bson::Array pipeline;
   std::set<std::string> keys;  // of an update: those it reads or writes
-  bool merge = false;      // an aggregation; not an update
-  bool whole = false;      // needs the collection at once; not by range
-  bool rescan = true;      // pending documents vanish as they are done
+  bool merge = false;          // an aggregation; not an update
+  bool whole = false;          // needs the collection at once; not by range
+  bool rescan = true;          // pending documents vanish as they are done
   bool needs_id_time = false;  // fails on an _id that holds no time
   // Unique indexes with this key go before the pass.
   std::string drop_unique_indexes_on;

@@ -42,11 +42,13 @@ std::optional<Lowered> MapValue::lower(const Bindings&) const {
   Array branches;
   for (const auto& [key, value] : table) {
     if (!comparable(value)) return std::nullopt;
-    branches.append(Document{{"case", expression("$and", Array{is_text, expression("$eq", Array{field_path(path), literal(key)})})},
-                             {"then", literal(value)}});
+    branches.append(
+        Document{{"case", expression("$and", Array{is_text, expression("$eq", Array{field_path(path), literal(key)})})},
+                 {"then", literal(value)}});
   }
-  Value mapped = expression("$switch", Document{{"branches", std::move(branches)},
-                                                {"default", otherwise ? literal(*otherwise) : Value(field_path(into))}});
+  Value mapped =
+      expression("$switch", Document{{"branches", std::move(branches)},
+                                     {"default", otherwise ? literal(*otherwise) : Value(field_path(into))}});
   if (when_absent) mapped = expression("$cond", Array{is_missing(into), std::move(mapped), field_path(into)});
   const auto type = [](Value value) { return expression("$type", std::move(value)); };
   Document pending{{"$expr", expression("$or", Array{expression("$ne", Array{field_path(into), mapped}),

@@ -52,12 +52,12 @@ using Operation = std::variant<SetDefault, Set, Unset, Rename, MapValue, Compute
 // Which documents a step edits.
 struct Target {
   enum class Kind {
-    kDocument,        // the dataset document; for database revisions: the `config` document
-    kSamples,         // every document of sample_collection_name
-    kFrames,          // every document of frame_collection_name, if the dataset owns it
-    kSampleFrames,    // "frames." + sample_collection_name, of that age's layout
-    kOwned,           // documents of a shared collection that name the dataset
-    kDatabase,        // the list of collections
+    kDocument,      // the dataset document; for database revisions: the `config` document
+    kSamples,       // every document of sample_collection_name
+    kFrames,        // every document of frame_collection_name, if the dataset owns it
+    kSampleFrames,  // "frames." + sample_collection_name, of that age's layout
+    kOwned,         // documents of a shared collection that name the dataset
+    kDatabase,      // the list of collections
   };
   Kind kind = Kind::kDocument;
   std::string collection;  // kOwned: its name

@@ -34,7 +34,8 @@ std::optional<Lowered> Unset::lower(const Bindings&) const {
     keys.insert(path.top());
     present.append(Document{{path.top(), Document{{"$exists", true}}}});
   }
-  return Lowered{Array{Document{{"$unset", std::move(fields)}}}, Document{{"$or", std::move(present)}}, std::move(keys)};
+  return Lowered{Array{Document{{"$unset", std::move(fields)}}}, Document{{"$or", std::move(present)}},
+                 std::move(keys)};
 }
 
 std::optional<Steps> Unset::inverse() const { return std::nullopt; }

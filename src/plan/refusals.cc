@@ -37,7 +37,7 @@ Error database_not_admin(const std::string& head, const std::string& target) {
 }
 
 Error dataset_not_found(const std::string& name) {
-  return {Exit::kNotFound, fmt::format("Dataset {} not found", name), "Names are case-sensitive; 'fiftyone-migrator info' and 'fiftyone migrate --info' list them.",
+  return {Exit::kNotFound, fmt::format("Dataset {} not found", name), "Names are case-sensitive; info lists them.",
           "fiftyone.core.dataset.DatasetNotFoundError"};
 }
 

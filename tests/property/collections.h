@@ -31,7 +31,8 @@ inline bson::Oid numbered_oid(int n) {
 // replaces a zero timestamp by the time.
 inline bson::Value storable(bson::Value value) {
   const auto* raw = value.as<bson::Raw>();
-  if (raw && raw->get().value_type == BSON_TYPE_TIMESTAMP && raw->get().value.v_timestamp.timestamp == 0) return bson::Null{};
+  if (raw && raw->get().value_type == BSON_TYPE_TIMESTAMP && raw->get().value.v_timestamp.timestamp == 0)
+    return bson::Null{};
   if (auto* list = value.as<bson::Array>()) {
     for (auto& item : *list) item = storable(std::move(item));
   } else if (auto* doc = value.as<bson::Document>()) {
@@ -214,8 +215,9 @@ inline bson::Value any_label(int depth = 1) {
   if (chance(10)) return any_value();
   std::vector<std::pair<std::string, bson::Value>> elements;
   if (chance(90)) {
-    elements.emplace_back("_cls", chance(85) ? bson::Value(pick<std::string>({"Polyline", "Polyline", "Polylines", "Detection"}))
-                                             : any_value());
+    elements.emplace_back(
+        "_cls",
+        chance(85) ? bson::Value(pick<std::string>({"Polyline", "Polyline", "Polylines", "Detection"})) : any_value());
   }
   if (chance(80)) elements.emplace_back("points", any_points(5));
   if (depth > 0 && chance(60)) {

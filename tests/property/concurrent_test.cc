@@ -33,7 +33,9 @@ class Concurrent : public testing::Test {
   Revision revision_;
   Route route_{"1.0", "2.0", Direction::kUp, {&revision_}, true};
   std::vector<BatchRunner::Item> items_{{kDatasetId, &route_}};
-  std::function<void(BatchRunner::Result)> keep_ = [this](BatchRunner::Result result) { results_.push_back(std::move(result)); };
+  std::function<void(BatchRunner::Result)> keep_ = [this](BatchRunner::Result result) {
+    results_.push_back(std::move(result));
+  };
 };
 
 TEST_F(Concurrent, AChangeAfterTheSurveyIsKept) {
@@ -44,7 +46,10 @@ TEST_F(Concurrent, AChangeAfterTheSurveyIsKept) {
   runner.run(items_, keep_);
   ASSERT_EQ(results_.size(), 1u);
   EXPECT_FALSE(results_[0].failure);
-  EXPECT_EQ(stored("datasets"), std::vector<Document>{json(R"({"_id": {"$oid": "0123456789abcdef01234567"}, "name": "x", "version": "2.0", "info": "new", "b": 2})")});
+  EXPECT_EQ(
+      stored("datasets"),
+      std::vector<Document>{json(
+          R"({"_id": {"$oid": "0123456789abcdef01234567"}, "name": "x", "version": "2.0", "info": "new", "b": 2})")});
 }
 
 TEST_F(Concurrent, AChangeWhileItIsParkedIsKept) {

@@ -48,14 +48,16 @@ std::string label_class(const std::string& name) { return "fiftyone.core.labels.
 
 // ---- Field documents.
 
-Document modern_field(const Chooser& choose, const std::string& name, const std::string& ftype, const Value& embedded = bson::Null{},
-                      Array fields = {}, bool read_only = false) {
+Document modern_field(const Chooser& choose, const std::string& name, const std::string& ftype,
+                      const Value& embedded = bson::Null{}, Array fields = {}, bool read_only = false) {
   return {{"name", name},
           {"ftype", field_class(ftype)},
           {"embedded_doc_type", embedded},
           {"subfield", ftype == "ListField" ? Value(field_class("StringField")) : Value()},
           {"fields", std::move(fields)},
-          {"db_field", name == "id" ? "_id" : name == "sample_id" ? "_sample_id" : name},
+          {"db_field", name == "id"          ? "_id"
+                       : name == "sample_id" ? "_sample_id"
+                                             : name},
           {"description", choose.there(30) ? Value("about " + name) : Value()},
           {"info", choose.there(30) ? Value(Document{{"k", 1}}) : Value()},
           {"read_only", read_only},
@@ -66,7 +68,10 @@ Array modern_nested(const Chooser& choose, const std::string& label) {
   Array out;
   for (const char* name : {"id", "tags", "label", "points", "confidence", "index", "a dynamic attribute"}) {
     if (!choose.there(80)) continue;
-    auto field = modern_field(choose, name, name == std::string("id") ? "ObjectIdField" : name == std::string("tags") ? "ListField" : "StringField");
+    auto field = modern_field(choose, name,
+                              name == std::string("id")     ? "ObjectIdField"
+                              : name == std::string("tags") ? "ListField"
+                                                            : "StringField");
     Document nested{{"_cls", "SampleFieldDocument"}};
     for (const auto& [key, value] : field) nested.append(key, value);
     out.append(nested);
@@ -100,7 +105,9 @@ Array modern_fields(const Chooser& choose, bool frames, bool group) {
   add(modern_field(choose, "_dataset_id", "ObjectIdField"));
   if (choose.there(30)) add(modern_field(choose, "sample_id", "ObjectIdField"));
   for (const char* label : {"Polyline", "Polylines", "Detection", "Classification"}) {
-    if (choose.there(50)) add(modern_field(choose, std::string("my ") + label, "EmbeddedDocumentField", label_class(label), modern_nested(choose, label)));
+    if (choose.there(50))
+      add(modern_field(choose, std::string("my ") + label, "EmbeddedDocumentField", label_class(label),
+                       modern_nested(choose, label)));
   }
   if (choose.odd(20)) add(modern_field(choose, "custom", "EmbeddedDocumentField", "my.module.Type"));
   return out;
@@ -123,7 +130,8 @@ Document polyline(const Chooser& choose, bool wrapped, bool several) {
     if (choose.odd(10)) shapes = Array();
     points = shapes;
   }
-  return {{"_id", oid(9, below(100))}, {"_cls", "Polyline"}, {"tags", Array()}, {"label", "x"}, {"points", points}, {"closed", true}};
+  return {{"_id", oid(9, below(100))}, {"_cls", "Polyline"}, {"tags", Array()}, {"label", "x"},
+          {"points", points},          {"closed", true}};
 }
 
 void add_labels(const Chooser& choose, Document& doc, bool wrapped, bool several) {
@@ -133,14 +141,17 @@ void add_labels(const Chooser& choose, Document& doc, bool wrapped, bool several
     for (int i = choose.count(3); i > 0; --i) list.append(polyline(choose, wrapped, several));
     doc.append("my Polylines", Document{{"_cls", "Polylines"}, {"polylines", list}});
   }
-  if (choose.there()) doc.append("my Detection", Document{{"_cls", "Detection"}, {"label", "cat"}, {"bounding_box", Array{0.1, 0.1, 0.2, 0.2}}});
+  if (choose.there())
+    doc.append("my Detection",
+               Document{{"_cls", "Detection"}, {"label", "cat"}, {"bounding_box", Array{0.1, 0.1, 0.2, 0.2}}});
 }
 
 // ---- Runs.
 
 Document run_config(const Chooser& choose, const std::string& kind, bool modern) {
   if (kind == "brain_methods" && choose.there(70)) {
-    Document config{{"cls", modern ? "fiftyone.brain.internal.core.sklearn.SklearnSimilarityConfig" : "fiftyone.brain.similarity.SimilarityConfig"},
+    Document config{{"cls", modern ? "fiftyone.brain.internal.core.sklearn.SklearnSimilarityConfig"
+                                   : "fiftyone.brain.similarity.SimilarityConfig"},
                     {"method", modern ? "sklearn" : "similarity"},
                     {"embeddings_field", bson::Null{}}};
     return config;
@@ -150,7 +161,8 @@ Document run_config(const Chooser& choose, const std::string& kind, bool modern)
 
 // An inline run of that age, without the keys of later revisions.
 Document inline_run(const Chooser& choose, const std::string& kind, const std::string& key) {
-  return {{"key", key}, {"timestamp", date(5)}, {"config", run_config(choose, kind, false)}, {"view_stages", Array{"{}"}}};
+  return {
+      {"key", key}, {"timestamp", date(5)}, {"config", run_config(choose, kind, false)}, {"view_stages", Array{"{}"}}};
 }
 
 Document modern_runs(const Chooser& choose, FakeDatabase& db, const std::string& kind, int serial) {
@@ -181,34 +193,44 @@ Value modern_app_config(const Chooser& choose) {
   if (choose.there()) {
     Array fields;
     for (int i = choose.count(2); i > 0; --i) {
-      fields.append(choose.odd(20) ? Value() : Value(Document{{"path", "ground_truth"}, {"maskTargetsColors", choose.there(50) ? Array{Document{{"intTarget", 1}}} : Array()}}));
+      fields.append(choose.odd(20) ? Value()
+                                   : Value(Document{{"path", "ground_truth"},
+                                                    {"maskTargetsColors",
+                                                     choose.there(50) ? Array{Document{{"intTarget", 1}}} : Array()}}));
     }
-    out.append("color_scheme", choose.odd(30) ? Value()
-                                              : Value(Document{{"_id", oid(30, 1)},
-                                                               {"color_pool", Array{"#ff0000"}},
-                                                               {"color_by", choose.one<std::string>({"value", "field"})},
-                                                               {"fields", fields},
-                                                               {"multicolor_keypoints", choose.there(50)},
-                                                               {"opacity", 0.7},
-                                                               {"show_skeletons", true},
-                                                               {"label_tags", bson::Null{}}}));
+    out.append("color_scheme", choose.odd(30)
+                                   ? Value()
+                                   : Value(Document{{"_id", oid(30, 1)},
+                                                    {"color_pool", Array{"#ff0000"}},
+                                                    {"color_by", choose.one<std::string>({"value", "field"})},
+                                                    {"fields", fields},
+                                                    {"multicolor_keypoints", choose.there(50)},
+                                                    {"opacity", 0.7},
+                                                    {"show_skeletons", true},
+                                                    {"label_tags", bson::Null{}}}));
   }
   out.append("media_fields", choose.there(40) ? Array{"filepath", "thumbnail"} : Array{"filepath"});
   out.append("grid_media_field", "filepath");
   out.append("modal_media_field", "filepath");
   if (choose.there(70)) {
     Array groups;
-    if (choose.there(80)) groups.append(Document{{"name", "tags"}, {"paths", choose.there(40) ? Array{"tags"} : Array{"tags", "_label_tags"}}, {"expanded", true}});
-    if (choose.there(60)) groups.append(Document{{"name", "labels"}, {"paths", Array{"ground_truth"}}, {"expanded", bson::Null{}}});
+    if (choose.there(80))
+      groups.append(Document{{"name", "tags"},
+                             {"paths", choose.there(40) ? Array{"tags"} : Array{"tags", "_label_tags"}},
+                             {"expanded", true}});
+    if (choose.there(60))
+      groups.append(Document{{"name", "labels"}, {"paths", Array{"ground_truth"}}, {"expanded", bson::Null{}}});
     out.append("sidebar_groups", choose.odd(20) ? Value() : Value(groups));
   }
   out.append("plugins", choose.there(30) ? Document{{"map", Document{{"clustering", true}}}} : Document());
   return out;
 }
 
-void modern_samples(const Chooser& choose, FakeDatabase& db, const std::string& samples, const std::string& frames, bool several) {
+void modern_samples(const Chooser& choose, FakeDatabase& db, const std::string& samples, const std::string& frames,
+                    bool several) {
   for (int s = 1; s <= std::max(1, choose.count(3)); ++s) {
-    Document sample{{"_id", oid(1, s)}, {"filepath", "/a/" + std::to_string(s)}, {"tags", Array()}, {"metadata", bson::Null{}}};
+    Document sample{
+        {"_id", oid(1, s)}, {"filepath", "/a/" + std::to_string(s)}, {"tags", Array()}, {"metadata", bson::Null{}}};
     sample.append("_media_type", frames.empty() ? "image" : "video");
     sample.append("_rand", 0.5);
     sample.append("created_at", date(1));
@@ -218,8 +240,8 @@ void modern_samples(const Chooser& choose, FakeDatabase& db, const std::string& 
     db.collections[samples].push_back(std::move(sample));
     if (frames.empty()) continue;
     for (int f = choose.count(3); f > 0; --f) {
-      Document frame{{"_id", oid(2, 10 * s + f)},   {"frame_number", f},       {"_sample_id", oid(1, s)},
-                     {"created_at", date(1)}, {"last_modified_at", date(2)}, {"_dataset_id", kId}};
+      Document frame{{"_id", oid(2, 10 * s + f)}, {"frame_number", f},           {"_sample_id", oid(1, s)},
+                     {"created_at", date(1)},     {"last_modified_at", date(2)}, {"_dataset_id", kId}};
       add_labels(choose, frame, true, several);
       db.collections[frames].push_back(std::move(frame));
     }
@@ -251,8 +273,15 @@ FakeDatabase modern_dataset(Content content, const std::string& media_type) {
   const std::string samples = "samples." + kId.hex();
   const std::string frames = video ? "frames." + samples : "";
   auto& doc = db.dataset;
-  const auto maybe = [&](const char* key, Value full, Value otherwise) { doc.append(key, choose.there() ? std::move(full) : std::move(otherwise)); };
-  doc = {{"_id", kId}, {"name", "My data"}, {"slug", "my-data"}, {"version", "1.22.1"}, {"created_at", date(0)}, {"last_modified_at", date(1)},
+  const auto maybe = [&](const char* key, Value full, Value otherwise) {
+    doc.append(key, choose.there() ? std::move(full) : std::move(otherwise));
+  };
+  doc = {{"_id", kId},
+         {"name", "My data"},
+         {"slug", "my-data"},
+         {"version", "1.22.1"},
+         {"created_at", date(0)},
+         {"last_modified_at", date(1)},
          {"last_deletion_at", bson::Null{}}};
   maybe("last_loaded_at", date(2), bson::Null{});
   doc.append("sample_collection_name", samples);
@@ -278,12 +307,14 @@ FakeDatabase modern_dataset(Content content, const std::string& media_type) {
   if (choose.there(30)) {
     // Schemas of the beta, which 1.13.0 takes out of the field documents.
     for (auto& item : *doc.find("sample_fields")->as<Array>()) {
-      if (choose.odd(30)) item.as<Document>()->append("schema", chance(70) ? Value(Document{{"type", "string"}}) : Value());
+      if (choose.odd(30))
+        item.as<Document>()->append("schema", chance(70) ? Value(Document{{"type", "string"}}) : Value());
     }
   }
   Array views;
   for (int i = choose.count(2); i > 0; --i) {
-    db.collections["views"].push_back({{"_id", oid(40, i)}, {"_dataset_id", kId}, {"name", "view " + std::to_string(i)}});
+    db.collections["views"].push_back(
+        {{"_id", oid(40, i)}, {"_dataset_id", kId}, {"name", "view " + std::to_string(i)}});
     views.append(oid(40, i));
   }
   doc.append("saved_views", views);
@@ -313,7 +344,10 @@ FakeDatabase ancient_dataset(Content content, const std::string& media_type) {
   const std::string frames = "frames." + samples;
   Array fields;
   const auto field = [&](const std::string& name, const std::string& ftype, Value subfield, Value embedded) {
-    Document out{{"name", name}, {"ftype", field_class(ftype)}, {"subfield", std::move(subfield)}, {"embedded_doc_type", std::move(embedded)}};
+    Document out{{"name", name},
+                 {"ftype", field_class(ftype)},
+                 {"subfield", std::move(subfield)},
+                 {"embedded_doc_type", std::move(embedded)}};
     if (choose.there(80)) out.append("media_type", choose.there(50) ? Value() : Value("image"));
     return out;
   };
@@ -322,7 +356,8 @@ FakeDatabase ancient_dataset(Content content, const std::string& media_type) {
   fields.append(field("metadata", "EmbeddedDocumentField", bson::Null{}, "fiftyone.core.metadata.Metadata"));
   if (choose.there(80)) fields.append(field("media_type", "StringField", bson::Null{}, bson::Null{}));
   for (const char* label : {"Polyline", "Polylines", "Detection"}) {
-    if (choose.there(50)) fields.append(field(std::string("my ") + label, "EmbeddedDocumentField", bson::Null{}, label_class(label)));
+    if (choose.there(50))
+      fields.append(field(std::string("my ") + label, "EmbeddedDocumentField", bson::Null{}, label_class(label)));
   }
   if (video) fields.append(field("frames", "FramesField", field_class("ReferenceField"), bson::Null{}));
   auto& doc = db.dataset;
@@ -331,10 +366,13 @@ FakeDatabase ancient_dataset(Content content, const std::string& media_type) {
   doc.append("info", Document());
   doc.append("sample_fields", fields);
   if (choose.there(70)) {
-    doc.append("frame_fields", video && choose.there() ? Array{field("my Polyline", "EmbeddedDocumentField", bson::Null{}, label_class("Polyline"))} : Array());
+    doc.append("frame_fields", video && choose.there() ? Array{field("my Polyline", "EmbeddedDocumentField",
+                                                                     bson::Null{}, label_class("Polyline"))}
+                                                       : Array());
   }
   for (int s = 1; s <= std::max(1, choose.count(3)); ++s) {
-    Document sample{{"_id", oid(1, s)}, {"filepath", "/a/" + std::to_string(s)}, {"tags", Array()}, {"metadata", bson::Null{}}};
+    Document sample{
+        {"_id", oid(1, s)}, {"filepath", "/a/" + std::to_string(s)}, {"tags", Array()}, {"metadata", bson::Null{}}};
     if (fields.size() > 3 && choose.there(80)) sample.append("media_type", video ? "video" : "image");
     add_labels(choose, sample, false, false);
     if (video) {
@@ -363,14 +401,18 @@ void use(FakeDatabase& db, const std::string& revision, Content content) {
   if (revision == "0.7.3") {
     for (int i = choose.count(2); i > 0; --i) {
       const auto key = "eval " + std::to_string(i);
-      Document run{{"eval_key", key}, {"pred_field", "predictions"}, {"gt_field", "ground_truth"}, {"config", run_config(choose, "evaluations", false)},
+      Document run{{"eval_key", key},
+                   {"pred_field", "predictions"},
+                   {"gt_field", "ground_truth"},
+                   {"config", run_config(choose, "evaluations", false)},
                    {"view_stages", Array()}};
       if (choose.odd(20)) run.take("gt_field");
       runs("evaluations")->set(key, run);
     }
   } else if (revision == "0.7.4") {
     for (const char* kind : {"evaluations", "brain_methods"}) {
-      for (int i = choose.count(2); i > 0; --i) runs(kind)->set("later " + std::to_string(i), inline_run(choose, kind, "later " + std::to_string(i)));
+      for (int i = choose.count(2); i > 0; --i)
+        runs(kind)->set("later " + std::to_string(i), inline_run(choose, kind, "later " + std::to_string(i)));
     }
   } else if (revision == "0.8.0") {
     if (choose.there(40)) doc.set("classes", Document{{"f", Array{"cat"}}});
@@ -391,7 +433,8 @@ void use(FakeDatabase& db, const std::string& revision, Content content) {
     if (choose.there()) doc.set("skeletons", Document{{"f", Document{{"labels", Array{"nose"}}}}});
   } else if (revision == "0.16.1") {
     if (choose.there()) {
-      doc.set("app_sidebar_groups", Array{Document{{"name", "tags"}, {"paths", Array()}}, Document{{"name", "label tags"}, {"paths", Array()}},
+      doc.set("app_sidebar_groups", Array{Document{{"name", "tags"}, {"paths", Array()}},
+                                          Document{{"name", "label tags"}, {"paths", Array()}},
                                           Document{{"name", "labels"}, {"paths", Array{"f"}}}});
     }
   } else if (revision == "0.16.3") {
@@ -409,12 +452,16 @@ void use(FakeDatabase& db, const std::string& revision, Content content) {
   } else if (revision == "0.20.0") {
     if (choose.there()) {
       if (auto* config = doc.find("app_config")->as<Document>()) {
-        config->set("color_scheme", Document{{"color_pool", Array{"#ff0000"}}, {"fields", Array{Document{{"path", "f"}}}}});
+        config->set("color_scheme",
+                    Document{{"color_pool", Array{"#ff0000"}}, {"fields", Array{Document{{"path", "f"}}}}});
       }
     }
   } else if (revision == "1.1.0") {
     for (int i = choose.count(3); i > 0; --i) {
-      db.collections["delegated_ops"].push_back({{"_id", oid(50, i)}, {"dataset_id", kId}, {"run_link", choose.one<std::string>({"/logs/a.log", "http://link"})}});
+      db.collections["delegated_ops"].push_back(
+          {{"_id", oid(50, i)},
+           {"dataset_id", kId},
+           {"run_link", choose.one<std::string>({"/logs/a.log", "http://link"})}});
     }
   }
 }
@@ -441,7 +488,8 @@ Outcome migrate(FakeDatabase& db, const Revision& revision, bool up) {
   ops::apply(up ? revision.up : revision.down, db.dataset, context);
   for (const auto& entry : context.references.entries()) {
     auto& docs = db.collections[entry.collection];
-    const auto at = std::find_if(docs.begin(), docs.end(), [&](const Document& doc) { return *doc.find("_id") == entry.id; });
+    const auto at =
+        std::find_if(docs.begin(), docs.end(), [&](const Document& doc) { return *doc.find("_id") == entry.id; });
     if (!entry.after) {
       if (at != docs.end()) docs.erase(at);
     } else if (at != docs.end()) {

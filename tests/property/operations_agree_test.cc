@@ -33,7 +33,9 @@ class StepContext {
   ops::Context context;
 };
 
-Step over_samples(ops::Operation operation) { return {std::move(operation), {Target::Kind::kSamples, {}, {}, {}}, {}, 0}; }
+Step over_samples(ops::Operation operation) {
+  return {std::move(operation), {Target::Kind::kSamples, {}, {}, {}}, {}, 0};
+}
 
 void agree(const Step& step, const std::vector<Document>& docs, Value dataset = kDatasetId) {
   RC_LOG() << ops::describe(step) << "\n";
@@ -55,7 +57,8 @@ void agree(const Step& step, const std::vector<Document>& docs, Value dataset = 
     for (const auto& doc : before) {
       const auto id = encoded(*doc.find("_id"));
       if (matched.contains(id) != pending.contains(id)) {
-        RC_LOG() << (pending.contains(id) ? "pending, not matched: " : "matched, not pending: ") << bson::shown(doc) << "\n";
+        RC_LOG() << (pending.contains(id) ? "pending, not matched: " : "matched, not pending: ") << bson::shown(doc)
+                 << "\n";
       }
     }
     RC_FAIL("the pending filter is wrong");
@@ -121,14 +124,20 @@ RC_GTEST_FIXTURE_PROP(Agreement, Unset, ()) {
 RC_GTEST_FIXTURE_PROP(Agreement, Rename, ()) { agree(over_samples(ops::Rename{"a", "b"}), members_near(any_value())); }
 
 RC_GTEST_FIXTURE_PROP(Agreement, RenameOfFilteredMembers, ()) {
-  auto step = ops::parse_step(json(R"({"rename": {"from": "a", "to": "b"}, "over": {"collection": "members", "owner": "owner"},
-                                       "filter": {"a": {"ends_with": ".log"}}})"), 0);
+  auto step =
+      ops::parse_step(json(R"({"rename": {"from": "a", "to": "b"}, "over": {"collection": "members", "owner": "owner"},
+                                       "filter": {"a": {"ends_with": ".log"}}})"),
+                      0);
   const auto docs = members([](int i) {
     const auto text = [] {
-      return Value(pick<std::string>({"x.log", ".log", "x.log ", "x.log\n", "log", "xlog", ".LOG", "x.log.y", "a\nb.log"}));
+      return Value(
+          pick<std::string>({"x.log", ".log", "x.log ", "x.log\n", "log", "xlog", ".LOG", "x.log.y", "a\nb.log"}));
     };
     std::vector<std::pair<std::string, Value>> elements;
-    if (chance(80)) elements.emplace_back("a", chance(70) ? text() : chance(50) ? Value(Array{text(), 1}) : Value(Document{{"a", text()}}));
+    if (chance(80))
+      elements.emplace_back("a", chance(70)   ? text()
+                                 : chance(50) ? Value(Array{text(), 1})
+                                              : Value(Document{{"a", text()}}));
     if (chance(30)) elements.emplace_back("b", any_value());
     return scattered(i, std::move(elements));
   });
@@ -185,7 +194,8 @@ RC_GTEST_FIXTURE_PROP(Agreement, ComputeIdTime, ()) {
   compute.path = "a";
   compute.source = ops::Compute::Source::kIdTime;
   const auto docs = members([](int i) {
-    const Value ids[] = {random_of(arbitrary::oid(), 100), bson::Date{between<std::int64_t>(-4'000'000'000'000, 4'000'000'000'000) / 100 * 100 + i},
+    const Value ids[] = {random_of(arbitrary::oid(), 100),
+                         bson::Date{between<std::int64_t>(-4'000'000'000'000, 4'000'000'000'000) / 100 * 100 + i},
                          between<std::int64_t>(-4'000'000'000'000, 4'000'000'000'000) / 100 * 100 + i,
                          static_cast<double>(between(-1'000'000, 999999)) + 0.001 * i};
     const auto& id = ids[below(4)];
@@ -206,7 +216,7 @@ RC_GTEST_FIXTURE_PROP(Agreement, ComputeIdTimeOfOtherTypes, ()) {
   compute.source = ops::Compute::Source::kIdTime;
   const auto step = over_samples(compute);
   const auto id = pick<Value>({std::int32_t{5}, true, "text", "", Document{{"a", 1}}, Document(), std::nan(""),
-                                           std::numeric_limits<double>::infinity(), 1e300, bson::Binary{0, "x"}, bson::Null{}});
+                               std::numeric_limits<double>::infinity(), 1e300, bson::Binary{0, "x"}, bson::Null{}});
   fill(kCollection, {Document{{"_id", id}}});
   StepContext run;
   const ops::CollectionWork work{&step, "1.2.3", kCollection, "", {}, false};
@@ -229,7 +239,8 @@ RC_GTEST_FIXTURE_PROP(Agreement, ComputeIdTimeOfOtherTypes, ()) {
 
 RC_GTEST_FIXTURE_PROP(Agreement, PolylineShapes, ()) {
   const bool wrap = chance(50);
-  const auto step = ops::parse_step(Document{{"custom", Document{{"function", "polyline_shapes"}, {"wrap", wrap}}}, {"over", "samples"}}, 0);
+  const auto step = ops::parse_step(
+      Document{{"custom", Document{{"function", "polyline_shapes"}, {"wrap", wrap}}}, {"over", "samples"}}, 0);
   const auto docs = members([](int i) {
     std::vector<std::pair<std::string, Value>> elements;
     for (const char* key : {"a", "b", "c"}) {
@@ -242,7 +253,8 @@ RC_GTEST_FIXTURE_PROP(Agreement, PolylineShapes, ()) {
 
 // What a run down would lose is counted by a query.
 RC_GTEST_FIXTURE_PROP(Agreement, PolylineLosses, ()) {
-  const auto step = ops::parse_step(json(R"({"custom": {"function": "polyline_shapes", "wrap": false}, "over": "samples"})"), 0);
+  const auto step =
+      ops::parse_step(json(R"({"custom": {"function": "polyline_shapes", "wrap": false}, "over": "samples"})"), 0);
   fill(kCollection, members([](int i) { return scattered(i, {{"a", any_label()}}); }));
   StepContext run;
   const auto passes = ops::lower({&step, "1.2.3", kCollection, "", {}, false}, run.context);
@@ -287,7 +299,9 @@ RC_GTEST_FIXTURE_PROP(Agreement, Predicates, ()) {
     };
     std::vector<std::pair<std::string, Value>> elements;
     if (chance(60)) {
-      elements.emplace_back("a", path == "a" || chance(20) ? some() : chance(70) ? Value(Document{{"b", some()}}) : Value(Array{Document{{"b", some()}}}));
+      elements.emplace_back("a", path == "a" || chance(20) ? some()
+                                 : chance(70)              ? Value(Document{{"b", some()}})
+                                                           : Value(Array{Document{{"b", some()}}}));
     }
     if (chance(50)) elements.emplace_back("b", some());
     return scattered(i, std::move(elements));
@@ -353,7 +367,8 @@ Value any_frames(int sample) {
   }
   Document map;
   for (int i = below(6); i > 0; --i) {
-    const auto key = pick<std::string>({"1", "1", "2", "3", "10", "01", "+1", "-1", " 1", "1 ", "1.0", "1e0", "0x1", "x", "", "11", "99999999999"});
+    const auto key = pick<std::string>(
+        {"1", "1", "2", "3", "10", "01", "+1", "-1", " 1", "1 ", "1.0", "1e0", "0x1", "x", "", "11", "99999999999"});
     map.set(key, chance(97) ? Value(numbered_oid(sample * 8 + below(8))) : any_value());
   }
   return map;
@@ -395,7 +410,9 @@ void samples_and_frames(std::vector<Document>& samples, std::vector<Document>& f
     samples.push_back(scattered(sample_id(i), std::move(elements)));
     for (int f = below(7); f > 0; --f) {
       const int number = numbers_twice ? below(3) : 2 * f + below(2);
-      const Value numbers[] = {number, static_cast<std::int64_t>(number), static_cast<double>(number), number + 0.5, "1", bson::Null{}, Array{1}};
+      const Value numbers[] = {
+          number,  static_cast<std::int64_t>(number), static_cast<double>(number), number + 0.5, "1", bson::Null{},
+          Array{1}};
       std::vector<std::pair<std::string, Value>> own;
       if (chance(95)) own.emplace_back("frame_number", chance(75) ? Value(number) : numbers[below(7)]);
       own.emplace_back("_sample_id", chance(85) ? sample_id(i) : chance(50) ? Value("nobody") : Value(bson::Null{}));
@@ -419,7 +436,8 @@ RC_GTEST_FIXTURE_PROP(Agreement, FrameMapDownStartedAgain, ()) {
   std::vector<Document> samples;
   std::vector<Document> frames;
   samples_and_frames(samples, frames, false);
-  const auto step = ops::parse_step(json(R"({"custom": {"function": "frame_map", "up": false}, "over": "samples"})"), 0);
+  const auto step =
+      ops::parse_step(json(R"({"custom": {"function": "frame_map", "up": false}, "over": "samples"})"), 0);
   StepContext run;
   const auto passes = ops::lower({&step, "1.2.3", kSamples, kFrames, {}, false}, run.context);
   RC_ASSERT(passes.size() == 3u);

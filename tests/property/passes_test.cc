@@ -103,11 +103,12 @@ RC_GTEST_FIXTURE_PROP(Passes, EveryDocumentOnce, ()) {
   pass.pending = {};
   pass.rescan = false;
   std::int64_t last = 0;
-  run_pass(test_server(), pass, between(1, 9), [&](const std::string& collection, std::int64_t done, std::int64_t total) {
-    RC_ASSERT(collection == kCollection);
-    RC_ASSERT(done >= last && done <= total);
-    last = done;
-  });
+  run_pass(test_server(), pass, between(1, 9),
+           [&](const std::string& collection, std::int64_t done, std::int64_t total) {
+             RC_ASSERT(collection == kCollection);
+             RC_ASSERT(done >= last && done <= total);
+             last = done;
+           });
   expect_ones("n", docs.size());
   RC_ASSERT(last == static_cast<std::int64_t>(docs.size()));
 }
@@ -121,8 +122,10 @@ RC_GTEST_FIXTURE_PROP(Passes, EveryDocumentOnceByMerge, ()) {
   pass.rescan = false;
   pass.merge = true;
   const auto update = std::move(pass.pipeline);
-  pass.pipeline = Array{Document{{"$project", Document{{"_id", 1}}}},
-                        Document{{"$merge", Document{{"into", kCollection}, {"on", "_id"}, {"whenMatched", update}, {"whenNotMatched", "fail"}}}}};
+  pass.pipeline = Array{
+      Document{{"$project", Document{{"_id", 1}}}},
+      Document{{"$merge",
+                Document{{"into", kCollection}, {"on", "_id"}, {"whenMatched", update}, {"whenNotMatched", "fail"}}}}};
   run_all({pass}, pick<std::int64_t>({1, 100, 150}));
   expect_ones("n", docs.size());
 }
@@ -169,6 +172,31 @@ TEST(PassesOverNothing, AreDone) {
   EXPECT_EQ(test_server().collection_names().count("there is none"), 0u);
 }
 
+// ---- Ids that hold a time.
+
+RC_GTEST_FIXTURE_PROP(Passes, IdsWithoutTimeAreFound, ()) {
+  auto docs = mixed_members(below(6));
+  if (chance(50))
+    std::erase_if(
+        docs, [](const Document& doc) { return !doc[0].value.as<std::int64_t>() && !doc[0].value.as<std::int32_t>(); });
+  std::erase_if(docs, [](const Document& doc) {  // of a type that holds a time, but does not
+    const auto* number = doc[0].value.as<double>();
+    return number && std::isnan(*number);
+  });
+  fill(kCollection, docs);
+  const auto found = without_time(test_server(), kCollection);
+  bool fails = false;
+  try {
+    std::vector<Value> times;
+    test_server().aggregate(kCollection,
+                            Array{Document{{"$project", Document{{"t", ops::expression("$toDate", "$_id")}}}}},
+                            [&](bson::View view) { times.push_back(*view.get("t")); });
+  } catch (const Error&) {
+    fails = true;
+  }
+  if (fails) RC_ASSERT(found.has_value());
+}
+
 // ---- Passes that run as one.
 
 // Steps that disturb each other if their order changes.
@@ -184,7 +212,7 @@ std::vector<ops::Step> random_steps() {
         R"({"unset": {"path": ["a", "x"]}, "over": "samples"})",
         R"({"compute": {"path": "b", "from": "dataset_id"}, "over": "samples"})",
         R"({"compute": {"path": "c", "from": "now"}, "over": "samples"})",
-        R"({"set_default": {"path": "a", "value": {"_cls": "Polyline", "points": [[0, 0]]}}, "over": "samples"})",
+        R"({"set_default": {"path": "a", "value": {"k": "v"}}, "over": "samples"})",
         R"({"set": {"path": "c", "value": "x"}, "over": "samples"})",
         R"({"custom": {"function": "polyline_shapes", "wrap": true}, "over": "samples"})",
         R"({"custom": {"function": "polyline_shapes", "wrap": false}, "over": "samples"})",
@@ -248,7 +276,8 @@ constexpr std::size_t kChunkSize = 261120;
 std::string json_text(int depth, std::size_t size) {
   const auto text = [&] {
     std::string out = "\"";
-    for (std::size_t i = 0; i < size; ++i) out += pick<std::string>({"a", "\\\"", "\\\\", "é", "{", "}", "\\u00e9", "cls", ":", ","});
+    for (std::size_t i = 0; i < size; ++i)
+      out += pick<std::string>({"a", "\\\"", "\\\\", "é", "{", "}", "\\u00e9", "cls", ":", ","});
     return out + "\"";
   };
   switch (below(depth > 0 ? 5 : 3)) {
@@ -349,6 +378,13 @@ RC_GTEST_FIXTURE_PROP(Passes, PatchedFiles, ()) {
     old_ids.append(file.old_id);
   }
   RC_ASSERT_FALSE(file_has_key(test_server(), numbered_oid(7), "cls"));
+  if (chance(30)) {
+    // Two runs may share a file.
+    auto other = files[0];
+    other.patch.new_id = numbered_oid(60);
+    files.push_back(other);
+    patches.push_back(other.patch);
+  }
 
   const ops::IdGenerator ids(kNow, "seed");
   if (chance(50)) {

@@ -46,8 +46,8 @@ fs::path find_program() {
     const auto candidate = python.path() / "site-packages" / "fiftyone" / "db" / "bin" / "mongod";
     if (runs(candidate)) return candidate;
   }
-  throw std::runtime_error("No mongod: set FM_MONGOD, put it on PATH, or run scripts/install-deps (looked in " + venv.string() +
-                           "/python*/site-packages/fiftyone/db/bin too)");
+  throw std::runtime_error("No mongod: set FM_MONGOD, put it on PATH, or run scripts/install-deps (looked in " +
+                           venv.string() + "/python*/site-packages/fiftyone/db/bin too)");
 }
 
 // Memory is faster than a disk, and the writes wait for the journal.
@@ -110,8 +110,17 @@ class Server {
     const auto log = (folder_ / "log").string();
     const auto data = (folder_ / "data").string();
     fs::create_directories(data);
-    std::vector<std::string> words = {program_.string(), "--dbpath", data, "--port", std::to_string(port), "--bind_ip", "127.0.0.1",
-                                      "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", "--setParameter",
+    std::vector<std::string> words = {program_.string(),
+                                      "--dbpath",
+                                      data,
+                                      "--port",
+                                      std::to_string(port),
+                                      "--bind_ip",
+                                      "127.0.0.1",
+                                      "--nounixsocket",
+                                      "--wiredTigerCacheSizeGB",
+                                      "0.25",
+                                      "--setParameter",
                                       "diagnosticDataCollectionEnabled=false"};
     std::vector<char*> arguments;
     for (auto& word : words) arguments.push_back(word.data());

@@ -28,7 +28,8 @@ class Revisions : public testing::Test {
   Revisions() { begin_choices(); }
 };
 
-void equal(const FakeDatabase& found, const FakeDatabase& expected, const FakeDatabase& start, const std::string& what) {
+void equal(const FakeDatabase& found, const FakeDatabase& expected, const FakeDatabase& start,
+           const std::string& what) {
   if (found == expected) return;
   const auto differing = [](const FakeDatabase& one, const FakeDatabase& other) {
     FakeDatabase out;
@@ -39,7 +40,10 @@ void equal(const FakeDatabase& found, const FakeDatabase& expected, const FakeDa
     }
     return out.text();
   };
-  RC_LOG() << what << "\nstart:\n" << differing(start, found) << "expected:\n" << differing(expected, found) << "found:\n" << differing(found, expected);
+  RC_LOG() << what << "\nstart:\n"
+           << differing(start, found) << "expected:\n"
+           << differing(expected, found) << "found:\n"
+           << differing(found, expected);
   RC_FAIL(what);
 }
 
@@ -90,7 +94,8 @@ void check_way_back(const FakeDatabase& newer, const FakeDatabase& older, const 
   if (revision.down_label != DownLabel::kExact) return;
   auto back = older;
   migrate(back, revision, true);
-  equal(settled(back, revision.text), settled(newer, revision.text), newer, revision.text + " down and up is not the start");
+  equal(settled(back, revision.text), settled(newer, revision.text), newer,
+        revision.text + " down and up is not the start");
 }
 
 // From before all revisions up to today, and at every age once down.
@@ -101,7 +106,8 @@ RC_GTEST_FIXTURE_PROP(Revisions, FromTheOldest, ()) {
     const auto older = moved(newer, revision, false);
     check_way_back(newer, older, revision);
     if (revision.down_label == DownLabel::kExact && !revision.down.empty() && !revision.up.empty()) {
-      equal(settled(older, revision.text), settled(db, revision.text), db, revision.text + " up and down is not the start");
+      equal(settled(older, revision.text), settled(db, revision.text), db,
+            revision.text + " up and down is not the start");
     }
     db = newer;
     use(db, revision.text, Content::kRandom);
@@ -192,7 +198,8 @@ const std::map<std::string, Loss>& losses() {
       {"0.7.3", {"image", {}, there("evaluations")}},
       {"0.7.4", {"image", {}, there("brain_methods")}},
       {"0.8.0", {"image", {}, there("classes.f")}},
-      {"0.9.4", {"image",
+      {"0.9.4",
+       {"image",
         {},
         [](const FakeDatabase& db) {
           const auto* name = of_field(db, "sample_id", "db_field");
@@ -208,7 +215,8 @@ const std::map<std::string, Loss>& losses() {
       {"0.16.1", {"image", {}, has_dynamic_attribute, false}},
       {"0.16.3", {"image", {}, there("tags")}},
       {"0.17.0", {"image", {}, there("app_config.plugins.map")}},
-      {"0.18.0", {"image",
+      {"0.18.0",
+       {"image",
         {},
         [](const FakeDatabase& db) {
           const auto* description = of_field(db, "filepath", "description");
@@ -229,7 +237,10 @@ const std::map<std::string, Loss>& losses() {
       {"1.4.0",
        {"image",
         [](FakeDatabase& db) {
-          db.collections["delegated_ops"] = {{{"_id", 1}, {"dataset_id", *db.dataset.find("_id")}, {"run_link", "http://link"}, {"log_path", "a.log"}}};
+          db.collections["delegated_ops"] = {{{"_id", 1},
+                                              {"dataset_id", *db.dataset.find("_id")},
+                                              {"run_link", "http://link"},
+                                              {"log_path", "a.log"}}};
         },
         [](const FakeDatabase& db) { return db.collections.at("delegated_ops")[0].has("run_link"); }}},
       {"1.13.0", {"image", {}, there("label_schemas")}},
@@ -258,7 +269,8 @@ FakeDatabase full_at(const Revision& revision, const std::string& media_type) {
 class Labels : public testing::TestWithParam<std::string> {};
 
 TEST_P(Labels, LossyOnesLose) {
-  const auto revision = std::find_if(revisions().begin(), revisions().end(), [&](const auto& r) { return r.text == GetParam(); });
+  const auto revision =
+      std::find_if(revisions().begin(), revisions().end(), [&](const auto& r) { return r.text == GetParam(); });
   ASSERT_NE(revision, revisions().end());
   EXPECT_EQ(revision->down_label, DownLabel::kLossy);
   const auto& loss = losses().at(GetParam());
@@ -292,26 +304,32 @@ INSTANTIATE_TEST_SUITE_P(Catalogue, Labels, testing::ValuesIn(lossy_revisions())
 TEST(Guards, RefuseGroupsBelow0_17_0) {
   auto db = modern_dataset(Content::kFull, "group");
   for (auto revision = revisions().rbegin(); revision->text != "0.17.0"; ++revision) migrate(db, *revision, false);
-  const auto& revision = *std::find_if(revisions().begin(), revisions().end(), [](const auto& r) { return r.text == "0.17.0"; });
+  const auto& revision =
+      *std::find_if(revisions().begin(), revisions().end(), [](const auto& r) { return r.text == "0.17.0"; });
   try {
     migrate(db, revision, false);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Exit::kPrecondition);
-    EXPECT_STREQ(error.what(), "Cannot migrate dataset 'My data' below v0.17.0 because groups were not supported before this release");
+    EXPECT_STREQ(
+        error.what(),
+        "Cannot migrate dataset 'My data' below v0.17.0 because groups were not supported before this release");
   }
 }
 
 TEST(Guards, RefuseFieldsOf1_0_0) {
-  const auto& revision = *std::find_if(revisions().begin(), revisions().end(), [](const auto& r) { return r.text == "1.0.0"; });
+  const auto& revision =
+      *std::find_if(revisions().begin(), revisions().end(), [](const auto& r) { return r.text == "1.0.0"; });
   FakeDatabase db;
-  db.dataset = json(R"({"_id": 1, "name": "n", "sample_fields": [{"name": "created_at", "ftype": "fiftyone.core.fields.StringField"}]})");
+  db.dataset = json(
+      R"({"_id": 1, "name": "n", "sample_fields": [{"name": "created_at", "ftype": "fiftyone.core.fields.StringField"}]})");
   try {
     migrate(db, revision, true);
     FAIL();
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(),
-                 "Cannot migrate dataset 'n' to v1.0.0 because it has an existing 'created_at' field of type fiftyone.core.fields.StringField != "
+                 "Cannot migrate dataset 'n' to v1.0.0 because it has an existing 'created_at' field of type "
+                 "fiftyone.core.fields.StringField != "
                  "fiftyone.core.fields.DateTimeField. Please rename or delete the field and try again");
   }
 }

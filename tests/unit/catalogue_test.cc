@@ -44,8 +44,9 @@ void visit(const Steps& steps, const std::function<void(const Step&)>& look) {
 
 TEST(Catalogue, HasAllRevisions) {
   EXPECT_THAT(versions(catalogue().datasets),
-              ElementsAre("0.6.2", "0.6.5", "0.7.2", "0.7.3", "0.7.4", "0.8.0", "0.9.4", "0.11.2", "0.13.0", "0.14.0", "0.15.1", "0.16.0",
-                          "0.16.1", "0.16.3", "0.17.0", "0.18.0", "0.19.0", "0.20.0", "0.23.0", "1.0.0", "1.1.0", "1.4.0", "1.13.0"));
+              ElementsAre("0.6.2", "0.6.5", "0.7.2", "0.7.3", "0.7.4", "0.8.0", "0.9.4", "0.11.2", "0.13.0", "0.14.0",
+                          "0.15.1", "0.16.0", "0.16.1", "0.16.3", "0.17.0", "0.18.0", "0.19.0", "0.20.0", "0.23.0",
+                          "1.0.0", "1.1.0", "1.4.0", "1.13.0"));
   EXPECT_THAT(versions(catalogue().database), ElementsAre("0.15.0", "0.15.1"));
   EXPECT_EQ(catalogue().client, "1.22.1");
 }
@@ -73,7 +74,8 @@ TEST(Catalogue, EveryWayDownIsThere) {
     if (revision->down.empty()) nothing_down.push_back(revision->file);
     if (revision->up.empty()) nothing_up.push_back(revision->file);
   }
-  EXPECT_THAT(nothing_down, ElementsAre("database/0.15.0.yaml", "datasets/0.16.1.yaml", "datasets/1.0.0.yaml", "datasets/1.1.0.yaml"));
+  EXPECT_THAT(nothing_down, ElementsAre("database/0.15.0.yaml", "datasets/0.16.1.yaml", "datasets/1.0.0.yaml",
+                                        "datasets/1.1.0.yaml"));
   EXPECT_THAT(nothing_up, ElementsAre("datasets/0.11.2.yaml", "datasets/0.16.3.yaml"));
 }
 
@@ -108,8 +110,9 @@ TEST(Catalogue, CustomFunctionsAreFew) {
       });
     }
   }
-  EXPECT_THAT(uses, ElementsAre(testing::Pair("dataset_name", 1), testing::Pair("frame_map", 2), testing::Pair("frame_summary", 1),
-                                testing::Pair("polyline_shapes", 3), testing::Pair("similarity_runs", 2)));
+  EXPECT_THAT(uses, ElementsAre(testing::Pair("dataset_name", 1), testing::Pair("frame_map", 2),
+                                testing::Pair("frame_summary", 1), testing::Pair("polyline_shapes", 3),
+                                testing::Pair("similarity_runs", 2)));
 }
 
 TEST(Catalogue, NoOperationIsUnused) {
@@ -177,12 +180,14 @@ TEST(Catalogue, CollectionStepsHaveAServerSideForm) {
         const auto kind = step.target.kind;
         if (kind == ops::Target::Kind::kDocument) continue;
         if (kind == ops::Target::Kind::kDatabase) {
-          EXPECT_TRUE(std::holds_alternative<ops::DropCollections>(step.operation)) << revision->file << ":" << step.line;
+          EXPECT_TRUE(std::holds_alternative<ops::DropCollections>(step.operation))
+              << revision->file << ":" << step.line;
           continue;
         }
         const auto* custom = std::get_if<ops::Custom>(&step.operation);
         const bool joins = custom && custom->function->join;
-        const bool lowers = std::visit([](const auto& op) { return op.lower(ops::Bindings{}).has_value(); }, step.operation);
+        const bool lowers =
+            std::visit([](const auto& op) { return op.lower(ops::Bindings{}).has_value(); }, step.operation);
         EXPECT_TRUE(joins || lowers) << revision->file << ":" << step.line;
         EXPECT_FALSE(joins && !custom->function->apply_join) << revision->file << ":" << step.line;
       }

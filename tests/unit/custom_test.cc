@@ -22,7 +22,8 @@ using testing::IsEmpty;
 TEST(CustomFunctions, AreFew) {
   std::vector<std::string> names;
   for (const auto& function : ops::custom_functions()) names.push_back(function.name);
-  EXPECT_THAT(names, testing::UnorderedElementsAre("dataset_name", "similarity_runs", "polyline_shapes", "frame_map", "frame_summary"));
+  EXPECT_THAT(names, testing::UnorderedElementsAre("dataset_name", "similarity_runs", "polyline_shapes", "frame_map",
+                                                   "frame_summary"));
 }
 
 // ---- polyline_shapes
@@ -34,7 +35,8 @@ struct Points {
 
 Document sample_with(const char* points) {
   return json(std::string(R"({"_id": 1, "l": {"_cls": "Polyline", "points": )") + points +
-              R"(, "label": "x"}, "ls": {"_cls": "Polylines", "polylines": [{"_cls": "Polyline", "points": )" + points + R"(}], "n": 1}})");
+              R"(, "label": "x"}, "ls": {"_cls": "Polylines", "polylines": [{"_cls": "Polyline", "points": )" + points +
+              R"(}], "n": 1}})");
 }
 
 Document edited(const Document& doc, bool wrap, StepRunner& runner) {
@@ -80,9 +82,35 @@ TEST(PolylineShapes, OddPointsDown) {
 
 TEST(PolylineShapes, EveryKindOfPointsTwiceIsOnce) {
   StepRunner runner;
-  for (const char* points : {"null", "5", "\"x\"", "{}", "true", "[]", "[null]", "[null, [[1, 2]]]", "[5]", "[1, 2]", "[\"x\"]", "[{}]", "[[]]", "[[], []]",
-                             "[[null]]", "[[1, 2]]", "[[1, 2], 5]", "[[], [1, 2]]", "[[], [[1, 2]]]", "[[[]]]", "[[[]], [[]]]", "[[[], [1, 2]]]",
-                             "[[[1, 2]]]", "[[[1, 2]], []]", "[[[1, 2]], [[3, 4]]]", "[[[null]]]", "[[[[]]]]", "[[[[1, 2]]]]", "[[[[1, 2]]], [[[3, 4]]]]",
+  for (const char* points : {"null",
+                             "5",
+                             "\"x\"",
+                             "{}",
+                             "true",
+                             "[]",
+                             "[null]",
+                             "[null, [[1, 2]]]",
+                             "[5]",
+                             "[1, 2]",
+                             "[\"x\"]",
+                             "[{}]",
+                             "[[]]",
+                             "[[], []]",
+                             "[[null]]",
+                             "[[1, 2]]",
+                             "[[1, 2], 5]",
+                             "[[], [1, 2]]",
+                             "[[], [[1, 2]]]",
+                             "[[[]]]",
+                             "[[[]], [[]]]",
+                             "[[[], [1, 2]]]",
+                             "[[[1, 2]]]",
+                             "[[[1, 2]], []]",
+                             "[[[1, 2]], [[3, 4]]]",
+                             "[[[null]]]",
+                             "[[[[]]]]",
+                             "[[[[1, 2]]]]",
+                             "[[[[1, 2]]], [[[3, 4]]]]",
                              "[[[[[1, 2]]]]]"}) {
     for (const bool wrap : {true, false}) {
       const auto once = edited(sample_with(points), wrap, runner);
@@ -105,9 +133,13 @@ TEST(PolylineShapes, GoByClassAtTheTopOnly) {
 
 TEST(PolylineShapes, LossOfSeveralShapesIsTold) {
   StepRunner runner;
-  edited(json(R"({"_id": 1, "l": {"_cls": "Polyline", "points": [[[1, 2]], [[3, 4]]]}, "m": {"_cls": "Polyline", "points": [[[1, 2]]]}})"), false, runner);
-  EXPECT_THAT(runner.displaced(), ElementsAre(testing::AllOf(HasSubstr("l.points: "), HasSubstr("lost")),
-                                              testing::AllOf(HasSubstr("m.points: "), testing::Not(HasSubstr("lost")))));
+  edited(
+      json(
+          R"({"_id": 1, "l": {"_cls": "Polyline", "points": [[[1, 2]], [[3, 4]]]}, "m": {"_cls": "Polyline", "points": [[[1, 2]]]}})"),
+      false, runner);
+  EXPECT_THAT(runner.displaced(),
+              ElementsAre(testing::AllOf(HasSubstr("l.points: "), HasSubstr("lost")),
+                          testing::AllOf(HasSubstr("m.points: "), testing::Not(HasSubstr("lost")))));
 }
 
 // ---- frame_map, frame_summary
@@ -126,9 +158,11 @@ TEST(FrameMap, UpAndDown) {
   const auto& map = function("frame_map");
   const auto flat = R"(, "p": {"_cls": "Polyline", "points": [[0, 0]]})";
   const auto wrapped = R"(, "p": {"_cls": "Polyline", "points": [[[0, 0]]]})";
-  const std::vector<Document> before = {frame(1, std::string(R"(, "frame_number": 1)") + flat), frame(2, R"(, "frame_number": 2)"),
-                                        frame(3, R"(, "frame_number": 10)"), frame(4, R"(, "frame_number": 1)")};
-  const auto sample = json("{\"_id\": 7, \"frames\": {\"1\": " + oid(1) + ", \"2\": " + oid(2) + ", \"10\": " + oid(3) + "}, \"z\": 1}");
+  const std::vector<Document> before = {frame(1, std::string(R"(, "frame_number": 1)") + flat),
+                                        frame(2, R"(, "frame_number": 2)"), frame(3, R"(, "frame_number": 10)"),
+                                        frame(4, R"(, "frame_number": 1)")};
+  const auto sample = json("{\"_id\": 7, \"frames\": {\"1\": " + oid(1) + ", \"2\": " + oid(2) + ", \"10\": " + oid(3) +
+                           "}, \"z\": 1}");
   auto frames = before;
   auto up = sample;
   map.apply_join(up, frames, json(R"({"up": true})"));
@@ -155,7 +189,8 @@ TEST(FrameMap, UpAndDown) {
 
 TEST(FrameMap, LeavesAloneWhatIsNoMap) {
   const auto& map = function("frame_map");
-  for (const char* frames : {"null", "[]", "5", R"({"1": 5})", R"({"_cls": "_Frames", "frame_count": 0, "first_frame": null})"}) {
+  for (const char* frames :
+       {"null", "[]", "5", R"({"1": 5})", R"({"_cls": "_Frames", "frame_count": 0, "first_frame": null})"}) {
     auto sample = json(std::string(R"({"_id": 7, "frames": )") + frames + "}");
     const auto before = sample;
     std::vector<Document> none;
@@ -181,20 +216,24 @@ TEST(FrameMap, FramesThatAreNotThere) {
 
 TEST(FrameMap, DownWithOddFrames) {
   auto sample = json(R"({"_id": 7})");
-  std::vector<Document> frames = {frame(1, R"(, "_sample_id": 7)"), frame(2, R"(, "_sample_id": 7, "frame_number": "x")"),
-                                  frame(3, R"(, "_sample_id": 7, "frame_number": {"$numberLong": "3"})"), frame(4, R"(, "_sample_id": 8, "frame_number": 1)")};
+  std::vector<Document> frames = {frame(1, R"(, "_sample_id": 7)"),
+                                  frame(2, R"(, "_sample_id": 7, "frame_number": "x")"),
+                                  frame(3, R"(, "_sample_id": 7, "frame_number": {"$numberLong": "3"})"),
+                                  frame(4, R"(, "_sample_id": 8, "frame_number": 1)")};
   function("frame_map").apply_join(sample, frames, json(R"({"up": false})"));
   EXPECT_EQ(sample, json(R"({"_id": 7, "frames": {"3": )" + oid(3) + "}}"));
 }
 
 TEST(FrameSummary, FirstFrameAndCount) {
   const auto& summary = function("frame_summary");
-  std::vector<Document> frames = {frame(2, R"(, "_sample_id": 7, "frame_number": 2)"), frame(1, R"(, "_sample_id": 7, "frame_number": 1, "x": 1)"),
+  std::vector<Document> frames = {frame(2, R"(, "_sample_id": 7, "frame_number": 2)"),
+                                  frame(1, R"(, "_sample_id": 7, "frame_number": 1, "x": 1)"),
                                   frame(3, R"(, "_sample_id": 8, "frame_number": 2)")};
   const auto before = frames;
   auto a = json(R"({"_id": 7, "frames": 1, "z": 1})");
   summary.apply_join(a, frames, {});
-  EXPECT_EQ(a, json(R"({"_id": 7, "frames": {"first_frame": {"_id": )" + oid(1) + R"(, "_sample_id": 7, "frame_number": 1, "x": 1}, "frame_count": 2}, "z": 1})"));
+  EXPECT_EQ(a, json(R"({"_id": 7, "frames": {"first_frame": {"_id": )" + oid(1) +
+                    R"(, "_sample_id": 7, "frame_number": 1, "x": 1}, "frame_count": 2}, "z": 1})"));
   auto b = json(R"({"_id": 8})");
   summary.apply_join(b, frames, {});
   EXPECT_EQ(b, json(R"({"_id": 8, "frames": {"frame_count": 1}})"));
@@ -220,14 +259,21 @@ TEST(DatasetName, FollowsTheChoice) {
 // ---- similarity_runs
 
 TEST(SimilarityRuns, RenamesRunsAndTheirResults) {
-  const char* step = R"({"custom": {"function": "similarity_runs", "field": "brain_methods", "from": "Old", "to": "New", "method": "sk", "results": "NewIndex"}})";
-  const char* dataset = R"({"brain_methods": {"a": {"$oid": "000000000000000000000001"}, "b": {"$oid": "000000000000000000000002"},
+  const char* step =
+      R"({"custom": {"function": "similarity_runs", "field": "brain_methods", "from": "Old", "to": "New", "method": "sk", "results": "NewIndex"}})";
+  const char* dataset =
+      R"({"brain_methods": {"a": {"$oid": "000000000000000000000001"}, "b": {"$oid": "000000000000000000000002"},
                                               "c": {"$oid": "000000000000000000000003"}, "d": {"$oid": "000000000000000000000004"}, "e": {"x": 1}}})";
   StepRunner runner;
-  const auto run = [&](int n) -> Document& { return runner.others[{"runs", "00000000000000000000000" + std::to_string(n)}]; };
-  run(1) = json(R"({"_id": {"$oid": "000000000000000000000001"}, "config": {"cls": "Old", "k": 1}, "results": {"$oid": "0000000000000000000000aa"}})");
-  run(2) = json(R"({"_id": {"$oid": "000000000000000000000002"}, "config": {"cls": "Other"}, "results": {"$oid": "0000000000000000000000ab"}})");
-  run(3) = json(R"({"_id": {"$oid": "000000000000000000000003"}, "config": {"method": "x", "cls": "Old"}, "results": null})");
+  const auto run = [&](int n) -> Document& {
+    return runner.others[{"runs", "00000000000000000000000" + std::to_string(n)}];
+  };
+  run(1) = json(
+      R"({"_id": {"$oid": "000000000000000000000001"}, "config": {"cls": "Old", "k": 1}, "results": {"$oid": "0000000000000000000000aa"}})");
+  run(2) = json(
+      R"({"_id": {"$oid": "000000000000000000000002"}, "config": {"cls": "Other"}, "results": {"$oid": "0000000000000000000000ab"}})");
+  run(3) = json(
+      R"({"_id": {"$oid": "000000000000000000000003"}, "config": {"method": "x", "cls": "Old"}, "results": null})");
   runner.context.file_has_key = [](const Value&, const std::string& key) { return key == "cls"; };
   EXPECT_EQ(runner.run(step, dataset), json(dataset));
   EXPECT_THAT(runner.messages(), ElementsAre("Run 'd' of dataset 'pictures' has no document in 'runs'; skipping it"));
@@ -237,9 +283,14 @@ TEST(SimilarityRuns, RenamesRunsAndTheirResults) {
   EXPECT_EQ(patch.key, "cls");
   EXPECT_EQ(patch.value, "NewIndex");
   const auto& entries = runner.context.references.entries();
-  EXPECT_EQ(*entries[0].after, (Document{{"_id", json_value(oid(1))}, {"config", json(R"({"cls": "New", "k": 1, "method": "sk"})")}, {"results", patch.new_id}}));
+  EXPECT_EQ(*entries[0].after, (Document{{"_id", json_value(oid(1))},
+                                         {"config", json(R"({"cls": "New", "k": 1, "method": "sk"})")},
+                                         {"results", patch.new_id}}));
   EXPECT_EQ(entries[1].after, entries[1].before);
-  EXPECT_EQ(*entries[2].after, json(R"({"_id": {"$oid": "000000000000000000000003"}, "config": {"method": "sk", "cls": "New"}, "results": null})"));
+  EXPECT_EQ(
+      *entries[2].after,
+      json(
+          R"({"_id": {"$oid": "000000000000000000000003"}, "config": {"method": "sk", "cls": "New"}, "results": null})"));
   std::vector<std::pair<std::string, Value>> named;
   ops::references({parse(step)}, json(dataset), named);
   EXPECT_EQ(named.size(), 4u);
@@ -247,14 +298,17 @@ TEST(SimilarityRuns, RenamesRunsAndTheirResults) {
 
 TEST(SimilarityRuns, LeavesResultsThatCannotBeRead) {
   StepRunner runner;
-  runner.others[{"runs", "000000000000000000000001"}] =
-      json(R"({"_id": {"$oid": "000000000000000000000001"}, "config": {"cls": "Old"}, "results": {"$oid": "0000000000000000000000aa"}})");
+  runner.others[{"runs", "000000000000000000000001"}] = json(
+      R"({"_id": {"$oid": "000000000000000000000001"}, "config": {"cls": "Old"}, "results": {"$oid": "0000000000000000000000aa"}})");
   runner.context.file_has_key = [](const Value&, const std::string&) { return false; };
-  runner.run(R"({"custom": {"function": "similarity_runs", "field": "b", "from": "Old", "to": "New", "method": "sk", "results": "I"}})",
-             R"({"b": {"a": {"$oid": "000000000000000000000001"}}})");
+  runner.run(
+      R"({"custom": {"function": "similarity_runs", "field": "b", "from": "Old", "to": "New", "method": "sk", "results": "I"}})",
+      R"({"b": {"a": {"$oid": "000000000000000000000001"}}})");
   EXPECT_THAT(runner.context.file_patches, IsEmpty());
-  EXPECT_EQ(*runner.context.references.entries()[0].after,
-            json(R"({"_id": {"$oid": "000000000000000000000001"}, "config": {"cls": "New", "method": "sk"}, "results": {"$oid": "0000000000000000000000aa"}})"));
+  EXPECT_EQ(
+      *runner.context.references.entries()[0].after,
+      json(
+          R"({"_id": {"$oid": "000000000000000000000001"}, "config": {"cls": "New", "method": "sk"}, "results": {"$oid": "0000000000000000000000aa"}})"));
 }
 
 }  // namespace

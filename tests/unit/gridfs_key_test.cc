@@ -100,7 +100,8 @@ std::string quoted(const std::string& text) {
 
 std::string random_text() {
   std::string out;
-  for (int i = below(12); i > 0; --i) out += pick<char>({'c', 'l', 's', '"', '\\', '{', '}', '[', ']', ',', ':', ' ', '\n'});
+  for (int i = below(12); i > 0; --i)
+    out += pick<char>({'c', 'l', 's', '"', '\\', '{', '}', '[', ']', ',', ':', ' ', '\n'});
   return out;
 }
 

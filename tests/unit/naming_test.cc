@@ -51,7 +51,7 @@ TEST(Slugify, Table) {
            {"a+b_c.d-e", "a-b-c-d-e"},
            {"tab\there\nand\rthere\vor\fso", "tab-here-and-there-or-so"},
            {"a - b", "a-b"},
-           {"a-(!)-b", "a-b"},      // dropped characters do not break a run
+           {"a-(!)-b", "a-b"},  // dropped characters do not break a run
            {"a!b", "ab"},
            {"--a--", "a"},
            {" .a. ", "a"},
@@ -67,7 +67,9 @@ TEST(Slugify, Table) {
            {"a/b\\c:d", "abcd"},
            {"2023.11.14.22.13.20", "2023-11-14-22-13-20"},
            {std::string("a\0b", 3), "ab"},
-           {"a\xa0\xff""b", "ab"},
+           {"a\xa0\xff"
+            "b",
+            "ab"},
        }) {
     EXPECT_EQ(slugify(name), slug) << name;
   }
@@ -174,7 +176,9 @@ TEST_F(Naming, LongNamesKeepTheirEnd) {
 
 RC_GTEST_FIXTURE_PROP(Naming, NothingIsTakenTwice, ()) {
   begin_choices();
-  const auto name = [] { return pick<std::string>({"a", "A", "a!", "b", "日本", "", "a-renamed-2023-11-14-22-13-20"}); };
+  const auto name = [] {
+    return pick<std::string>({"a", "A", "a!", "b", "日本", "", "a-renamed-2023-11-14-22-13-20"});
+  };
   const auto count = below(12);
   std::vector<std::string> unnamed;
   std::set<std::string> slugs;

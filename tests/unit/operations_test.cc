@@ -17,11 +17,11 @@ namespace {
 
 using bson::Document;
 using bson::Value;
+using ops::Step;
+using ops::Steps;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using ops::Step;
-using ops::Steps;
 
 std::string refusal(std::string_view step) {
   try {
@@ -87,7 +87,8 @@ const Row kRename[] = {
     {R"({"rename": {"from": "a", "to": "c"}})", R"({"a": 1, "b": 2})", R"({"b": 2, "c": 1})"},
     {R"({"rename": {"from": "a", "to": "c"}})", R"({"a": 1, "c": 9, "b": 2})", R"({"c": 1, "b": 2})"},
     {R"({"rename": {"from": "a", "to": "c"}})", R"({"b": 2, "c": 9})", R"({"b": 2, "c": 9})"},
-    {R"({"rename": {"from": "a", "to": "x.c"}})", R"({"a": {"k": 1}, "x": {"y": 0}})", R"({"x": {"y": 0, "c": {"k": 1}}})"},
+    {R"({"rename": {"from": "a", "to": "x.c"}})", R"({"a": {"k": 1}, "x": {"y": 0}})",
+     R"({"x": {"y": 0, "c": {"k": 1}}})"},
     {R"({"rename": {"from": "x.a", "to": "a"}})", R"({"x": {"a": null}})", R"({"x": {}, "a": null})"},
     {R"({"rename": {"from": "a", "to": "x.c"}})", R"({"a": 1})", R"({"a": 1})"},
     {R"({"rename": {"from": "a", "to": "x.c"}})", R"({"a": 1, "x": [1]})", R"({"a": 1, "x": [1]})"},
@@ -98,30 +99,40 @@ const Row kMapValue[] = {
     {R"({"map_value": {"path": "a", "table": {"x": 1, "y": "z"}}})", R"({"a": "x"})", R"({"a": 1})"},
     {R"({"map_value": {"path": "a", "table": {"x": 1, "y": "z"}}})", R"({"a": "q", "b": 1})", R"({"a": "q", "b": 1})"},
     {R"({"map_value": {"path": "a", "table": {"x": 1}, "otherwise": []}})", R"({"a": 7})", R"({"a": []})"},
-    {R"({"map_value": {"path": "a", "into": "b", "table": {"x": 1}, "otherwise": 0}})", R"({"c": 1})", R"({"c": 1, "b": 0})"},
-    {R"({"map_value": {"path": "a", "into": "b", "table": {"x": 1}}})", R"({"b": 5, "a": "x"})", R"({"b": 1, "a": "x"})"},
+    {R"({"map_value": {"path": "a", "into": "b", "table": {"x": 1}, "otherwise": 0}})", R"({"c": 1})",
+     R"({"c": 1, "b": 0})"},
+    {R"({"map_value": {"path": "a", "into": "b", "table": {"x": 1}}})", R"({"b": 5, "a": "x"})",
+     R"({"b": 1, "a": "x"})"},
     {R"({"map_value": {"path": "a", "into": "b", "table": {"x": 1}, "when": "absent"}})", R"({"b": null, "a": "x"})",
      R"({"b": null, "a": "x"})"},
-    {R"({"map_value": {"path": "a", "into": "b", "table": {"x": 1}, "when": "absent"}})", R"({"a": "x"})", R"({"a": "x", "b": 1})"},
+    {R"({"map_value": {"path": "a", "into": "b", "table": {"x": 1}, "when": "absent"}})", R"({"a": "x"})",
+     R"({"a": "x", "b": 1})"},
 };
 INSTANTIATE_TEST_SUITE_P(MapValue, Operations, testing::ValuesIn(kMapValue));
 
 const Row kCompute[] = {
-    {R"({"compute": {"path": "t", "from": "now"}})", R"({"t": 1, "b": 2})", R"({"t": {"$date": {"$numberLong": "1700000000123"}}, "b": 2})"},
-    {R"({"compute": {"path": "d", "from": "dataset_id"}})", R"({"b": 2})", R"({"b": 2, "d": {"$oid": "0123456789abcdef01234567"}})"},
+    {R"({"compute": {"path": "t", "from": "now"}})", R"({"t": 1, "b": 2})",
+     R"({"t": {"$date": {"$numberLong": "1700000000123"}}, "b": 2})"},
+    {R"({"compute": {"path": "d", "from": "dataset_id"}})", R"({"b": 2})",
+     R"({"b": 2, "d": {"$oid": "0123456789abcdef01234567"}})"},
     {R"({"compute": {"path": "t", "from": "id_time"}})", R"({"_id": {"$oid": "65535c0000112233445566ff"}})",
      R"({"_id": {"$oid": "65535c0000112233445566ff"}, "t": {"$date": {"$numberLong": "1699961856000"}}})"},
     {R"({"compute": {"path": "t", "from": "id_time"}})", R"({"_id": {"$numberLong": "-5"}})",
      R"({"_id": {"$numberLong": "-5"}, "t": {"$date": {"$numberLong": "-5"}}})"},
-    {R"({"compute": {"path": "t", "from": "id_time"}})", R"({"_id": 1999.9})", R"({"_id": 1999.9, "t": {"$date": {"$numberLong": "1999"}}})"},
+    {R"({"compute": {"path": "t", "from": "id_time"}})", R"({"_id": 1999.9})",
+     R"({"_id": 1999.9, "t": {"$date": {"$numberLong": "1999"}}})"},
     {R"({"compute": {"path": "t", "from": "id_time"}})", R"({"_id": null, "t": 1})", R"({"_id": null, "t": null})"},
     {R"({"compute": {"path": "a", "from": {"key": "x.y"}}})", R"({"x": {"y": [1]}})", R"({"x": {"y": [1]}, "a": [1]})"},
     {R"({"compute": {"path": "a", "from": {"key": "x.y"}}})", R"({"x": 1})", R"({"x": 1})"},
-    {R"({"compute": {"path": "a", "from": {"concat": ["f.", {"key": "s"}]}}})", R"({"s": "q"})", R"({"s": "q", "a": "f.q"})"},
+    {R"({"compute": {"path": "a", "from": {"concat": ["f.", {"key": "s"}]}}})", R"({"s": "q"})",
+     R"({"s": "q", "a": "f.q"})"},
     {R"({"compute": {"path": "a", "from": {"concat": ["f.", {"key": "s"}]}}})", R"({"s": 1})", R"({"s": 1})"},
-    {R"({"compute": {"path": "a", "from": {"key": "s"}, "when": "absent"}})", R"({"s": 1, "a": null})", R"({"s": 1, "a": null})"},
-    {R"({"compute": {"path": "a", "from": {"key": "s"}, "when": "absent_or_null"}})", R"({"a": null, "s": 1})", R"({"a": 1, "s": 1})"},
-    {R"({"compute": {"path": "a", "from": {"key": "s"}, "when": "absent_or_null"}})", R"({"a": 0, "s": 1})", R"({"a": 0, "s": 1})"},
+    {R"({"compute": {"path": "a", "from": {"key": "s"}, "when": "absent"}})", R"({"s": 1, "a": null})",
+     R"({"s": 1, "a": null})"},
+    {R"({"compute": {"path": "a", "from": {"key": "s"}, "when": "absent_or_null"}})", R"({"a": null, "s": 1})",
+     R"({"a": 1, "s": 1})"},
+    {R"({"compute": {"path": "a", "from": {"key": "s"}, "when": "absent_or_null"}})", R"({"a": 0, "s": 1})",
+     R"({"a": 0, "s": 1})"},
     {R"({"compute": {"path": "x.a", "from": "now"}})", R"({"x": null})", R"({"x": null})"},
 };
 INSTANTIATE_TEST_SUITE_P(Compute, Operations, testing::ValuesIn(kCompute));
@@ -129,12 +140,12 @@ INSTANTIATE_TEST_SUITE_P(Compute, Operations, testing::ValuesIn(kCompute));
 const Row kEach[] = {
     {R"({"each": {"in": "runs", "do": [{"set_default": {"path": "r", "value": null}}]}})",
      R"({"runs": {"a": {}, "b": 5, "c": {"r": 1}}})", R"({"runs": {"a": {"r": null}, "b": 5, "c": {"r": 1}}})"},
-    {R"({"each": {"in": ["x", "y.z"], "do": [{"unset": {"path": "k"}}]}})", R"({"x": [{"k": 1}, 7], "y": {"z": [{"k": 1, "l": 2}]}})",
-     R"({"x": [{}, 7], "y": {"z": [{"l": 2}]}})"},
-    {R"({"each": {"in": "x", "where": {"n": "a"}, "do": [{"set": {"path": "k", "value": 1}}]}})", R"({"x": [{"n": "a"}, {"n": "b"}]})",
-     R"({"x": [{"n": "a", "k": 1}, {"n": "b"}]})"},
-    {R"({"each": {"in": "x", "do": [{"set": {"path": "k", "value": 1}, "where": {"n": "a"}}]}})", R"({"x": [{"n": "a"}, {"n": "b"}]})",
-     R"({"x": [{"n": "a", "k": 1}, {"n": "b"}]})"},
+    {R"({"each": {"in": ["x", "y.z"], "do": [{"unset": {"path": "k"}}]}})",
+     R"({"x": [{"k": 1}, 7], "y": {"z": [{"k": 1, "l": 2}]}})", R"({"x": [{}, 7], "y": {"z": [{"l": 2}]}})"},
+    {R"({"each": {"in": "x", "where": {"n": "a"}, "do": [{"set": {"path": "k", "value": 1}}]}})",
+     R"({"x": [{"n": "a"}, {"n": "b"}]})", R"({"x": [{"n": "a", "k": 1}, {"n": "b"}]})"},
+    {R"({"each": {"in": "x", "do": [{"set": {"path": "k", "value": 1}, "where": {"n": "a"}}]}})",
+     R"({"x": [{"n": "a"}, {"n": "b"}]})", R"({"x": [{"n": "a", "k": 1}, {"n": "b"}]})"},
     {R"({"each": {"in": "x", "do": [{"unset": {"path": "k"}}]}})", R"({"x": null})", R"({"x": null})"},
 };
 INSTANTIATE_TEST_SUITE_P(Each, Operations, testing::ValuesIn(kEach));
@@ -148,41 +159,53 @@ const Row kEachField[] = {
      R"({"s": [{"name": "a", "fields": [{"name": "b", "fields": [{"i": null}], "i": null}], "i": null}, {"fields": null, "i": null}]})"},
     {R"({"each_field": {"in": "s", "recursive": true, "where": {"name": "b"}, "do": [{"set": {"path": "name", "value": "B"}}]}})",
      R"({"s": [{"name": "a", "fields": [{"name": "b"}]}]})", R"({"s": [{"name": "a", "fields": [{"name": "B"}]}]})"},
-    {R"({"each_field": {"in": "s", "do": [{"unset": {"path": "i"}}]}})", R"({"s": {"x": {"i": 1}}})", R"({"s": {"x": {"i": 1}}})"},
+    {R"({"each_field": {"in": "s", "do": [{"unset": {"path": "i"}}]}})", R"({"s": {"x": {"i": 1}}})",
+     R"({"s": {"x": {"i": 1}}})"},
 };
 INSTANTIATE_TEST_SUITE_P(EachField, Operations, testing::ValuesIn(kEachField));
 
 const Row kInsertElement[] = {
-    {R"({"insert_element": {"into": "l", "value": {"name": "x"}}})", R"({"l": [{"name": "a"}]})", R"({"l": [{"name": "a"}, {"name": "x"}]})"},
-    {R"({"insert_element": {"into": "l", "value": {"name": "x"}}})", R"({"l": [{"name": "x", "k": 1}]})", R"({"l": [{"name": "x", "k": 1}]})"},
-    {R"({"insert_element": {"into": "l", "index": 0, "value": {"name": "x"}}})", R"({"l": [{"name": "a"}]})", R"({"l": [{"name": "x"}, {"name": "a"}]})"},
-    {R"({"insert_element": {"into": "l", "index": 5, "value": {"name": "x"}}})", R"({"l": [1]})", R"({"l": [1, {"name": "x"}]})"},
-    {R"({"insert_element": {"into": "l", "after": "a", "value": {"name": "x"}}})", R"({"l": [{"name": "a"}, {"name": "a", "k": 1}, {"name": "b"}]})",
+    {R"({"insert_element": {"into": "l", "value": {"name": "x"}}})", R"({"l": [{"name": "a"}]})",
+     R"({"l": [{"name": "a"}, {"name": "x"}]})"},
+    {R"({"insert_element": {"into": "l", "value": {"name": "x"}}})", R"({"l": [{"name": "x", "k": 1}]})",
+     R"({"l": [{"name": "x", "k": 1}]})"},
+    {R"({"insert_element": {"into": "l", "index": 0, "value": {"name": "x"}}})", R"({"l": [{"name": "a"}]})",
+     R"({"l": [{"name": "x"}, {"name": "a"}]})"},
+    {R"({"insert_element": {"into": "l", "index": 5, "value": {"name": "x"}}})", R"({"l": [1]})",
+     R"({"l": [1, {"name": "x"}]})"},
+    {R"({"insert_element": {"into": "l", "after": "a", "value": {"name": "x"}}})",
+     R"({"l": [{"name": "a"}, {"name": "a", "k": 1}, {"name": "b"}]})",
      R"({"l": [{"name": "a"}, {"name": "a", "k": 1}, {"name": "x"}, {"name": "b"}]})"},
-    {R"({"insert_element": {"into": "l", "after": "a", "value": {"name": "x"}}})", R"({"l": [{"name": "b"}]})", R"({"l": [{"name": "b"}]})"},
+    {R"({"insert_element": {"into": "l", "after": "a", "value": {"name": "x"}}})", R"({"l": [{"name": "b"}]})",
+     R"({"l": [{"name": "b"}]})"},
     {R"({"insert_element": {"into": "l", "value": {"name": "x"}}})", R"({"l": null})", R"({"l": null})"},
-    {R"({"insert_element": {"into": "a.l", "value": {"name": "x"}}})", R"({"a": {"l": []}})", R"({"a": {"l": [{"name": "x"}]}})"},
+    {R"({"insert_element": {"into": "a.l", "value": {"name": "x"}}})", R"({"a": {"l": []}})",
+     R"({"a": {"l": [{"name": "x"}]}})"},
 };
 INSTANTIATE_TEST_SUITE_P(InsertElement, Operations, testing::ValuesIn(kInsertElement));
 
 const Row kRemoveElement[] = {
-    {R"({"remove_element": {"from": "l", "name": "x"}})", R"({"l": [{"name": "x"}, {"name": "a"}, {"name": "x"}, "x"]})", R"({"l": [{"name": "a"}, "x"]})"},
-    {R"({"remove_element": {"from": "l", "name": ["x", "y"]}})", R"({"l": [{"name": "y"}, {"name": "x"}]})", R"({"l": []})"},
-    {R"({"remove_element": {"from": "l", "name": "x", "last": true}})", R"({"l": [{"name": "x"}, {"name": "x", "k": 1}, {}]})",
-     R"({"l": [{"name": "x"}, {}]})", false},
+    {R"({"remove_element": {"from": "l", "name": "x"}})",
+     R"({"l": [{"name": "x"}, {"name": "a"}, {"name": "x"}, "x"]})", R"({"l": [{"name": "a"}, "x"]})"},
+    {R"({"remove_element": {"from": "l", "name": ["x", "y"]}})", R"({"l": [{"name": "y"}, {"name": "x"}]})",
+     R"({"l": []})"},
+    {R"({"remove_element": {"from": "l", "name": "x", "last": true}})",
+     R"({"l": [{"name": "x"}, {"name": "x", "k": 1}, {}]})", R"({"l": [{"name": "x"}, {}]})", false},
     {R"({"remove_element": {"from": "l", "name": "x"}})", R"({"l": {"name": "x"}})", R"({"l": {"name": "x"}})"},
 };
 INSTANTIATE_TEST_SUITE_P(RemoveElement, Operations, testing::ValuesIn(kRemoveElement));
 
 const Row kWhere[] = {
-    {R"({"set": {"path": "a", "value": 1}, "where": {"m": "video"}})", R"({"m": "video"})", R"({"m": "video", "a": 1})"},
+    {R"({"set": {"path": "a", "value": 1}, "where": {"m": "video"}})", R"({"m": "video"})",
+     R"({"m": "video", "a": 1})"},
     {R"({"set": {"path": "a", "value": 1}, "where": {"m": "video"}})", R"({"m": "image"})", R"({"m": "image"})"},
     {R"({"set": {"path": "a", "value": 1}, "where": {"m": "video"}})", R"({})", R"({})"},
 };
 INSTANTIATE_TEST_SUITE_P(Where, Operations, testing::ValuesIn(kWhere));
 
 TEST(Operations, ComputedIdOfNoTime) {
-  for (const char* id : {R"("2020-01-01")", R"(true)", R"({})", R"(5)", R"({"$numberDouble": "NaN"})", R"({"$numberDouble": "Infinity"})"}) {
+  for (const char* id : {R"("2020-01-01")", R"(true)", R"({})", R"(5)", R"({"$numberDouble": "NaN"})",
+                         R"({"$numberDouble": "Infinity"})"}) {
     StepRunner runner;
     const auto step = parse(R"({"compute": {"path": "t", "from": "id_time"}})");
     EXPECT_THROW(runner.run(step, Document{{"_id", json_value(id)}}), Error) << id;
@@ -190,7 +213,8 @@ TEST(Operations, ComputedIdOfNoTime) {
 }
 
 TEST(Operations, NewIdsAreMadeOfTheRun) {
-  const auto step = parse(R"({"each": {"in": "x", "do": [{"compute": {"path": "id", "from": "new_id", "when": "absent"}}]}})");
+  const auto step =
+      parse(R"({"each": {"in": "x", "do": [{"compute": {"path": "id", "from": "new_id", "when": "absent"}}]}})");
   const auto doc = json(R"({"x": [{}, {}, {"id": 1}]})");
   StepRunner a;
   const auto made = a.run(step, doc);
@@ -222,27 +246,38 @@ TEST(Displaced, EveryValueTakenOrOverwritten) {
   EXPECT_THAT(displaced(R"({"unset": {"path": ["a", "b", "c"]}})", R"({"a": null, "b": "", "c": "x"})"),
               ElementsAre("a: null -> gone", "b: \"\" -> gone", "c: \"x\" -> gone, lost"));
   // What comes back by itself is none either.
-  EXPECT_THAT(displaced(R"({"unset": {"path": "a", "default": [1]}})", R"({"a": [1]})"), ElementsAre("a: [ 1 ] -> gone"));
-  EXPECT_THAT(displaced(R"({"unset": {"path": "a", "default": [1]}})", R"({"a": [2]})"), ElementsAre("a: [ 2 ] -> gone, lost"));
-  EXPECT_THAT(displaced(R"({"unset": {"path": "a", "default_from": {"concat": ["f.", {"key": "s"}]}}})", R"({"s": "q", "a": "f.q"})"),
+  EXPECT_THAT(displaced(R"({"unset": {"path": "a", "default": [1]}})", R"({"a": [1]})"),
+              ElementsAre("a: [ 1 ] -> gone"));
+  EXPECT_THAT(displaced(R"({"unset": {"path": "a", "default": [1]}})", R"({"a": [2]})"),
+              ElementsAre("a: [ 2 ] -> gone, lost"));
+  EXPECT_THAT(displaced(R"({"unset": {"path": "a", "default_from": {"concat": ["f.", {"key": "s"}]}}})",
+                        R"({"s": "q", "a": "f.q"})"),
               ElementsAre("a: \"f.q\" -> gone, behind 's'"));
   EXPECT_THAT(displaced(R"({"unset": {"path": "a", "default_from": {"key": "s"}}})", R"({"s": "q", "a": "r"})"),
               ElementsAre("a: \"r\" -> gone, behind 's', lost"));
-  EXPECT_THAT(displaced(R"({"set": {"path": "a", "value": 0, "default": 1}})", R"({"a": 1})"), ElementsAre("a: 1 -> 0"));
-  EXPECT_THAT(displaced(R"({"set": {"path": "a", "value": 0, "default": 1}})", R"({"a": 2})"), ElementsAre("a: 2 -> 0, lost"));
-  EXPECT_THAT(displaced(R"({"set": {"path": "a", "value": 0, "lossless": true}})", R"({"a": 2})"), ElementsAre("a: 2 -> 0"));
+  EXPECT_THAT(displaced(R"({"set": {"path": "a", "value": 0, "default": 1}})", R"({"a": 1})"),
+              ElementsAre("a: 1 -> 0"));
+  EXPECT_THAT(displaced(R"({"set": {"path": "a", "value": 0, "default": 1}})", R"({"a": 2})"),
+              ElementsAre("a: 2 -> 0, lost"));
+  EXPECT_THAT(displaced(R"({"set": {"path": "a", "value": 0, "lossless": true}})", R"({"a": 2})"),
+              ElementsAre("a: 2 -> 0"));
   // Renaming moves; only a target that was there is displaced.
   EXPECT_THAT(displaced(R"({"rename": {"from": "a", "to": "b"}})", R"({"a": 1})"), IsEmpty());
-  EXPECT_THAT(displaced(R"({"rename": {"from": "a", "to": "b"}})", R"({"a": 1, "b": 2})"), ElementsAre("b: 2 -> 1, lost"));
+  EXPECT_THAT(displaced(R"({"rename": {"from": "a", "to": "b"}})", R"({"a": 1, "b": 2})"),
+              ElementsAre("b: 2 -> 1, lost"));
   // Elements go by name or key.
   EXPECT_THAT(displaced(R"({"each_field": {"in": "s", "recursive": true, "do": [{"unset": {"path": "i"}}]}})",
                         R"({"s": [{"name": "a", "i": 1, "fields": [{"name": "b", "i": 2}, {"i": 3}]}]})"),
-              ElementsAre("s.a.i: 1 -> gone, behind 'name', lost", "s.a.b.i: 2 -> gone, behind 'name', lost", "s.a.?.i: 3 -> gone, lost"));
-  EXPECT_THAT(displaced(R"({"each": {"in": "r", "do": [{"unset": {"path": "c.m"}}]}})", R"({"r": {"k": {"c": {"l": 0, "m": 1}}}})"),
+              ElementsAre("s.a.i: 1 -> gone, behind 'name', lost", "s.a.b.i: 2 -> gone, behind 'name', lost",
+                          "s.a.?.i: 3 -> gone, lost"));
+  EXPECT_THAT(displaced(R"({"each": {"in": "r", "do": [{"unset": {"path": "c.m"}}]}})",
+                        R"({"r": {"k": {"c": {"l": 0, "m": 1}}}})"),
               ElementsAre("r.k.c.m: 1 -> gone, behind 'l', lost"));
-  EXPECT_THAT(displaced(R"({"remove_element": {"from": "l", "name": "x"}})", R"({"l": [{"name": "w"}, {"name": "x"}]})"),
-              ElementsAre(R"(l.x: { "name" : "x" } -> gone, behind 'w', lost)"));
-  EXPECT_THAT(displaced(R"({"remove_element": {"from": "l", "name": "x", "default": {"name": "x"}}})", R"({"l": [{"name": "x"}]})"),
+  EXPECT_THAT(
+      displaced(R"({"remove_element": {"from": "l", "name": "x"}})", R"({"l": [{"name": "w"}, {"name": "x"}]})"),
+      ElementsAre(R"(l.x: { "name" : "x" } -> gone, behind 'w', lost)"));
+  EXPECT_THAT(displaced(R"({"remove_element": {"from": "l", "name": "x", "default": {"name": "x"}}})",
+                        R"({"l": [{"name": "x"}]})"),
               ElementsAre(R"(l.x: { "name" : "x" } -> gone)"));
 }
 
@@ -257,12 +292,14 @@ TEST(Displaced, KnowTheirRevision) {
 
 TEST(Extract, MovesObjectsAndLeavesIds) {
   StepRunner runner;
-  const auto after = runner.run(R"({"extract": {"fields": ["e", "b"], "into": "runs", "owner": "_dataset_id"}})",
-                                R"({"e": {"k": {"key": "k", "_id": 5, "v": 1}, "done": {"$oid": "aaaaaaaaaaaaaaaaaaaaaaaa"}}, "b": null})");
+  const auto after = runner.run(
+      R"({"extract": {"fields": ["e", "b"], "into": "runs", "owner": "_dataset_id"}})",
+      R"({"e": {"k": {"key": "k", "_id": 5, "v": 1}, "done": {"$oid": "aaaaaaaaaaaaaaaaaaaaaaaa"}}, "b": null})");
   const auto& entries = runner.context.references.entries();
   ASSERT_EQ(entries.size(), 1u);
   const auto id = entries[0].id;
-  EXPECT_EQ(after, (Document{{"e", Document{{"k", id}, {"done", *bson::Oid::from_hex("aaaaaaaaaaaaaaaaaaaaaaaa")}}}, {"b", bson::Null{}}}));
+  EXPECT_EQ(after, (Document{{"e", Document{{"k", id}, {"done", *bson::Oid::from_hex("aaaaaaaaaaaaaaaaaaaaaaaa")}}},
+                             {"b", bson::Null{}}}));
   EXPECT_EQ(entries[0].collection, "runs");
   EXPECT_FALSE(entries[0].before);
   EXPECT_EQ(*entries[0].after, (Document{{"_id", id}, {"key", "k"}, {"v", 1}, {"_dataset_id", kDatasetId}}));
@@ -271,14 +308,17 @@ TEST(Extract, MovesObjectsAndLeavesIds) {
 TEST(Inline, PutsDocumentsBackAndDeletesThem) {
   StepRunner runner;
   const std::string id = "aaaaaaaaaaaaaaaaaaaaaaaa";
-  runner.others[{"runs", id}] = json(R"({"_id": {"$oid": "aaaaaaaaaaaaaaaaaaaaaaaa"}, "key": "k", "_dataset_id": 1, "v": 1})");
+  runner.others[{"runs", id}] =
+      json(R"({"_id": {"$oid": "aaaaaaaaaaaaaaaaaaaaaaaa"}, "key": "k", "_dataset_id": 1, "v": 1})");
   const auto step = parse(R"({"inline": {"fields": ["e"], "from": "runs", "owner": "_dataset_id"}})");
-  const auto before = json(R"({"e": {"k": {"$oid": "aaaaaaaaaaaaaaaaaaaaaaaa"}, "x": {"y": 1}, "lost": {"$oid": "bbbbbbbbbbbbbbbbbbbbbbbb"}, "z": 1}})");
+  const auto before = json(
+      R"({"e": {"k": {"$oid": "aaaaaaaaaaaaaaaaaaaaaaaa"}, "x": {"y": 1}, "lost": {"$oid": "bbbbbbbbbbbbbbbbbbbbbbbb"}, "z": 1}})");
   std::vector<std::pair<std::string, Value>> named;
   ops::references({step}, before, named);
   EXPECT_EQ(named.size(), 2u);
   EXPECT_EQ(runner.run(step, before), json(R"({"e": {"k": {"key": "k", "v": 1}, "x": {"y": 1}, "z": 1}})"));
-  EXPECT_THAT(runner.messages(), ElementsAre("Dropping 'lost' from e of dataset 'pictures': its document is missing in 'runs'"));
+  EXPECT_THAT(runner.messages(),
+              ElementsAre("Dropping 'lost' from e of dataset 'pictures': its document is missing in 'runs'"));
   EXPECT_THAT(runner.displaced(), ElementsAre(HasSubstr("e.lost: ")));
   const auto& entry = runner.context.references.entries()[0];
   EXPECT_TRUE(entry.before);
@@ -299,9 +339,11 @@ TEST(Inline, AfterExtractIsTheStart) {
 
 TEST(DropReferences, RemovesTheListAndItsDocuments) {
   StepRunner runner;
-  runner.others[{"views", "aaaaaaaaaaaaaaaaaaaaaaaa"}] = json(R"({"_id": {"$oid": "aaaaaaaaaaaaaaaaaaaaaaaa"}, "name": "v"})");
+  runner.others[{"views", "aaaaaaaaaaaaaaaaaaaaaaaa"}] =
+      json(R"({"_id": {"$oid": "aaaaaaaaaaaaaaaaaaaaaaaa"}, "name": "v"})");
   const auto step = parse(R"({"drop_references": {"field": "saved", "collection": "views"}})");
-  const auto before = json(R"({"saved": [{"$oid": "aaaaaaaaaaaaaaaaaaaaaaaa"}, {"$oid": "bbbbbbbbbbbbbbbbbbbbbbbb"}], "z": 1})");
+  const auto before =
+      json(R"({"saved": [{"$oid": "aaaaaaaaaaaaaaaaaaaaaaaa"}, {"$oid": "bbbbbbbbbbbbbbbbbbbbbbbb"}], "z": 1})");
   std::vector<std::pair<std::string, Value>> named;
   ops::references({step}, before, named);
   EXPECT_EQ(named.size(), 2u);
@@ -309,7 +351,8 @@ TEST(DropReferences, RemovesTheListAndItsDocuments) {
   EXPECT_THAT(runner.displaced(), ElementsAre(testing::AllOf(HasSubstr("(views): "), HasSubstr("lost")),
                                               testing::AllOf(HasSubstr("saved: "), HasSubstr("lost"))));
   StepRunner mapping;
-  EXPECT_EQ(mapping.run(R"({"drop_references": {"field": "runs", "collection": "runs"}})", R"({"runs": {}})"), Document{});
+  EXPECT_EQ(mapping.run(R"({"drop_references": {"field": "runs", "collection": "runs"}})", R"({"runs": {}})"),
+            Document{});
   EXPECT_THAT(mapping.displaced(), ElementsAre("runs: {  } -> gone"));
 }
 
@@ -317,19 +360,24 @@ TEST(DropCollections, OnlyWhatNoDatasetNames) {
   const auto victims = [](std::string_view text, std::set<std::string> collections, std::set<std::string> named) {
     return std::get<ops::DropCollections>(parse(text).operation).victims(collections, named);
   };
-  const std::set<std::string> all = {"frames.samples.1", "samples.1", "frames.2", "2", "frames.samples.9", "frames.7", "runs", "frames"};
-  EXPECT_THAT(victims(R"({"collection": {"drop": "unreferenced", "prefixes": ["frames."], "only_without_remainder": true}, "over": "database"})",
-                      all, {"frames.7"}),
-              ElementsAre("frames.samples.9"));
-  EXPECT_THAT(victims(R"({"collection": {"drop": "unreferenced", "prefixes": ["samples.", "frames."]}, "over": "database"})", all,
-                      {"samples.1", "frames.samples.1"}),
-              ElementsAre("frames.2", "frames.7", "frames.samples.9"));
+  const std::set<std::string> all = {"frames.samples.1", "samples.1", "frames.2", "2",
+                                     "frames.samples.9", "frames.7",  "runs",     "frames"};
+  EXPECT_THAT(
+      victims(
+          R"({"collection": {"drop": "unreferenced", "prefixes": ["frames."], "only_without_remainder": true}, "over": "database"})",
+          all, {"frames.7"}),
+      ElementsAre("frames.samples.9"));
+  EXPECT_THAT(
+      victims(R"({"collection": {"drop": "unreferenced", "prefixes": ["samples.", "frames."]}, "over": "database"})",
+              all, {"samples.1", "frames.samples.1"}),
+      ElementsAre("frames.2", "frames.7", "frames.samples.9"));
 }
 
 // ---- Guards and warnings.
 
 TEST(Guard, RefusesWhereItsConditionHolds) {
-  const auto step = parse(R"({"guard": {"refuse": "no {dataset} with {name} {a.b} {none} {none|?} {list}", "error": "E", "remedy": "R"}, "where": {"x": 1}})");
+  const auto step = parse(
+      R"({"guard": {"refuse": "no {dataset} with {name} {a.b} {none} {none|?} {list}", "error": "E", "remedy": "R"}, "where": {"x": 1}})");
   StepRunner runner;
   const auto doc = json(R"({"x": 2})");
   EXPECT_EQ(runner.run(step, doc), doc);
@@ -343,7 +391,8 @@ TEST(Guard, RefusesWhereItsConditionHolds) {
     EXPECT_EQ(error.remedy(), "R");
   }
   EXPECT_TRUE(ops::is_guard(step));
-  EXPECT_TRUE(ops::is_guard(parse(R"({"each_field": {"in": "f", "do": [{"each": {"in": "g", "do": [{"guard": {"refuse": "x"}}]}}]}})")));
+  EXPECT_TRUE(ops::is_guard(
+      parse(R"({"each_field": {"in": "f", "do": [{"each": {"in": "g", "do": [{"guard": {"refuse": "x"}}]}}]}})")));
   EXPECT_FALSE(ops::is_guard(parse(R"({"each": {"in": "g", "do": [{"unset": {"path": "x"}}]}})")));
 }
 
@@ -371,9 +420,11 @@ TEST(CollectionSteps, AreNotedWithTheirArguments) {
   };
   const char* video = R"({"sample_collection_name": "samples.1", "frame_collection_name": "other"})";
   const char* clips = R"({"sample_collection_name": "clips.1", "frame_collection_name": "frames.samples.1"})";
-  EXPECT_THAT(work(R"({"unset": {"path": "x"}, "over": "samples"})", video), ElementsAre("samples.1 | frames.samples.1 | { }"));
+  EXPECT_THAT(work(R"({"unset": {"path": "x"}, "over": "samples"})", video),
+              ElementsAre("samples.1 | frames.samples.1 | { }"));
   EXPECT_THAT(work(R"({"unset": {"path": "x"}, "over": "frames"})", video), ElementsAre("other |  | { }"));
-  EXPECT_THAT(work(R"({"unset": {"path": "x"}, "over": "sample_frames"})", video), ElementsAre("frames.samples.1 |  | { }"));
+  EXPECT_THAT(work(R"({"unset": {"path": "x"}, "over": "sample_frames"})", video),
+              ElementsAre("frames.samples.1 |  | { }"));
   EXPECT_THAT(work(R"({"unset": {"path": "x"}, "over": {"collection": "ops", "owner": "dataset_id"}})", video),
               ElementsAre(R"(ops |  | { "dataset_id" : { "$oid" : "0123456789abcdef01234567" } })"));
   // A clips dataset does not own its frames.
@@ -382,14 +433,18 @@ TEST(CollectionSteps, AreNotedWithTheirArguments) {
   EXPECT_THAT(work(R"({"unset": {"path": "x"}, "over": "sample_frames"})", clips), IsEmpty());
   // No collection, no work; a condition that does not hold neither.
   EXPECT_THAT(work(R"({"unset": {"path": "x"}, "over": "samples"})", R"({"sample_collection_name": null})"), IsEmpty());
-  EXPECT_THAT(work(R"({"unset": {"path": "x"}, "over": "frames"})", R"({"sample_collection_name": "samples.1"})"), IsEmpty());
-  EXPECT_THAT(work(R"({"unset": {"path": "x"}, "over": "samples", "where": {"media_type": "video"}})", video), IsEmpty());
+  EXPECT_THAT(work(R"({"unset": {"path": "x"}, "over": "frames"})", R"({"sample_collection_name": "samples.1"})"),
+              IsEmpty());
+  EXPECT_THAT(work(R"({"unset": {"path": "x"}, "over": "samples", "where": {"media_type": "video"}})", video),
+              IsEmpty());
 }
 
 TEST(CollectionSteps, PendingIsWhatTheyWouldChange) {
   StepRunner runner;
-  const auto step = parse(R"({"rename": {"from": "a", "to": "b"}, "over": {"collection": "c", "owner": "o"}, "filter": {"a": {"ends_with": ".log"}}})");
-  for (const auto& [doc, expected] : std::vector<std::pair<const char*, bool>>{{R"({"a": "x.log"})", true}, {R"({"a": "x"})", false}, {R"({"b": "x.log"})", false}}) {
+  const auto step = parse(
+      R"({"rename": {"from": "a", "to": "b"}, "over": {"collection": "c", "owner": "o"}, "filter": {"a": {"ends_with": ".log"}}})");
+  for (const auto& [doc, expected] : std::vector<std::pair<const char*, bool>>{
+           {R"({"a": "x.log"})", true}, {R"({"a": "x"})", false}, {R"({"b": "x.log"})", false}}) {
     auto member = json(doc);
     EXPECT_EQ(ops::pending(step, member, runner.context), expected) << doc;
     ops::apply_to_member(step, member, runner.context);
@@ -399,12 +454,15 @@ TEST(CollectionSteps, PendingIsWhatTheyWouldChange) {
 }
 
 TEST(CollectionSteps, NeedAServerSideForm) {
-  EXPECT_THAT(refusal(R"({"each": {"in": "x", "do": [{"unset": {"path": "a"}}]}, "over": "samples"})"), HasSubstr("no server-side form"));
+  EXPECT_THAT(refusal(R"({"each": {"in": "x", "do": [{"unset": {"path": "a"}}]}, "over": "samples"})"),
+              HasSubstr("no server-side form"));
   EXPECT_THAT(refusal(R"({"unset": {"path": "a.b"}, "over": "samples"})"), HasSubstr("no server-side form"));
   EXPECT_THAT(refusal(R"({"unset": {"path": "$a"}, "over": "frames"})"), HasSubstr("no server-side form"));
   EXPECT_THAT(refusal(R"({"set": {"path": "a.b", "value": 1}, "over": "frames"})"), HasSubstr("no server-side form"));
-  EXPECT_THAT(refusal(R"({"compute": {"path": "a", "from": "now", "when": "absent"}, "over": "frames"})"), HasSubstr("no server-side form"));
-  EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "over": "samples", "filter": {"b": {"truthy": true}}})"), HasSubstr("'filter'"));
+  EXPECT_THAT(refusal(R"({"compute": {"path": "a", "from": "now", "when": "absent"}, "over": "frames"})"),
+              HasSubstr("no server-side form"));
+  EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "over": "samples", "filter": {"b": {"truthy": true}}})"),
+              HasSubstr("'filter'"));
 }
 
 // ---- Inverses.
@@ -441,14 +499,21 @@ TEST(Inverse, OfEveryOperation) {
   EXPECT_EQ(way_back({R"({"warn": {"text": "x"}, "where": {"a": 1}})"}), "");
   EXPECT_EQ(way_back({R"({"guard": {"refuse": "x"}})"}), "");
   // Last first.
-  EXPECT_EQ(way_back({R"({"set_default": {"path": "a", "value": 1}})", R"({"rename": {"from": "b", "to": "c"}})"}), "rename c to b; remove a");
-  EXPECT_EQ(way_back({R"({"each": {"in": "x", "do": [{"set_default": {"path": "a", "value": 1}}, {"rename": {"from": "b", "to": "c"}}]}})"}),
-            "in each of x: rename c to b; remove a");
-  EXPECT_EQ(way_back({R"({"each_field": {"in": "x", "recursive": true, "do": [{"set_default": {"path": "a", "value": 1}}]}})"}),
-            "in each field of x, nested ones too: remove a");
+  EXPECT_EQ(way_back({R"({"set_default": {"path": "a", "value": 1}})", R"({"rename": {"from": "b", "to": "c"}})"}),
+            "rename c to b; remove a");
+  EXPECT_EQ(
+      way_back(
+          {R"({"each": {"in": "x", "do": [{"set_default": {"path": "a", "value": 1}}, {"rename": {"from": "b", "to": "c"}}]}})"}),
+      "in each of x: rename c to b; remove a");
+  EXPECT_EQ(
+      way_back(
+          {R"({"each_field": {"in": "x", "recursive": true, "do": [{"set_default": {"path": "a", "value": 1}}]}})"}),
+      "in each field of x, nested ones too: remove a");
   // Nothing can be said about what a condition left alone.
   EXPECT_EQ(way_back({R"({"set_default": {"path": "a", "value": 1}, "where": {"b": 1}})"}), "none");
-  EXPECT_EQ(way_back({R"({"each": {"in": "x", "where": {"b": 1}, "do": [{"set_default": {"path": "a", "value": 1}}]}})"}), "none");
+  EXPECT_EQ(
+      way_back({R"({"each": {"in": "x", "where": {"b": 1}, "do": [{"set_default": {"path": "a", "value": 1}}]}})"}),
+      "none");
 }
 
 TEST(Inverse, ComesBackToTheStart) {
@@ -458,7 +523,8 @@ TEST(Inverse, ComesBackToTheStart) {
            {R"({"map_value": {"path": "a", "table": {"x": "y", "z": "w"}}})", R"({"a": "z"})"},
            {R"({"compute": {"path": "a", "from": {"key": "b"}, "when": "absent"}})", R"({"b": 1})"},
            {R"({"insert_element": {"into": "l", "index": 1, "value": {"name": "x"}}})", R"({"l": [1, 2]})"},
-           {R"({"each_field": {"in": "l", "recursive": true, "do": [{"set_default": {"path": "a", "value": 1}}]}})", R"({"l": [{"fields": [{}]}]})"},
+           {R"({"each_field": {"in": "l", "recursive": true, "do": [{"set_default": {"path": "a", "value": 1}}]}})",
+            R"({"l": [{"fields": [{}]}]})"},
        }) {
     StepRunner runner;
     const Steps steps{parse(text)};
@@ -477,7 +543,8 @@ TEST(Losses, AreNamed) {
   const auto losses = [](std::string_view step) { return ops::loses(parse(step)); };
   EXPECT_THAT(losses(R"({"set_default": {"path": "a", "value": 1}})"), IsEmpty());
   EXPECT_THAT(losses(R"({"unset": {"path": ["a", "b.c"]}})"), ElementsAre("a", "b.c"));
-  EXPECT_THAT(losses(R"({"each": {"in": ["x", "y"], "do": [{"unset": {"path": "a"}}]}})"), ElementsAre("x.*.a", "y.*.a"));
+  EXPECT_THAT(losses(R"({"each": {"in": ["x", "y"], "do": [{"unset": {"path": "a"}}]}})"),
+              ElementsAre("x.*.a", "y.*.a"));
   EXPECT_THAT(losses(R"({"each_field": {"in": "x", "do": [{"unset": {"path": "a"}}]}})"), ElementsAre("x[*].a"));
   EXPECT_THAT(losses(R"({"remove_element": {"from": "l", "name": ["x", "y"]}})"), ElementsAre("l.x", "l.y"));
   EXPECT_THAT(losses(R"({"drop_references": {"field": "f", "collection": "c"}})"), ElementsAre("f", "documents of c"));
@@ -493,14 +560,18 @@ TEST(Parsing, RefusesWhatIsNoStep) {
   EXPECT_THAT(refusal(R"({})"), HasSubstr("without an operation"));
   EXPECT_THAT(refusal(R"({"where": {"a": 1}})"), HasSubstr("without an operation"));
   EXPECT_THAT(refusal(R"({"frobnicate": {}})"), HasSubstr("unknown operation 'frobnicate'"));
-  EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "set": {"path": "a", "value": 1}})"), HasSubstr("found 'set' as well"));
+  EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "set": {"path": "a", "value": 1}})"),
+              HasSubstr("found 'set' as well"));
   EXPECT_THAT(refusal(R"({"unset": "a"})"), HasSubstr("'unset' needs a mapping"));
   EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "where": 1})"), HasSubstr("'where' must be a mapping"));
   EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "filter": []})"), HasSubstr("'filter' must be a mapping"));
-  EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "where": {"b": {"is": 1}}})"), HasSubstr("unknown condition 'is' on 'b'"));
+  EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "where": {"b": {"is": 1}}})"),
+              HasSubstr("unknown condition 'is' on 'b'"));
   EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "over": "labels"})"), HasSubstr("unknown target 'labels'"));
-  EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "over": {"collection": "c"}})"), HasSubstr("{collection: NAME, owner: KEY}"));
-  EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "over": {"collection": "c", "owner": ""}})"), HasSubstr("{collection: NAME, owner: KEY}"));
+  EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "over": {"collection": "c"}})"),
+              HasSubstr("{collection: NAME, owner: KEY}"));
+  EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "over": {"collection": "c", "owner": ""}})"),
+              HasSubstr("{collection: NAME, owner: KEY}"));
 }
 
 TEST(Parsing, RefusesWrongArguments) {
@@ -533,7 +604,8 @@ TEST(Parsing, RefusesWrongArguments) {
       {R"({"each": {"in": "x", "do": {"unset": {"path": "a"}}}})", "'do' must be a list"},
       {R"({"each": {"in": "x", "do": [{"unset": {"path": "a"}, "over": "samples"}]}})", "each:"},
       {R"({"each_field": {"in": "x", "do": [{"unset": {"path": "a"}, "filter": {"a": 1}}]}})", "each_field:"},
-      {R"({"each_field": {"in": "x", "recursive": "yes", "do": [{"unset": {"path": "a"}}]}})", "'recursive' must be true or false"},
+      {R"({"each_field": {"in": "x", "recursive": "yes", "do": [{"unset": {"path": "a"}}]}})",
+       "'recursive' must be true or false"},
       {R"({"insert_element": {"into": "l", "value": {}}})", "'value' needs a name"},
       {R"({"insert_element": {"into": "l", "value": 1}})", "'value' must be a mapping"},
       {R"({"insert_element": {"into": "l", "value": {"name": "x"}, "index": -1}})", "'index' is negative"},
@@ -556,9 +628,9 @@ TEST(Parsing, RefusesWrongArguments) {
 
 TEST(Parsing, KnowsTheClosedSet) {
   EXPECT_THAT(ops::operation_names(),
-              testing::UnorderedElementsAre("set_default", "set", "unset", "rename", "map_value", "compute", "each", "each_field",
-                                            "insert_element", "remove_element", "extract", "inline", "drop_references", "collection",
-                                            "guard", "warn", "custom"));
+              testing::UnorderedElementsAre("set_default", "set", "unset", "rename", "map_value", "compute", "each",
+                                            "each_field", "insert_element", "remove_element", "extract", "inline",
+                                            "drop_references", "collection", "guard", "warn", "custom"));
 }
 
 // ---- Errors in files name the place.
@@ -576,32 +648,45 @@ std::string revision_error(std::string_view text) {
 TEST(RevisionFiles, NameThePlaceOfAnError) {
   const std::string head = "version: 1.0.0\ntitle: t\nsource: s\ndown_label: exact\n";
   EXPECT_EQ(revision_error(head + "up: []\n"), "accepted");
-  EXPECT_THAT(revision_error(head + "up:\n  - unset: {path: a}\n"), HasSubstr("x.yaml:6:3: the way down cannot be derived"));
-  EXPECT_THAT(revision_error(head + "up:\n  - warn: {text: a}\n  - unset: {}\ndown: []\n"), HasSubstr("x.yaml:7:5: unset: argument 'path' is missing"));
-  EXPECT_THAT(revision_error(head + "up: []\ndown:\n  - each:\n      in: a\n      do:\n        - unset: {path: b}\n          where: {c: {like: d}}\n"),
+  EXPECT_THAT(revision_error(head + "up:\n  - unset: {path: a}\n"),
+              HasSubstr("x.yaml:6:3: the way down cannot be derived"));
+  EXPECT_THAT(revision_error(head + "up:\n  - warn: {text: a}\n  - unset: {}\ndown: []\n"),
+              HasSubstr("x.yaml:7:5: unset: argument 'path' is missing"));
+  EXPECT_THAT(revision_error(head + "up: []\ndown:\n  - each:\n      in: a\n      do:\n        - unset: {path: b}\n    "
+                                    "      where: {c: {like: d}}\n"),
               HasSubstr("x.yaml:7:5: unknown condition 'like' on 'c'"));
-  EXPECT_THAT(revision_error(head + "up: []\ndown:\n  - unset: {path: a}\n    over: moon\n"), HasSubstr("x.yaml:7:5: 'over' names the unknown target 'moon'"));
-  EXPECT_THAT(revision_error(head + "up:\n  - unset: {path: a, path: b}\n"), HasSubstr("x.yaml:6:22: 'path' is there twice"));
+  EXPECT_THAT(revision_error(head + "up: []\ndown:\n  - unset: {path: a}\n    over: moon\n"),
+              HasSubstr("x.yaml:7:5: 'over' names the unknown target 'moon'"));
+  EXPECT_THAT(revision_error(head + "up:\n  - unset: {path: a, path: b}\n"),
+              HasSubstr("x.yaml:6:22: 'path' is there twice"));
   EXPECT_THAT(revision_error(head + "up: {}\n"), HasSubstr("x.yaml:5:5: a list of steps"));
   EXPECT_THAT(revision_error(head + "up:\n  - warn\n"), HasSubstr("x.yaml:6:5: a mapping is expected"));
   EXPECT_THAT(revision_error(head + "up: []\nsideways: []\n"), HasSubstr("x.yaml:6:1: unknown key 'sideways'"));
-  EXPECT_THAT(revision_error("version: one\ntitle: t\nsource: s\ndown_label: exact\nup: []\n"), HasSubstr("x.yaml:1:10: 'one' is not a version"));
-  EXPECT_THAT(revision_error("version: 1.0.0\ntitle: t\nsource: s\ndown_label: free\nup: []\n"), HasSubstr("x.yaml:4:13: 'down_label'"));
-  EXPECT_THAT(revision_error("version: 1.0.0\nsource: s\ndown_label: exact\nup: []\n"), HasSubstr("x.yaml:1:1: 'title' is missing"));
+  EXPECT_THAT(revision_error("version: one\ntitle: t\nsource: s\ndown_label: exact\nup: []\n"),
+              HasSubstr("x.yaml:1:10: 'one' is not a version"));
+  EXPECT_THAT(revision_error("version: 1.0.0\ntitle: t\nsource: s\ndown_label: free\nup: []\n"),
+              HasSubstr("x.yaml:4:13: 'down_label'"));
+  EXPECT_THAT(revision_error("version: 1.0.0\nsource: s\ndown_label: exact\nup: []\n"),
+              HasSubstr("x.yaml:1:1: 'title' is missing"));
   EXPECT_THAT(revision_error(head), HasSubstr("'up' is missing"));
   EXPECT_THAT(revision_error("- a\n"), HasSubstr("x.yaml:1:1: a revision is a mapping"));
   EXPECT_THAT(revision_error("a: [\n"), HasSubstr("x.yaml:"));
 }
 
 TEST(RevisionFiles, HaveTypedValues) {
-  const auto revision = parse_revision("x.yaml",
-                                       "version: 1.0.0\ntitle: t\nsource: s\ndown_label: exact\nup:\n"
-                                       "  - set_default: {path: a, value: {i: 1, l: 5000000000, d: 0.7, t: true, n: null, e: , s: '1', w: word}}\n"
-                                       "  - set_default: {path: f, value: !fields [id:ObjectIdField, tags:ListField/StringField]}\n");
-  EXPECT_EQ(std::get<ops::SetDefault>(revision.up[0].operation).value,
-            Value(json(R"({"i": 1, "l": {"$numberLong": "5000000000"}, "d": 0.7, "t": true, "n": null, "e": null, "s": "1", "w": "word"})")));
-  EXPECT_EQ(std::get<ops::SetDefault>(revision.up[1].operation).value,
-            json_value(R"([{"_cls": "SampleFieldDocument", "name": "id", "ftype": "fiftyone.core.fields.ObjectIdField", "subfield": null,
+  const auto revision = parse_revision(
+      "x.yaml",
+      "version: 1.0.0\ntitle: t\nsource: s\ndown_label: exact\nup:\n"
+      "  - set_default: {path: a, value: {i: 1, l: 5000000000, d: 0.7, t: true, n: null, e: , s: '1', w: word}}\n"
+      "  - set_default: {path: f, value: !fields [id:ObjectIdField, tags:ListField/StringField]}\n");
+  EXPECT_EQ(
+      std::get<ops::SetDefault>(revision.up[0].operation).value,
+      Value(json(
+          R"({"i": 1, "l": {"$numberLong": "5000000000"}, "d": 0.7, "t": true, "n": null, "e": null, "s": "1", "w": "word"})")));
+  EXPECT_EQ(
+      std::get<ops::SetDefault>(revision.up[1].operation).value,
+      json_value(
+          R"([{"_cls": "SampleFieldDocument", "name": "id", "ftype": "fiftyone.core.fields.ObjectIdField", "subfield": null,
                             "embedded_doc_type": null, "db_field": "_id", "fields": []},
                            {"_cls": "SampleFieldDocument", "name": "tags", "ftype": "fiftyone.core.fields.ListField",
                             "subfield": "fiftyone.core.fields.StringField", "embedded_doc_type": null, "db_field": "tags", "fields": []}])"));

@@ -63,7 +63,8 @@ TEST(Fuse, JoinsAreBarriers) {
 TEST(Fuse, PendingIsEither) {
   const auto passes = fuse({pass("a1"), pass("a2"), pass("a3")});
   ASSERT_EQ(passes.size(), 1u);
-  EXPECT_EQ(passes[0].pending, json(R"({"$or": [{"a1": {"$exists": true}}, {"a2": {"$exists": true}}, {"a3": {"$exists": true}}]})"));
+  EXPECT_EQ(passes[0].pending,
+            json(R"({"$or": [{"a1": {"$exists": true}}, {"a2": {"$exists": true}}, {"a3": {"$exists": true}}]})"));
 }
 
 TEST(Fuse, ExpressionsAreAskedLast) {

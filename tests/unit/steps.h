@@ -21,11 +21,12 @@ class StepRunner {
   ops::IdGenerator ids_{kNow, "seed"};
 
  public:
-  ops::Context context{bson::Value(kDatasetId), kNow, ids_, [this](const std::string& collection, const bson::Value& id) {
-                         const auto* oid = id.as<bson::Oid>();
-                         const auto found = others.find({collection, oid ? oid->hex() : shown(bson::Document{{"", id}})});
-                         return found == others.end() ? std::nullopt : std::optional(found->second);
-                       }};
+  ops::Context context{
+      bson::Value(kDatasetId), kNow, ids_, [this](const std::string& collection, const bson::Value& id) {
+        const auto* oid = id.as<bson::Oid>();
+        const auto found = others.find({collection, oid ? oid->hex() : shown(bson::Document{{"", id}})});
+        return found == others.end() ? std::nullopt : std::optional(found->second);
+      }};
   // Documents of other collections, by collection and hexadecimal _id.
   std::map<std::pair<std::string, std::string>, bson::Document> others;
 
