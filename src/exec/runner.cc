@@ -336,6 +336,16 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   return report;
 }
 
+void Runner::account(const BatchRunner::Result& result, RunReport& report) {
+  for (const auto& message : result.messages) observer_.message(message);
+  if (!result.failure) {
+    ++report.datasets_done;
+    return;
+  }
+  report.failures.push_back({result.name, *result.failure, false, id_key(result.id)});
+  observer_.failure(report.failures.back());
+}
+
 std::optional<RunReport> Runner::roll_forward() {
   Journal journal(mongo_);
   const auto left = journal.unfinished();
@@ -354,13 +364,7 @@ std::optional<RunReport> Runner::roll_forward() {
   RunReport report;
   batches().resume(entries, [&](BatchRunner::Result result) {
     if (result.gone) return;
-    for (const auto& message : result.messages) observer_.message(message);
-    if (result.failure) {
-      report.failures.push_back({result.name, *result.failure, false, id_key(result.id)});
-      observer_.failure(report.failures.back());
-    } else {
-      ++report.datasets_done;
-    }
+    account(result, report);
   });
   journal.end();
   return report;
@@ -393,13 +397,7 @@ void Runner::run_datasets(const Plan& plan, const Heads&, const std::vector<Batc
               {ops::Message::Level::kInfo, "Running v" + revision->text + " " + direction + " migration"});
         }
       }
-      for (const auto& message : result.messages) observer_.message(message);
-      if (result.failure) {
-        report.failures.push_back({result.name, *result.failure, false, id_key(result.id)});
-        observer_.failure(report.failures.back());
-      } else {
-        ++report.datasets_done;
-      }
+      account(result, report);
     }
     observer_.datasets_done(finished);
   });

@@ -66,6 +66,8 @@ class Runner {
   void run_datasets(const Plan& plan, const Heads& heads, const std::vector<BatchRunner::Item>& items,
                     RunReport& report);
   BatchRunner& batches();
+  // Passes on what one dataset had to say, and counts it.
+  void account(const BatchRunner::Result& result, RunReport& report);
   bool needs_survey(const Plan& plan) const;
   void check_arrival(const Plan& plan, RunReport& report);
 
