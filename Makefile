@@ -5,6 +5,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
+# What is left of ctest's output: failures and the summary.
+WITHOUT_PASSED := grep -vE '^ +Start +[0-9]+: | Passed +[0-9.]+ sec$$'
 PYTEST := .venv/bin/python -m pytest -rs --color=auto
 
 # The tests and the demo take a mongod from PATH, else the one that install-deps brings.
@@ -24,14 +26,14 @@ build: deps build/build.ninja ## install what is missing, build build/bin/fiftyo
 
 test: build build-asan/build.ninja ## what CI runs: unit tests plain and sanitized, corpus, command line, properties
 	cmake --build --preset asan -j $(JOBS)
-	ctest --preset release -j $(JOBS)
-	ctest --preset asan -j $(JOBS)
+	ctest --preset release -j $(JOBS) | $(WITHOUT_PASSED)
+	ctest --preset asan -j $(JOBS) | $(WITHOUT_PASSED)
 	$(PYTEST) -m 'not long' --junitxml=build/pytest.xml tests/corpus tests/cli tests/property
 
 test-long: build build-tsan/build.ninja ## thread sanitizer, everything marked long, side by side with the real package
 	@scripts/install-peer
 	cmake --build --preset tsan -j $(JOBS)
-	ctest --preset tsan -j $(JOBS)
+	ctest --preset tsan -j $(JOBS) | $(WITHOUT_PASSED)
 	$(PYTEST) -m long tests
 
 bench: build ## measure

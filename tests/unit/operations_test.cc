@@ -41,6 +41,8 @@ struct Row {
   bool repeatable = true;
 };
 
+void PrintTo(const Row& row, std::ostream* out) { *out << row.step << " on " << row.before; }
+
 class Operations : public testing::TestWithParam<Row> {};
 
 TEST_P(Operations, Gives) {

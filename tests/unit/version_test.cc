@@ -16,6 +16,8 @@ struct Spelling {
   const char* normal;  // null: not a version
 };
 
+void PrintTo(const Spelling& spelling, std::ostream* out) { *out << '"' << spelling.text << '"'; }
+
 class Spellings : public testing::TestWithParam<Spelling> {};
 
 TEST_P(Spellings, Normalised) {
@@ -157,6 +159,10 @@ struct Membership {
   const char* version;
   bool inside;
 };
+
+void PrintTo(const Membership& membership, std::ostream* out) {
+  *out << membership.version << " in \"" << membership.set << '"';
+}
 
 class Memberships : public testing::TestWithParam<Membership> {};
 
