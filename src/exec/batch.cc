@@ -96,6 +96,26 @@ BatchRunner::Result result_of(Prepared& dataset) {
           false};
 }
 
+// The filter of a pass over a shared collection starts with {owner: dataset _id}.
+Document* owner_filter(Document& filter) {
+  auto* all = filter.find("$and");
+  return all ? (*all->as<Array>())[0].as<Document>() : &filter;
+}
+
+// The key that names the owner; empty for a collection of the dataset's own.
+std::string owner_key(const Prepared& dataset, const ops::Pass& pass) {
+  if (pass.filter.empty()) return "";
+  auto copy = pass.filter;
+  const auto* filter = owner_filter(copy);
+  return filter && (*filter)[0].value == dataset.id ? (*filter)[0].key : "";
+}
+
+// Passes of several datasets that do the same to the same shared collection.
+std::string kind_of(const ops::Pass& pass) {
+  const auto key = bson::encode(Document{{"p", pass.pipeline}});
+  return pass.collection + std::string(reinterpret_cast<const char*>(key.data()), key.size());
+}
+
 BatchRunner::Result failure_of(Prepared& dataset, const Error& error) {
   auto result = result_of(dataset);
   result.failure = error;
@@ -105,7 +125,11 @@ BatchRunner::Result failure_of(Prepared& dataset, const Error& error) {
 }  // namespace
 
 BatchRunner::BatchRunner(Mongo& mongo, const RunFacts& facts, BatchSettings settings)
-    : mongo_(mongo), facts_(facts), settings_(std::move(settings)), journal_(mongo), collections_(mongo.collection_names()) {}
+    : mongo_(mongo),
+      facts_(facts),
+      settings_(std::move(settings)),
+      journal_(mongo),
+      collections_(mongo.collection_names()) {}
 
 void BatchRunner::survey(const std::vector<Item>& items, const std::function<void(Result)>& done) {
   each_group(
@@ -237,18 +261,18 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
     if (cache.emplace(std::pair(collection, id_key(id)), std::nullopt).second) wanted[collection].append(std::move(id));
   }
   for (auto& [collection, ids] : wanted) {
-    mongo_.find(collection, Document{{"_id", Document{{"$in", std::move(ids)}}}}, {}, [&, &name = collection](bson::View view) {
-      cache[{name, id_key(*view.get("_id"))}] = view.decode();
-    });
+    mongo_.find(collection, Document{{"_id", Document{{"$in", std::move(ids)}}}}, {},
+                [&, &name = collection](bson::View view) {
+                  cache[{name, id_key(*view.get("_id"))}] = view.decode();
+                });
   }
-  const PrepareSources sources{
-      settings_.record_displaced,
-      [&](const std::string& collection, const Value& id) -> std::optional<Document> {
-        const auto found = cache.find({collection, id_key(id)});
-        if (found != cache.end()) return found->second;
-        return mongo_.find_one(collection, Document{{"_id", id}});
-      },
-      [&](const Value& file, const std::string& key) { return has_key(file, key); }};
+  const PrepareSources sources{settings_.record_displaced,
+                               [&](const std::string& collection, const Value& id) -> std::optional<Document> {
+                                 const auto found = cache.find({collection, id_key(id)});
+                                 if (found != cache.end()) return found->second;
+                                 return mongo_.find_one(collection, Document{{"_id", id}});
+                               },
+                               [&](const Value& file, const std::string& key) { return has_key(file, key); }};
   for (const auto& [dataset, route, parked_before, done, files] : group) {
     try {
       prepared.push_back(prepare(dataset, *route, facts_, sources));
@@ -291,12 +315,12 @@ void BatchRunner::refuse_ids_without_time(std::vector<Prepared>& prepared, std::
       const auto found = without_time(mongo_, pass.collection);
       if (!found) continue;
       failed.push_back(failure_of(
-          dataset, Error(Exit::kPrecondition,
-                         "Failed to populate 'created_at' and/or 'last_modified_at' fields for dataset '" +
-                             dataset.name + "'. Reason: '" + pass.collection + "' has an _id of type " +
-                             found->find("_id")->type_name() + ", which holds no time: " +
-                             ops::shown(*found->find("_id")),
-                         "Give these documents ObjectIds, or keep the dataset below 1.0.0.", "RuntimeError")));
+          dataset,
+          Error(Exit::kPrecondition,
+                "Failed to populate 'created_at' and/or 'last_modified_at' fields for dataset '" + dataset.name +
+                    "'. Reason: '" + pass.collection + "' has an _id of type " + found->find("_id")->type_name() +
+                    ", which holds no time: " + ops::shown(*found->find("_id")),
+                "Give these documents ObjectIds, or keep the dataset below 1.0.0.", "RuntimeError")));
       return true;
     }
     return false;
@@ -315,19 +339,7 @@ void BatchRunner::leave_out_idle_passes(std::vector<Prepared>& group) {
   for (auto& dataset : group) {
     std::erase_if(dataset.passes, [&](const ops::Pass& pass) { return !collections_.contains(pass.collection); });
   }
-  // The filter of a shared collection starts with {owner key: dataset _id}.
-  const auto owner_key = [](const Prepared& dataset, const ops::Pass& pass) -> std::string {
-    if (pass.filter.empty()) return "";
-    const Document* filter = &pass.filter;
-    const auto* all = filter->find("$and");
-    if (all) filter = (*all->as<Array>())[0].as<Document>();
-    return filter && (*filter)[0].value == dataset.id ? (*filter)[0].key : "";
-  };
   std::map<std::string, Shared> shared;
-  const auto kind_of = [](const ops::Pass& pass) {
-    const auto key = bson::encode(Document{{"p", pass.pipeline}});
-    return pass.collection + std::string(reinterpret_cast<const char*>(key.data()), key.size());
-  };
   for (const auto& dataset : group) {
     for (const auto& pass : dataset.passes) {
       const auto key = owner_key(dataset, pass);
@@ -382,9 +394,9 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
         again.push_back({is_parked ? unparked(*change->second, written[i]->before) : bson::encode(*change->second),
                          written[i]->route, is_parked, written[i]->done, written[i]->old_files});
       } else {
-        done(failure_of(*written[i], Error(Exit::kFailed, "Dataset '" + written[i]->name +
-                                                              "' keeps changing while it is migrated",
-                                           "Stop the clients that use it and run the same command again.")));
+        done(failure_of(*written[i],
+                        Error(Exit::kFailed, "Dataset '" + written[i]->name + "' keeps changing while it is migrated",
+                              "Stop the clients that use it and run the same command again.")));
       }
     }
     return kept;
@@ -394,10 +406,12 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
 
   if (!complex.empty()) {
     std::vector<Prepared*> fresh;
-    std::copy_if(complex.begin(), complex.end(), std::back_inserter(fresh), [](const Prepared* d) { return !d->parked; });
+    std::copy_if(complex.begin(), complex.end(), std::back_inserter(fresh),
+                 [](const Prepared* d) { return !d->parked; });
     journal_.enter(fresh);
     auto on_the_way = settle(complex, park(complex));
     add(on_the_way);
+    run_shared_passes(on_the_way);
     std::erase_if(on_the_way, [&](Prepared* dataset) {
       try {
         run_passes(*dataset);
@@ -448,6 +462,37 @@ void BatchRunner::add(const std::vector<Prepared*>& group) {
     }
   }
   for (const auto& [collection, updates] : replaces) mongo_.replace(collection, updates);
+}
+
+// A shared collection need not have an index on the owner: one scan for all.
+void BatchRunner::run_shared_passes(const std::vector<Prepared*>& group) {
+  struct Together {
+    ops::Pass pass;
+    Array owners;
+    std::vector<Prepared*> datasets;
+  };
+  std::map<std::string, Together> kinds;
+  for (auto* dataset : group) {
+    for (const auto& pass : dataset->passes) {
+      if (pass.merge || owner_key(*dataset, pass).empty() || dataset->done.contains(pass_key(pass))) continue;
+      auto& together = kinds[kind_of(pass)];
+      together.pass = pass;
+      together.owners.append(dataset->id);
+      together.datasets.push_back(dataset);
+    }
+  }
+  for (auto& [kind, together] : kinds) {
+    if (together.datasets.size() < 2) continue;
+    const auto key = owner_key(*together.datasets.back(), together.pass);
+    owner_filter(together.pass.filter)->set(key, Document{{"$in", std::move(together.owners)}});
+    try {
+      run_pass(mongo_, together.pass, settings_.range_size, settings_.progress);
+    } catch (const Error& error) {
+      if (error.code() == Exit::kUnreachable) throw;
+      continue;  // each by itself then, so that a failure has a name
+    }
+    for (auto* dataset : together.datasets) dataset->done.insert(pass_key(together.pass));
+  }
 }
 
 void BatchRunner::run_passes(const Prepared& dataset) {
@@ -512,8 +557,7 @@ void BatchRunner::forget(Prepared& dataset) {
   journal_.leave(dataset.id);
 }
 
-BatchRunner::Changes BatchRunner::changed(
-    const std::vector<Prepared*>& group, const std::vector<Update>& updates) {
+BatchRunner::Changes BatchRunner::changed(const std::vector<Prepared*>& group, const std::vector<Update>& updates) {
   std::vector<std::pair<std::size_t, std::optional<Document>>> out;
   for (std::size_t i = 0; i < group.size(); ++i) {
     auto now = mongo_.find_one(kDatasets, Document{{"_id", group[i]->id}});

@@ -90,6 +90,7 @@ class BatchRunner {
 
   void write_group(std::vector<Prepared> group, const std::function<void(Result)>& done, int attempt);
   void add(const std::vector<Prepared*>& group);
+  void run_shared_passes(const std::vector<Prepared*>& group);
   void run_passes(const Prepared& dataset);
   void clean(const std::vector<Prepared*>& group);
   // What was done elsewhere for a dataset that is gone is taken back.
