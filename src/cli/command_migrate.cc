@@ -95,13 +95,15 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   MigrateObserver observer(progress, log, options.verbose);
   RunSettings run_settings;
   run_settings.jobs = jobs_of(settings);
+  std::optional<Runner::Finished> finished;
   if (!dry_run) {
-    Runner unfinished(deployment.session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);
-    if (const auto finished = unfinished.roll_forward()) {
+    finished =
+        Runner(deployment.session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer).roll_forward();
+    if (finished) {
       progress.clear();
-      if (!finished->failures.empty()) throw finished->failures.front().error;
-      log.info("An interrupted run was finished: " + format_count(static_cast<std::int64_t>(finished->datasets_done)) +
-               " datasets");
+      if (!finished->report.failures.empty()) throw finished->report.failures.front().error;
+      log.info("An interrupted run was finished: " +
+               format_count(static_cast<std::int64_t>(finished->report.datasets_done)) + " datasets");
       deployment.found = read_heads(deployment.session.mongo());
     }
   }
@@ -117,9 +119,12 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
 
   run_settings.refuse_all = settings.error_level.value_or(0) <= 0;
   run_settings.verbose = options.verbose;
+  const bool goes_on = finished && finished->target == plan.target;
+  const auto now = goes_on ? finished->now_ms : now_ms();
+  const auto seed = goes_on ? finished->seed : random_seed();
   const auto runner = [&](bool allow_loss) {
     run_settings.allow_loss = allow_loss;
-    return Runner(deployment.session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);
+    return Runner(deployment.session.mongo(), catalogue, now, seed, run_settings, observer);
   };
   const Frame frame{deployment, target};
   const auto style = globals.style(STDOUT_FILENO);

@@ -159,9 +159,10 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   DropInObserver observer(error_level, progress, log);
   RunSettings run_settings;
   run_settings.jobs = jobs_of(settings);
+  std::optional<Runner::Finished> finished;
   if (!dry_run && !settings.disable_migrations && is_admin(settings, found.heads.edition)) {
-    Runner unfinished(session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);
-    if (unfinished.roll_forward()) found = read_heads(session.mongo());
+    finished = Runner(session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer).roll_forward();
+    if (finished) found = read_heads(session.mongo());
   }
 
   Request request;
@@ -180,7 +181,9 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   run_settings.refuse_all = error_level <= 0;
   run_settings.allow_loss = !dry_run;  // what is allowed to go is not counted
   run_settings.verbose = options.verbose;
-  Runner runner(session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer);
+  const bool goes_on = finished && finished->target == plan.target;
+  Runner runner(session.mongo(), catalogue, goes_on ? finished->now_ms : now_ms(),
+                goes_on ? finished->seed : random_seed(), run_settings, observer);
 
   if (dry_run) {
     const auto survey = runner.survey(plan, found, true);

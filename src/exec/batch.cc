@@ -96,6 +96,10 @@ BatchRunner::Result result_of(Prepared& dataset) {
           false};
 }
 
+bool has_arrived(const Value* version, const Route& route) {
+  return route.dataset_keeps_version ? version && *version == Value(route.to) : !version;
+}
+
 // The filter of a pass over a shared collection starts with {owner: dataset _id}.
 Document* owner_filter(Document& filter) {
   auto* all = filter.find("$and");
@@ -511,12 +515,15 @@ void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route
     const auto dataset = mongo_.find_one(kDatasets, Document{{"_id", entry.dataset}});
     const auto* version = dataset ? dataset->find("version") : nullptr;
     if (!version || !(*version == Value(kParkedVersion))) {
-      // It had arrived, or is gone: what was to be deleted goes.
-      for (const auto& [collection, ids] : entry.deletes) {
-        if (!dataset || !ids.as<Array>()) continue;
-        mongo_.remove(collection, std::vector<Value>(ids.as<Array>()->begin(), ids.as<Array>()->end()));
+      // It had arrived: what was to be deleted goes. At any other version it had
+      // not been begun, or is another client's: everything stays.
+      if (dataset && has_arrived(version, *route)) {
+        for (const auto& [collection, ids] : entry.deletes) {
+          if (!ids.as<Array>()) continue;
+          mongo_.remove(collection, std::vector<Value>(ids.as<Array>()->begin(), ids.as<Array>()->end()));
+        }
+        delete_files(mongo_, entry.files);
       }
-      if (dataset) delete_files(mongo_, entry.files);
       journal_.leave(entry.dataset);
       continue;
     }

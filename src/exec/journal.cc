@@ -108,6 +108,8 @@ std::optional<Journal::Unfinished> Journal::unfinished() {
   const auto* seed = run->find("seed");
   if (!now || !now->as<bson::Date>() || !seed || !seed->as<bson::Binary>()) return std::nullopt;
   Unfinished out;
+  const auto* target = run->find("target");
+  if (target && target->as<std::string>()) out.target = *target->as<std::string>();
   out.now_ms = now->as<bson::Date>()->ms;
   out.seed = seed->as<bson::Binary>()->data;
   mongo_.find(kCollection, Document{{"_id.dataset", Document{{"$exists", true}}}}, {}, [&](bson::View view) {

@@ -45,6 +45,7 @@ class Journal {
     bson::Array files;
   };
   struct Unfinished {
+    std::string target;
     std::int64_t now_ms = 0;
     std::string seed;
     std::vector<Entry> entries;

@@ -346,7 +346,7 @@ void Runner::account(const BatchRunner::Result& result, RunReport& report) {
   observer_.failure(report.failures.back());
 }
 
-std::optional<RunReport> Runner::roll_forward() {
+std::optional<Runner::Finished> Runner::roll_forward() {
   Journal journal(mongo_);
   const auto left = journal.unfinished();
   if (!left) return std::nullopt;
@@ -367,7 +367,7 @@ std::optional<RunReport> Runner::roll_forward() {
     account(result, report);
   });
   journal.end();
-  return report;
+  return Finished{std::move(report), left->target, left->now_ms, left->seed};
 }
 
 void Runner::run_datasets(const Plan& plan, const Heads&, const std::vector<BatchRunner::Item>& all,

@@ -48,10 +48,17 @@ class Runner {
   // counts what collection steps would write.
   Survey survey(const Plan& plan, const DatabaseHeads& heads, bool count_documents);
 
-  // Brings what a killed run left half-way to that run's target (rule E8). Gives
-  // what was done, or nothing when no run was left. A Runner that has done so
-  // keeps that run's time and seed: use another one for the next plan.
-  std::optional<RunReport> roll_forward();
+  struct Finished {
+    RunReport report;
+    // Those of the run that was finished: a run to the same target goes on with
+    // them, so that its result is that of a run that was never killed.
+    std::string target;
+    std::int64_t now_ms = 0;
+    std::string seed;
+  };
+  // Brings what a killed run left half-way to that run's target (rule E8), or
+  // gives nothing when no run was left. Use another Runner for the next plan.
+  std::optional<Finished> roll_forward();
 
   // Guards first, then database, then datasets. Throws before the first write
   // when something refuses the whole run: kPrecondition for guards (with

@@ -65,8 +65,8 @@ void check_reply(const Document& reply, const std::string& doing) {
     const auto* message = doc.find("errmsg");
     const auto* code = doc.find("code");
     const auto* text = message ? message->as<std::string>() : nullptr;
-    bson_set_error(&error, MONGOC_ERROR_SERVER, static_cast<std::uint32_t>(code ? code->integer().value_or(0) : 0), "%s",
-                   text ? text->c_str() : "unknown error");
+    bson_set_error(&error, MONGOC_ERROR_SERVER, static_cast<std::uint32_t>(code ? code->integer().value_or(0) : 0),
+                   "%s", text ? text->c_str() : "unknown error");
     fail(error, doing);
   };
   for (const char* key : {"writeErrors", "writeConcernErrors"}) {
@@ -186,6 +186,7 @@ Document Mongo::run(const Document& command, bool write, const char* database) {
   const char* target = database ? database : database_.c_str();
   const std::string doing = command.empty() ? "command" : command[0].key;
   bson_destroy(reply.out());
+  if (write) boundary();
   const bool ok = write ? mongoc_client_write_command_with_opts(client.get(), target, c_command.get(), opts.get(),
                                                                 reply.out(), &error)
                         : mongoc_client_read_command_with_opts(client.get(), target, c_command.get(), nullptr,
@@ -193,13 +194,16 @@ Document Mongo::run(const Document& command, bool write, const char* database) {
   auto result = Document::decode(reply.get());
   if (!ok) fail(error, doing);
   check_reply(result, doing);
+  if (write) boundary();
   return result;
 }
 
 void Mongo::remove_durably(const std::string& collection, const Value& id) {
   const Document one{{"q", Document{{"_id", id}}}, {"limit", 1}};
+  boundary();
   run(Document{{"delete", collection}, {"deletes", bson::Array{one}}, {"writeConcern", durable_write_concern()}},
       false);
+  boundary();
 }
 
 void Mongo::ping() { run(Document{{"ping", 1}}, false); }
@@ -250,10 +254,10 @@ std::optional<Document> Mongo::find_one(const std::string& collection, const Doc
 
 namespace {
 
-Document execute(const Bulk& bulk, const std::string& doing, std::vector<std::size_t>* duplicates) {
+Document execute(mongoc_bulk_operation_t* bulk, const std::string& doing, std::vector<std::size_t>* duplicates) {
   bson_t c_reply;
   bson_error_t error;
-  const bool ok = mongoc_bulk_operation_execute(bulk.get(), &c_reply, &error) != 0;
+  const bool ok = mongoc_bulk_operation_execute(bulk, &c_reply, &error) != 0;
   Document reply;
   try {
     reply = Document::decode(&c_reply);
@@ -290,6 +294,13 @@ Document execute(const Bulk& bulk, const std::string& doing, std::vector<std::si
 
 }  // namespace
 
+Document Mongo::write(mongoc_bulk_operation_t* bulk, const std::string& doing, std::vector<std::size_t>* duplicates) {
+  boundary();
+  auto reply = execute(bulk, doing, duplicates);
+  boundary();
+  return reply;
+}
+
 std::vector<std::size_t> Mongo::insert(const std::string& collection, const std::vector<Document>& docs) {
   std::vector<std::size_t> duplicates;
   if (docs.empty()) return duplicates;
@@ -302,7 +313,7 @@ std::vector<std::size_t> Mongo::insert(const std::string& collection, const std:
     const bson::CDoc opts(Document{{"validate", false}});
     if (!mongoc_bulk_operation_insert_with_opts(bulk.get(), c_doc.get(), opts.get(), &error)) fail(error, doing);
   }
-  execute(bulk, doing, &duplicates);
+  write(bulk.get(), doing, &duplicates);
   return duplicates;
 }
 
@@ -320,7 +331,7 @@ std::int64_t Mongo::replace(const std::string& collection, const std::vector<Upd
       fail(error, doing);
     }
   }
-  return integer_of(execute(bulk, doing, nullptr), "nMatched");
+  return integer_of(write(bulk.get(), doing, nullptr), "nMatched");
 }
 
 std::int64_t Mongo::update(const std::string& collection, const std::vector<Update>& updates) {
@@ -336,7 +347,7 @@ std::int64_t Mongo::update(const std::string& collection, const std::vector<Upda
       fail(error, doing);
     }
   }
-  return integer_of(execute(bulk, doing, nullptr), "nMatched");
+  return integer_of(write(bulk.get(), doing, nullptr), "nMatched");
 }
 
 std::int64_t Mongo::upsert(const std::string& collection, const Update& update) {
@@ -350,7 +361,7 @@ std::int64_t Mongo::upsert(const std::string& collection, const Update& update) 
   if (!mongoc_bulk_operation_replace_one_with_opts(bulk.get(), filter.c(), doc.c(), opts.get(), &error)) {
     fail(error, doing);
   }
-  const auto reply = execute(bulk, doing, nullptr);
+  const auto reply = write(bulk.get(), doing, nullptr);
   return integer_of(reply, "nMatched") + integer_of(reply, "nUpserted");
 }
 
@@ -372,7 +383,7 @@ std::int64_t Mongo::remove_where(const std::string& collection, const Document& 
   const std::string doing = "deleting from " + collection;
   const bson::CDoc c_filter(filter);
   if (!mongoc_bulk_operation_remove_many_with_opts(bulk.get(), c_filter.get(), nullptr, &error)) fail(error, doing);
-  return integer_of(execute(bulk, doing, nullptr), "nRemoved");
+  return integer_of(write(bulk.get(), doing, nullptr), "nRemoved");
 }
 
 Mongo::Changed Mongo::update_many(const std::string& collection, const Document& filter, const bson::Array& pipeline,
@@ -389,15 +400,12 @@ Mongo::Changed Mongo::update_many(const std::string& collection, const Document&
   if (!mongoc_bulk_operation_update_many_with_opts(bulk.get(), c_filter.get(), c_pipeline.get(), opts.get(), &error)) {
     fail(error, doing);
   }
-  const auto reply = execute(bulk, doing, nullptr);
+  const auto reply = write(bulk.get(), doing, nullptr);
   return {integer_of(reply, "nMatched"), integer_of(reply, "nModified")};
 }
 
 void Mongo::aggregate_merge(const std::string& collection, const bson::Array& pipeline) {
-  run(Document{{"aggregate", collection},
-               {"pipeline", pipeline},
-               {"cursor", Document{}},
-               {"allowDiskUse", true}},
+  run(Document{{"aggregate", collection}, {"pipeline", pipeline}, {"cursor", Document{}}, {"allowDiskUse", true}},
       true);
 }
 
@@ -455,8 +463,6 @@ void Mongo::drop_unique_indexes(const std::string& collection, const std::string
   for (const auto& name : names) run(Document{{"dropIndexes", collection}, {"index", name}}, true);
 }
 
-void Mongo::drop(const std::string& collection) {
-  run(Document{{"drop", collection}}, true);
-}
+void Mongo::drop(const std::string& collection) { run(Document{{"drop", collection}}, true); }
 
 }  // namespace fm

@@ -61,6 +61,10 @@ class Mongo {
 
   const std::string& database() const { return database_; }
 
+  // Called before and after every write, from the thread that writes; what it
+  // throws ends the call. For tests that end a program there.
+  void at_writes(std::function<void()> hook) { at_writes_ = std::move(hook); }
+
   // Throws when the server does not answer.
   void ping();
   // "6.0.5"
@@ -120,8 +124,13 @@ class Mongo {
   class Collection;
 
   bson::Document run(const bson::Document& command, bool write, const char* database = nullptr);
+  bson::Document write(mongoc_bulk_operation_t* bulk, const std::string& doing, std::vector<std::size_t>* duplicates);
+  void boundary() const {
+    if (at_writes_) at_writes_();
+  }
 
   std::string database_;
+  std::function<void()> at_writes_;
   std::unique_ptr<mongoc_uri_t, FreeUri> uri_;
   // Clients without a monitoring thread: the driver's own pool keeps one, and
   // closing it takes half a second.
