@@ -76,6 +76,12 @@ Moment choose(Mongo& mongo, const BackupRequest& request) {
               "Stop them and run the same command again.");
 }
 
+// The server refuses to read these as they were.
+bool is_capped(const CollectionInfo& info) {
+  const auto* capped = info.options.find("capped");
+  return capped && capped->truthy();
+}
+
 Document metadata_of(const CollectionInfo& info, const std::vector<Document>& indexes) {
   Document out;
   if (!info.options.empty()) out.append("options", info.options);
@@ -131,7 +137,9 @@ class Writer {
     const auto stem = mongo_.database() + "/" + dump::file_stem(info.name);
     if (!entry.view) {
       entry.file = stem + (request_.zstd ? ".bson.zst" : ".bson");
-      const auto facts = copy(info.name, staging_.path() + "/" + entry.file);
+      entry.in_snapshot = !(moment_.time && is_capped(info));
+      const auto facts =
+          copy(info.name, entry.in_snapshot ? moment_.time : std::nullopt, staging_.path() + "/" + entry.file);
       entry.documents = facts.documents;
       entry.bytes = facts.bytes;
       entry.sha256 = facts.sha256;
@@ -147,14 +155,14 @@ class Writer {
     return entry;
   }
 
-  dump::Facts copy(const std::string& collection, const std::string& path) {
+  dump::Facts copy(const std::string& collection, const std::optional<ClusterTime>& at, const std::string& path) {
     dump::BsonWriter file(path, request_.zstd);
     {
       dump::Conveyor conveyor([&](const std::string& batch) {
         file.append(batch);
         add(batch.size());
       });
-      mongo_.read_raw(collection, moment_.time, [&](std::string batch) { conveyor.put(std::move(batch)); });
+      mongo_.read_raw(collection, at, [&](std::string batch) { conveyor.put(std::move(batch)); });
       conveyor.finish();
     }
     return file.finish();
@@ -217,6 +225,11 @@ BackupReport backup(Mongo& mongo, const BackupRequest& request, const BytesProgr
   staging.make_folder(mongo.database());
   manifest.collections = Writer(mongo, request, moment, staging, progress).run();
   check_still_there(mongo, request, moment);
+  for (const auto& entry : manifest.collections) {
+    if (entry.in_snapshot) continue;
+    report.warnings.push_back("Collection '" + entry.name +
+                              "' is capped: it was read as it stood, not as of the moment of the others");
+  }
   manifest.finished_ms = now_ms();
   staging.publish(dump::to_json(manifest));
   report.directory = staging.target();

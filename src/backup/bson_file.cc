@@ -2,7 +2,7 @@
 
 #include <zstd.h>
 
-#include <cstring>
+#include <algorithm>
 
 #include "base/error.h"
 
@@ -145,6 +145,16 @@ std::string BsonReader::next() {
   } else {
     out.assign(rest_, 0, whole);
     rest_.erase(0, whole);
+  }
+  return out;
+}
+
+std::vector<bson::View> split(std::string_view batch) {
+  std::vector<bson::View> out;
+  while (batch.size() >= kSmallest) {
+    const auto length = std::min(length_at(batch.data()), batch.size());
+    out.emplace_back(reinterpret_cast<const std::uint8_t*>(batch.data()), length);
+    batch.remove_prefix(length);
   }
   return out;
 }

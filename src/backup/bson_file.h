@@ -9,6 +9,7 @@
 
 #include "backup/disk.h"
 #include "base/hash.h"
+#include "bson/document.h"
 
 namespace fm::dump {
 
@@ -61,6 +62,8 @@ class BsonReader {
   std::string rest_;  // read, but not part of a whole document yet
 };
 
+// The documents of a batch; valid while that is.
+std::vector<bson::View> split(std::string_view batch);
 std::int64_t count_documents(std::string_view batch);
 
 }  // namespace fm::dump

@@ -28,6 +28,7 @@ Document to_document(const CollectionEntry& entry) {
   }
   out.append("metadata", entry.metadata);
   out.append("metadata_sha256", entry.metadata_sha256);
+  if (!entry.in_snapshot) out.append("in_snapshot", false);
   if (entry.definition) {
     const auto bytes = bson::encode(*entry.definition);
     out.append("definition", bson::Binary{0, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size())});
@@ -104,6 +105,7 @@ CollectionEntry parse_entry(const Document& document, const std::string& path) {
   }
   out.metadata = fields.file("metadata");
   out.metadata_sha256 = fields.get<std::string>("metadata_sha256");
+  if (document.has("in_snapshot")) out.in_snapshot = fields.get<bool>("in_snapshot");
   if (document.has("definition")) {
     out.definition = bson::Bytes(fields.get<bson::Binary>("definition").data).decode();
   }

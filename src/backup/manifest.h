@@ -25,6 +25,7 @@ struct CollectionEntry {
   std::string metadata_sha256;  // of the file
   // Options and indexes where JSON does not give them back as they are.
   std::optional<bson::Document> definition;
+  bool in_snapshot = true;  // false: the server reads it only as it stands
   bool operator==(const CollectionEntry&) const = default;
 };
 

@@ -22,6 +22,8 @@ using dump::CollectionEntry;
 
 namespace {
 
+// Stored functions: a server renames nothing over these.
+constexpr const char* kFunctions = "system.js";
 constexpr const char* kScratch = "migrator.scratch.restore.";
 
 std::string some(const std::vector<std::string>& names) {
@@ -117,7 +119,7 @@ class Restorer {
     begin();
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < entries().size(); ++i) {
-      if (!entries()[i].view) order.push_back(i);
+      if (!entries()[i].view && entries()[i].name != kFunctions) order.push_back(i);
     }
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return entries()[a].bytes > entries()[b].bytes; });
@@ -200,6 +202,7 @@ class Restorer {
     for (auto it = last; it != order.end(); ++it) mongo_.rename_over(scratch(*it), entries()[*it].name);
     for (std::size_t i = 0; i < entries().size(); ++i) {
       const auto& entry = entries()[i];
+      if (entry.name == kFunctions) put_functions(entry);
       if (!entry.view) continue;
       if (found_.contains(entry.name)) {
         mongo_.change_view(entry.name, view_change(definitions_[i].options));
@@ -207,6 +210,20 @@ class Restorer {
         mongo_.create(entry.name, definitions_[i].options);
       }
     }
+  }
+
+  void put_functions(const CollectionEntry& entry) {
+    dump::BsonReader file(path(entry.file), manifest_.zstd);
+    bson::Array ids;
+    for (auto batch = file.next(); !batch.empty(); batch = file.next()) {
+      for (const auto& view : dump::split(batch)) {
+        const auto function = view.decode();
+        const auto* id = function.find("_id");
+        mongo_.upsert(kFunctions, {Document{{"_id", *id}}, function});
+        ids.append(*id);
+      }
+    }
+    mongo_.remove_where(kFunctions, Document{{"_id", Document{{"$nin", std::move(ids)}}}});
   }
 
   static Document view_change(const Document& options) {
