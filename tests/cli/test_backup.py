@@ -84,7 +84,7 @@ def fill(db):
         db[name].insert_one({"_id": "of this moment"})
 
 
-def fill_big(db, name="samples.x", count=100_000, size=1000):
+def fill_big(db, name="samples.x", count=50_000, size=1000):
     pad = os.urandom(size // 2 - 30).hex()
     for start in range(0, count, 10_000):
         db[name].insert_many([{"_id": i, "pad": pad} for i in range(start, start + 10_000)])
@@ -229,7 +229,7 @@ def test_the_layout_is_that_of_mongodump(tool, folder):
 
 
 def test_a_large_collection(tool, server, folder):
-    fill_big(tool.db)
+    fill_big(tool.db, count=100_000)
     tool.db["samples.x"].create_index("pad")
     expected = content(tool.db)
     r = tool.migrator("backup", folder, "--zstd", "--all", "-j", "2", "-o", "json")
