@@ -196,7 +196,8 @@ class Restorer {
     });
     const auto last =
         std::find_if(order.begin(), order.end(), [&](std::size_t i) { return rank(entries()[i].name) > 0; });
-    for (auto it = order.begin(); it != last; ++it) mongo_.rename_over(scratch(*it), entries()[*it].name);
+    parallel_for(request_.jobs, static_cast<std::size_t>(last - order.begin()),
+                 [&](std::size_t i, std::size_t) { mongo_.rename_over(scratch(order[i]), entries()[order[i]].name); });
     // The journal of a later run would be taken for one of the datasets restored.
     for (const auto& name : dropped_) mongo_.drop(name);
     for (auto it = last; it != order.end(); ++it) mongo_.rename_over(scratch(*it), entries()[*it].name);

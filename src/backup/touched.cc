@@ -65,7 +65,7 @@ std::map<std::string, std::vector<std::string>> own_collections(Mongo& mongo) {
   std::map<std::string, std::vector<std::string>> out;
   FindOptions options;
   options.projection = Document{{"sample_collection_name", 1}, {"frame_collection_name", 1}};
-  mongo.find("datasets", {}, options, [&](bson::View view) {
+  mongo.find("datasets", {}, options, [&](const bson::View& view) {
     const auto id = view.get("_id");
     if (!id) return;
     auto& names = out[id_key(*id)];

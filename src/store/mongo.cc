@@ -1,9 +1,9 @@
 #include "store/mongo.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
-#include <tuple>
 #include <utility>
 
 #include "base/error.h"
@@ -471,7 +471,7 @@ std::vector<CollectionInfo> Mongo::collections() {
       mongoc_client_get_database(client.get(), database_.c_str()), mongoc_database_destroy);
   const Cursor cursor(mongoc_database_find_collections_with_opts(database.get(), nullptr));
   std::vector<CollectionInfo> out;
-  visit_all(cursor, "listing collections", [&](bson::View view) {
+  visit_all(cursor, "listing collections", [&](const bson::View& view) {
     const auto document = view.decode();
     CollectionInfo info;
     info.name = view.get_string("name").value_or("");
@@ -490,7 +490,7 @@ std::vector<Document> Mongo::indexes(const std::string& collection) {
   const Collection coll(*this, collection);
   const Cursor cursor(mongoc_collection_find_indexes_with_opts(coll.get(), nullptr));
   std::vector<Document> out;
-  visit_all(cursor, "listing indexes of " + collection, [&](bson::View view) {
+  visit_all(cursor, "listing indexes of " + collection, [&](const bson::View& view) {
     out.push_back(view.decode());
     out.back().take("ns");  // of servers before 4.4, refused by later ones
   });
@@ -531,26 +531,36 @@ std::optional<ClusterTime> Mongo::cluster_time() {
 
 namespace {
 
-// The documents of a cursor's reply, back to back; gives the cursor's id.
-std::int64_t take_batch(const bson_t* reply, const char* batch_key, std::string& batch) {
+// Batches of about this size keep server and reader at work side by side.
+constexpr std::int64_t kBatchBytes = std::int64_t{8} << 20;
+constexpr std::int64_t kSmallestBatch = 100;
+
+struct Batch {
+  std::int64_t cursor = 0;  // 0: there is no more
+  std::int64_t count = 0;
+  std::string documents;  // back to back
+};
+
+Batch take_batch(const bson_t* reply, std::string_view batch_key) {
+  Batch out;
   bson_iter_t top;
   bson_iter_t field;
   bson_iter_t item;
-  std::int64_t id = 0;
-  batch.reserve(reply->len);
-  if (!bson_iter_init_find(&top, reply, "cursor") || !bson_iter_recurse(&top, &field)) return 0;
+  if (!bson_iter_init_find(&top, reply, "cursor") || !bson_iter_recurse(&top, &field)) return out;
+  out.documents.reserve(reply->len);
   while (bson_iter_next(&field)) {
     const std::string_view key = bson_iter_key(&field);
-    if (key == "id") id = bson_iter_as_int64(&field);
+    if (key == "id") out.cursor = bson_iter_as_int64(&field);
     if (key != batch_key || !bson_iter_recurse(&field, &item)) continue;
     while (bson_iter_next(&item)) {
       std::uint32_t size = 0;
       const std::uint8_t* data = nullptr;
       bson_iter_document(&item, &size, &data);
-      batch.append(reinterpret_cast<const char*>(data), size);
+      out.documents.append(reinterpret_cast<const char*>(data), size);
+      ++out.count;
     }
   }
-  return id;
+  return out;
 }
 
 bool has_empty_timestamp(const bson::View& document) {
@@ -601,9 +611,7 @@ void Mongo::read_raw(const std::string& collection, const std::optional<ClusterT
                                                      mongoc_server_description_id(server.get()), reply.out(), &error)) {
       fail(error, doing);
     }
-    std::string batch;
-    const auto id = take_batch(reply.get(), batch_key, batch);
-    return std::pair(id, std::move(batch));
+    return take_batch(reply.get(), batch_key);
   };
 
   Document find{{"find", collection}, {"hint", Document{{"$natural", 1}}}};
@@ -614,16 +622,18 @@ void Mongo::read_raw(const std::string& collection, const std::optional<ClusterT
     time.value.v_timestamp.increment = at->increment;
     find.append("readConcern", Document{{"level", "snapshot"}, {"atClusterTime", bson::Raw(time)}});
   }
-  auto [id, batch] = ask(find, "firstBatch");
-  const Document more{{"getMore", id}, {"collection", collection}};
+  auto batch = ask(find, "firstBatch");
+  const auto cursor = batch.cursor;
   try {
     while (true) {
-      if (!batch.empty()) visit(std::move(batch));
-      if (id == 0) break;
-      std::tie(id, batch) = ask(more, "nextBatch");
+      const auto bytes = static_cast<std::int64_t>(batch.documents.size());
+      const auto count = std::max(kSmallestBatch, kBatchBytes * batch.count / std::max<std::int64_t>(bytes, 1));
+      if (bytes > 0) visit(std::move(batch.documents));
+      if (batch.cursor == 0) break;
+      batch = ask(Document{{"getMore", cursor}, {"collection", collection}, {"batchSize", count}}, "nextBatch");
     }
   } catch (...) {
-    const bson::CDoc kill(Document{{"killCursors", collection}, {"cursors", bson::Array{more[0].value}}});
+    const bson::CDoc kill(Document{{"killCursors", collection}, {"cursors", bson::Array{cursor}}});
     mongoc_client_command_simple_with_server_id(client.get(), database_.c_str(), kill.get(), preference,
                                                 mongoc_server_description_id(server.get()), nullptr, &error);
     throw;
