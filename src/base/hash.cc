@@ -9,7 +9,7 @@ namespace {
 
 void check(int ok) {
   if (ok != 1) {
-    throw Error(Exit::kFailed, "the cryptographic library refused to compute SHA-256");
+    throw Error(Exit::kFailed, "the cryptographic library refused to compute a hash");
   }
 }
 
@@ -42,6 +42,14 @@ Digest sha256(std::string_view bytes) {
 
 std::string sha256_hex(std::string_view bytes) {
   return to_hex(sha256(bytes));
+}
+
+std::string sha1(std::string_view bytes) {
+  constexpr std::size_t kSize = 20;
+  std::string digest(kSize, '\0');
+  check(EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), nullptr, EVP_sha1(),
+                   nullptr));
+  return digest;
 }
 
 std::string to_hex(std::string_view bytes) {

@@ -1,4 +1,4 @@
-// SHA-256.
+// SHA-256, and SHA-1 where another program's format has it.
 #pragma once
 
 #include <openssl/types.h>
@@ -15,6 +15,8 @@ using Digest = std::array<std::uint8_t, 32>;
 
 Digest sha256(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
+// 20 bytes.
+std::string sha1(std::string_view bytes);
 // Lower case.
 std::string to_hex(std::string_view bytes);
 std::string to_hex(const Digest& digest);

@@ -2,7 +2,7 @@
 
 namespace fm::cli {
 
-void bind_migration_options(CLI::App& command, MigrationOptions& options) {
+void bind_target_options(CLI::App& command, MigrationOptions& options) {
   command.add_option("VERSION", options.selection.version, "target; none: the newest data model, only upwards");
   command.add_option("--include", options.selection.include, "services: datasets enterprise cas hub")
       ->option_text("S...");
@@ -11,6 +11,10 @@ void bind_migration_options(CLI::App& command, MigrationOptions& options) {
   command.add_option("--os-version", options.os_version, "target as an open-source version")
       ->option_text("V")
       ->take_last();
+}
+
+void bind_migration_options(CLI::App& command, MigrationOptions& options) {
+  bind_target_options(command, options);
   add_setting(command, options.flags, "-j,--jobs", "jobs", "datasets at a time", "N");
   add_setting(command, options.flags, "--allow-loss", "allow_loss", "lose what cannot come back");
 }

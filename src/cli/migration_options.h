@@ -18,6 +18,8 @@ struct MigrationOptions {
   bool verbose = false;
 };
 
+// What a migration is about: version, services, datasets.
+void bind_target_options(CLI::App& command, MigrationOptions& options);
 void bind_migration_options(CLI::App& command, MigrationOptions& options);
 
 // Both commands: what is asked for is checked, the database opened, the plan

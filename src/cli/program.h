@@ -58,6 +58,8 @@ struct Program {
 void setup_migrate(Program& program);
 void setup_plan(Program& program);
 void setup_info(Program& program);
+void setup_backup(Program& program);
+void setup_restore(Program& program);
 void setup_versions(Program& program);
 void setup_revisions(Program& program);
 

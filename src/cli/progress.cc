@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "base/text.h"
@@ -37,9 +38,21 @@ void Progress::phase(const std::string& name, std::size_t datasets) {
   phase_ = name;
   total_ = datasets;
   done_ = 0;
+  in_bytes_ = false;
   collection_.clear();
   start_ = Clock::now();
   shown_ = start_;
+}
+
+void Progress::phase(const std::string& name) {
+  phase(name, 0);
+  in_bytes_ = true;
+}
+
+void Progress::bytes(std::int64_t done, std::int64_t total) {
+  bytes_done_ = done;
+  bytes_total_ = total;
+  show(false);
 }
 
 void Progress::datasets_done(std::size_t done) {
@@ -57,7 +70,19 @@ void Progress::collection(const std::string& name, std::int64_t done, std::int64
   show(false);
 }
 
+std::string Progress::bytes_text() const {
+  const auto elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
+  const auto part = static_cast<double>(bytes_done_) / static_cast<double>(std::max<std::int64_t>(1, bytes_total_));
+  const auto shown = [](double bytes) { return format_bytes(static_cast<std::uint64_t>(bytes)); };
+  auto out = phase_ + " " + shown(static_cast<double>(bytes_done_)) + "/" + shown(static_cast<double>(bytes_total_)) +
+             " (" + std::to_string(static_cast<int>(100 * part)) + "%), " +
+             shown(static_cast<double>(bytes_done_) / std::max(0.001, elapsed)) + "/s";
+  if (part > 0) out += ", about " + format_duration(elapsed / part - elapsed) + " left";
+  return out;
+}
+
 std::string Progress::text() const {
+  if (in_bytes_) return bytes_text();
   const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
   const auto now = Clock::now();
   std::string out =

@@ -20,6 +20,9 @@ class Progress {
   ~Progress() { clear(); }
 
   void phase(const std::string& name, std::size_t datasets);
+  // A phase that counts bytes alone.
+  void phase(const std::string& name);
+  void bytes(std::int64_t done, std::int64_t total);
   void datasets_done(std::size_t done);
   void collection(const std::string& name, std::int64_t done, std::int64_t total);
   // Takes the line away, so that something else can be printed.
@@ -29,11 +32,15 @@ class Progress {
   using Clock = std::chrono::steady_clock;
   void show(bool now);
   std::string text() const;
+  std::string bytes_text() const;
 
   Mode mode_;
   std::string phase_;
   std::size_t total_ = 0;
   std::size_t done_ = 0;
+  bool in_bytes_ = false;
+  std::int64_t bytes_done_ = 0;
+  std::int64_t bytes_total_ = 0;
   std::string collection_;
   std::int64_t collection_done_ = 0;
   std::int64_t collection_total_ = 0;

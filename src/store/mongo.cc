@@ -1,10 +1,13 @@
 #include "store/mongo.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <utility>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "bson/path.h"
 
@@ -18,6 +21,8 @@ namespace {
 constexpr std::int32_t kUnauthorized = 13;
 constexpr std::int32_t kAuthenticationFailed = 18;
 constexpr std::int32_t kDuplicateKey = 11000;
+constexpr std::int32_t kSnapshotTooOld = 239;
+constexpr std::int32_t kSnapshotUnavailable = 246;
 constexpr std::int32_t kSelectionTimeoutMs = 10000;
 
 Document write_concern() { return {{"w", "majority"}}; }
@@ -54,6 +59,12 @@ Document durable_write_concern() { return {{"w", "majority"}, {"j", true}}; }
     // What follows is the command with all it carries.
     throw Error(Exit::kRights, what.substr(0, what.find(" to execute command {")),
                 "The user of the database URI needs the role readWrite on this database.");
+  }
+  if (of_server && (error.code == kSnapshotTooOld || error.code == kSnapshotUnavailable)) {
+    throw Error(Exit::kPrecondition, what,
+                "The server no longer has, or cannot give, the data of that time. Raise its parameter "
+                "minSnapshotHistoryWindowInSeconds (300 unless set) above the time that reading takes, and keep other "
+                "programs from creating collections meanwhile; then run the same command again.");
   }
   throw Error(Exit::kFailed, what);
 }
@@ -464,5 +475,219 @@ void Mongo::drop_unique_indexes(const std::string& collection, const std::string
 }
 
 void Mongo::drop(const std::string& collection) { run(Document{{"drop", collection}}, true); }
+
+std::vector<CollectionInfo> Mongo::collections() {
+  const Client client(*this);
+  const std::unique_ptr<mongoc_database_t, void (*)(mongoc_database_t*)> database(
+      mongoc_client_get_database(client.get(), database_.c_str()), mongoc_database_destroy);
+  const Cursor cursor(mongoc_database_find_collections_with_opts(database.get(), nullptr));
+  std::vector<CollectionInfo> out;
+  visit_all(cursor, "listing collections", [&](const bson::View& view) {
+    const auto document = view.decode();
+    CollectionInfo info;
+    info.name = view.get_string("name").value_or("");
+    info.type = view.get_string("type").value_or("collection");
+    if (const auto* options = document.find("options"); options && options->as<Document>()) {
+      info.options = *options->as<Document>();
+    }
+    const auto* uuid = bson::Path("info.uuid").find(document);
+    if (uuid && uuid->as<bson::Binary>()) info.uuid = to_hex(uuid->as<bson::Binary>()->data);
+    out.push_back(std::move(info));
+  });
+  return out;
+}
+
+std::vector<Document> Mongo::indexes(const std::string& collection) {
+  const Collection coll(*this, collection);
+  const Cursor cursor(mongoc_collection_find_indexes_with_opts(coll.get(), nullptr));
+  std::vector<Document> out;
+  visit_all(cursor, "listing indexes of " + collection, [&](const bson::View& view) {
+    out.push_back(view.decode());
+    out.back().take("ns");  // of servers before 4.4, refused by later ones
+  });
+  return out;
+}
+
+void Mongo::create(const std::string& collection, const Document& options) {
+  Document command{{"create", collection}};
+  for (const auto& [key, value] : options) command.append(key, value);
+  run(command, true);
+}
+
+void Mongo::create_indexes(const std::string& collection, const std::vector<Document>& indexes) {
+  if (indexes.empty()) return;
+  bson::Array list;
+  for (const auto& index : indexes) list.append(index);
+  run(Document{{"createIndexes", collection}, {"indexes", std::move(list)}}, true);
+}
+
+void Mongo::change_view(const std::string& view, const Document& options) {
+  Document command{{"collMod", view}};
+  for (const auto& [key, value] : options) command.append(key, value);
+  run(command, true);
+}
+
+void Mongo::rename_over(const std::string& from, const std::string& to) {
+  run(Document{{"renameCollection", database_ + "." + from}, {"to", database_ + "." + to}, {"dropTarget", true}}, true,
+      "admin");
+}
+
+std::optional<ClusterTime> Mongo::cluster_time() {
+  const auto reply = run(Document{{"ping", 1}}, false);
+  const auto* time = reply.find("operationTime");
+  const auto* raw = time ? time->as<bson::Raw>() : nullptr;
+  if (!raw || raw->get().value_type != BSON_TYPE_TIMESTAMP) return std::nullopt;
+  return ClusterTime{raw->get().value.v_timestamp.timestamp, raw->get().value.v_timestamp.increment};
+}
+
+namespace {
+
+// Batches of about this size keep server and reader at work side by side.
+constexpr std::int64_t kBatchBytes = std::int64_t{8} << 20;
+constexpr std::int64_t kSmallestBatch = 100;
+
+struct Batch {
+  std::int64_t cursor = 0;  // 0: there is no more
+  std::int64_t count = 0;
+  std::string documents;  // back to back
+};
+
+Batch take_batch(const bson_t* reply, std::string_view batch_key) {
+  Batch out;
+  bson_iter_t top;
+  bson_iter_t field;
+  bson_iter_t item;
+  if (!bson_iter_init_find(&top, reply, "cursor") || !bson_iter_recurse(&top, &field)) return out;
+  out.documents.reserve(reply->len);
+  while (bson_iter_next(&field)) {
+    const std::string_view key = bson_iter_key(&field);
+    if (key == "id") out.cursor = bson_iter_as_int64(&field);
+    if (key != batch_key || !bson_iter_recurse(&field, &item)) continue;
+    while (bson_iter_next(&item)) {
+      std::uint32_t size = 0;
+      const std::uint8_t* data = nullptr;
+      bson_iter_document(&item, &size, &data);
+      out.documents.append(reinterpret_cast<const char*>(data), size);
+      ++out.count;
+    }
+  }
+  return out;
+}
+
+bool has_empty_timestamp(const bson::View& document) {
+  bson_iter_t field;
+  if (!bson_iter_init(&field, document.c())) return false;
+  while (bson_iter_next(&field)) {
+    if (bson_iter_type(&field) != BSON_TYPE_TIMESTAMP) continue;
+    std::uint32_t time = 0;
+    std::uint32_t increment = 0;
+    bson_iter_timestamp(&field, &time, &increment);
+    if (time == 0 && increment == 0 && std::string_view(bson_iter_key(&field)) != "_id") return true;
+  }
+  return false;
+}
+
+std::vector<bson::View> split(std::string_view batch, const std::string& doing) {
+  std::vector<bson::View> out;
+  while (!batch.empty()) {
+    std::uint32_t size = 0;
+    if (batch.size() >= sizeof size) std::memcpy(&size, batch.data(), sizeof size);
+    size = BSON_UINT32_FROM_LE(size);
+    if (size < 5 || size > batch.size()) throw Error(Exit::kFailed, doing + ": not a sequence of BSON documents");
+    out.emplace_back(reinterpret_cast<const std::uint8_t*>(batch.data()), size);
+    batch.remove_prefix(size);
+  }
+  return out;
+}
+
+}  // namespace
+
+// Commands of our own instead of the driver's cursor, which cannot be told a
+// time, and which tries a lost getMore once more, past the batch that was lost.
+void Mongo::read_raw(const std::string& collection, const std::optional<ClusterTime>& at,
+                     const std::function<void(std::string batch)>& visit) {
+  const std::string doing = "reading " + collection;
+  const Client client(*this);
+  bson_error_t error;
+  const auto* preference = mongoc_client_get_read_prefs(client.get());
+  const std::unique_ptr<mongoc_server_description_t, void (*)(mongoc_server_description_t*)> server(
+      mongoc_client_select_server(client.get(), false, preference, &error), mongoc_server_description_destroy);
+  if (!server) fail(error, doing);
+
+  const auto ask = [&](const Document& command, const char* batch_key) {
+    const bson::CDoc c_command(command);
+    bson::CDoc reply;
+    bson_destroy(reply.out());
+    if (!mongoc_client_command_simple_with_server_id(client.get(), database_.c_str(), c_command.get(), preference,
+                                                     mongoc_server_description_id(server.get()), reply.out(), &error)) {
+      fail(error, doing);
+    }
+    return take_batch(reply.get(), batch_key);
+  };
+
+  Document find{{"find", collection}, {"hint", Document{{"$natural", 1}}}};
+  if (at) {
+    bson_value_t time{};
+    time.value_type = BSON_TYPE_TIMESTAMP;
+    time.value.v_timestamp.timestamp = at->seconds;
+    time.value.v_timestamp.increment = at->increment;
+    find.append("readConcern", Document{{"level", "snapshot"}, {"atClusterTime", bson::Raw(time)}});
+  }
+  auto batch = ask(find, "firstBatch");
+  const auto cursor = batch.cursor;
+  try {
+    while (true) {
+      const auto bytes = static_cast<std::int64_t>(batch.documents.size());
+      const auto count = std::max(kSmallestBatch, kBatchBytes * batch.count / std::max<std::int64_t>(bytes, 1));
+      if (bytes > 0) visit(std::move(batch.documents));
+      if (batch.cursor == 0) break;
+      batch = ask(Document{{"getMore", cursor}, {"collection", collection}, {"batchSize", count}}, "nextBatch");
+    }
+  } catch (...) {
+    const bson::CDoc kill(Document{{"killCursors", collection}, {"cursors", bson::Array{cursor}}});
+    mongoc_client_command_simple_with_server_id(client.get(), database_.c_str(), kill.get(), preference,
+                                                mongoc_server_description_id(server.get()), nullptr, &error);
+    throw;
+  }
+}
+
+void Mongo::insert_raw(const std::string& collection, std::string_view batch, bool bypass_validator) {
+  const std::string doing = "inserting into " + collection;
+  const auto documents = split(batch, doing);
+  if (documents.empty()) return;
+  const Collection coll(*this, collection);
+  const bson::CDoc bulk_opts(Document{{"ordered", true}, {"writeConcern", write_concern()}});
+  const Bulk bulk(mongoc_collection_create_bulk_operation_with_opts(coll.get(), bulk_opts.get()));
+  mongoc_bulk_operation_set_bypass_document_validation(bulk.get(), bypass_validator);
+  const bson::CDoc opts(Document{{"validate", false}});
+  bson_error_t error;
+  std::vector<bson::View> empty_timestamps;
+  for (const auto& document : documents) {
+    if (!mongoc_bulk_operation_insert_with_opts(bulk.get(), document.c(), opts.get(), &error)) fail(error, doing);
+    if (has_empty_timestamp(document)) empty_timestamps.push_back(document);
+  }
+  write(bulk.get(), doing, nullptr);
+  restore_empty_timestamps(collection, empty_timestamps, bypass_validator);
+}
+
+// An insert puts the current time where a timestamp at the top is 0; a pipeline
+// leaves it alone.
+void Mongo::restore_empty_timestamps(const std::string& collection, const std::vector<bson::View>& documents,
+                                     bool bypass_validator) {
+  for (const auto& view : documents) {
+    const auto document = view.decode();
+    const Document stage{{"$replaceWith", Document{{"$literal", document}}}};
+    const Document update{{"q", Document{{"_id", Document{{"$eq", *document.find("_id")}}}}},
+                          {"u", bson::Array{stage}}};
+    Document command{{"update", collection}, {"updates", bson::Array{update}}};
+    if (bypass_validator) command.append("bypassDocumentValidation", true);
+    run(command, true);
+  }
+}
+
+Mongo::Size Mongo::estimated_size(const std::string& collection) {
+  const auto reply = run(Document{{"dataSize", database_ + "." + collection}, {"estimate", true}}, false);
+  return {integer_of(reply, "numObjects"), integer_of(reply, "size")};
+}
 
 }  // namespace fm

@@ -18,6 +18,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,6 +52,20 @@ struct FindOptions {
   std::optional<bson::Document> min;
   std::int64_t limit = 0;
   std::int64_t skip = 0;
+};
+
+// A point in time of a replica set.
+struct ClusterTime {
+  std::uint32_t seconds = 0;
+  std::uint32_t increment = 0;
+  bool operator==(const ClusterTime&) const = default;
+};
+
+struct CollectionInfo {
+  std::string name;
+  std::string type;  // "collection", "view", "timeseries"
+  bson::Document options;
+  std::string uuid;  // hexadecimal; empty for views
 };
 
 class Mongo {
@@ -103,12 +118,41 @@ class Mongo {
   void aggregate(const std::string& collection, const bson::Array& pipeline,
                  const std::function<void(bson::View)>& visit);
 
+  // A time that all data written so far belong to; nothing on a server without
+  // a replica set.
+  std::optional<ClusterTime> cluster_time();
+  // All documents in natural order, as they stand or as they stood at a time:
+  // batches of encoded ones, back to back. Throws Error(kPrecondition) when the
+  // server no longer knows that time.
+  void read_raw(const std::string& collection, const std::optional<ClusterTime>& at,
+                const std::function<void(std::string batch)>& visit);
+  // Inserts such a batch in its order, the same bytes. A validator refuses
+  // nothing with `bypass_validator`, which takes a right of its own.
+  void insert_raw(const std::string& collection, std::string_view batch, bool bypass_validator);
+
+  struct Size {
+    std::int64_t documents = 0;
+    std::int64_t bytes = 0;
+  };
+  // From the collection's metadata.
+  Size estimated_size(const std::string& collection);
+
   // Exact, by a pass over what matches.
   std::int64_t count(const std::string& collection, const bson::Document& filter);
   // From the collection's metadata.
   std::int64_t estimated_count(const std::string& collection);
 
   std::set<std::string> collection_names();
+  // With views and system collections.
+  std::vector<CollectionInfo> collections();
+  // As createIndexes takes them; that of _id is among them.
+  std::vector<bson::Document> indexes(const std::string& collection);
+  void create(const std::string& collection, const bson::Document& options);
+  void create_indexes(const std::string& collection, const std::vector<bson::Document>& indexes);
+  // Gives an existing view another definition.
+  void change_view(const std::string& view, const bson::Document& options);
+  // In one step; a collection of that name gives way.
+  void rename_over(const std::string& from, const std::string& to);
   void drop_unique_indexes(const std::string& collection, const std::string& key);
   void drop(const std::string& collection);
 
@@ -128,6 +172,8 @@ class Mongo {
   void boundary() const {
     if (at_writes_) at_writes_();
   }
+  void restore_empty_timestamps(const std::string& collection, const std::vector<bson::View>& documents,
+                                bool bypass_validator);
 
   std::string database_;
   std::function<void()> at_writes_;

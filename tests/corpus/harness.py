@@ -114,7 +114,7 @@ class Server:
                 preexec_fn=_die_with_parent,
             )
             self.client = pymongo.MongoClient(
-                self.uri, appname="corpus-tests", serverSelectionTimeoutMS=200
+                self.uri, appname="corpus-tests", serverSelectionTimeoutMS=200, directConnection=True
             )
             end = time.monotonic() + 60
             while time.monotonic() < end and self.process.poll() is None:

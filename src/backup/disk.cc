@@ -1,0 +1,199 @@
+#include "backup/disk.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "backup/manifest.h"
+#include "base/error.h"
+
+namespace fm::dump {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Tells a folder of ours, and is locked while a backup writes there.
+constexpr const char* kMark = "fiftyone-migrator.partial";
+
+[[noreturn]] void fail(const std::string& doing, const std::string& path, int number) {
+  const auto what = "Could not " + doing + " " + path + ": " + std::strerror(number);
+  if (number == ENOSPC || number == EDQUOT || number == EFBIG) {
+    throw Error(Exit::kPrecondition, what,
+                "Make room there, name a folder on another disk, or let the files be smaller with --zstd.");
+  }
+  if (number == EACCES || number == EPERM || number == EROFS || number == ENOENT || number == ENOTDIR) {
+    throw Error(Exit::kPrecondition, what, "Name a folder that can be written to.");
+  }
+  throw Error(Exit::kFailed, what);
+}
+
+void check(int result, const std::string& doing, const std::string& path) {
+  if (result != 0) fail(doing, path, errno);
+}
+
+// Names in a folder reach the disk with the folder.
+void sync_folder(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) fail("open", path, errno);
+  const int result = ::fsync(descriptor);
+  const int number = errno;
+  ::close(descriptor);
+  if (result != 0) fail("write", path, number);
+}
+
+std::string absolute(const std::string& directory) {
+  auto path = fs::absolute(directory).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // ends in "/"
+  return path.string();
+}
+
+bool is_empty_folder(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(path, error) && fs::is_empty(path, error);
+}
+
+}  // namespace
+
+OutputFile::OutputFile(const std::string& path)
+    : path_(path), descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {
+  if (descriptor_ < 0) fail("create", path_, errno);
+}
+
+OutputFile::~OutputFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void OutputFile::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("write", path_, errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void OutputFile::sync() { check(::fsync(descriptor_), "write", path_); }
+
+void OutputFile::close() {
+  const int descriptor = descriptor_;
+  descriptor_ = -1;
+  check(::close(descriptor), "write", path_);
+}
+
+InputFile::InputFile(const std::string& path) : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (descriptor_ >= 0) return;
+  if (errno == ENOENT) {
+    throw Error(Exit::kMismatch, "The backup is damaged: " + path_ + " is missing",
+                "Use another backup; nothing was written.");
+  }
+  fail("read", path_, errno);
+}
+
+InputFile::~InputFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+bool InputFile::read(std::string& into, std::size_t most) {
+  const auto start = into.size();
+  into.resize(start + most);
+  while (true) {
+    const auto count = ::read(descriptor_, into.data() + start, most);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail("read", path_, errno);
+    into.resize(start + static_cast<std::size_t>(count));
+    return count > 0;
+  }
+}
+
+std::string read_file(const std::string& path) {
+  InputFile file(path);
+  std::string out;
+  while (file.read(out, std::size_t{64} << 10)) {
+  }
+  return out;
+}
+
+Staging::Staging(const std::string& directory) : target_(absolute(directory)), path_(target_ + ".partial") {
+  std::error_code error;
+  if (fs::exists(fs::symlink_status(target_, error)) && !is_empty_folder(target_)) {
+    throw Error(Exit::kPrecondition, target_ + " exists and is not an empty folder",
+                "Name a new folder: a backup never overwrites anything.");
+  }
+  const auto parent = fs::path(target_).parent_path().string();
+  fs::create_directories(parent, error);
+  if (error) fail("create", parent, error.value());
+  struct stat of_target {};
+  struct stat of_parent {};
+  if (::stat(target_.c_str(), &of_target) == 0 && ::stat(parent.c_str(), &of_parent) == 0 &&
+      of_target.st_dev != of_parent.st_dev) {
+    throw Error(Exit::kPrecondition, target_ + " is where a disk is mounted, so it cannot be renamed",
+                "Name a folder below it: " + target_ + "/backup");
+  }
+  const auto mark = path_ + "/" + kMark;
+  if (fs::exists(fs::symlink_status(path_, error)) && !is_empty_folder(path_) && !fs::exists(mark, error)) {
+    throw Error(Exit::kPrecondition, path_ + " is in the way, and this program did not write it",
+                "Move it away: the backup is written there and renamed at its end.");
+  }
+  fs::create_directory(path_, error);
+  if (error) fail("create", path_, error.value());
+  lock_ = ::open(mark.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ < 0) {
+    const int number = errno;
+    fs::remove(path_, error);
+    fail("create", mark, number);
+  }
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(lock_);
+    throw Error(Exit::kPrecondition, "Another backup is being written to " + path_,
+                "Wait for it to end, or name another folder.");
+  }
+  for (const auto& entry : fs::directory_iterator(path_, error)) {
+    if (entry.path().filename() != kMark) fs::remove_all(entry.path(), error);
+  }
+}
+
+Staging::~Staging() { remove(); }
+
+void Staging::remove() noexcept {
+  if (lock_ < 0) return;
+  std::error_code error;
+  fs::remove_all(path_, error);
+  ::close(lock_);
+  lock_ = -1;
+}
+
+void Staging::make_folder(const std::string& name) const {
+  check(::mkdir((path_ + "/" + name).c_str(), 0700), "create", path_ + "/" + name);
+}
+
+std::uint64_t Staging::free_bytes() const {
+  struct statvfs facts {};
+  check(::statvfs(path_.c_str(), &facts), "look at", path_);
+  return std::uint64_t{facts.f_bavail} * facts.f_frsize;
+}
+
+void Staging::publish(const std::string& manifest) {
+  // One call for all files: one each takes minutes where there are thousands.
+  check(::syncfs(lock_), "write", path_);
+  const auto name = path_ + "/" + kManifestName;
+  OutputFile file(name + ".new");
+  file.write(manifest);
+  file.sync();
+  file.close();
+  check(::rename((name + ".new").c_str(), name.c_str()), "rename", name + ".new");
+  sync_folder(path_);
+  if (::rename(path_.c_str(), target_.c_str()) != 0) fail("rename " + path_ + " to", target_, errno);
+  ::unlink((target_ + "/" + kMark).c_str());  // a mark that stays says nothing there
+  ::close(lock_);
+  lock_ = -1;
+  sync_folder(fs::path(target_).parent_path().string());
+}
+
+}  // namespace fm::dump

@@ -1,0 +1,281 @@
+#include "backup/restore.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "backup/bson_file.h"
+#include "backup/disk.h"
+#include "backup/layout.h"
+#include "backup/touched.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/pool.h"
+#include "base/text.h"
+#include "bson/json.h"
+
+namespace fm {
+
+using bson::Document;
+using dump::CollectionEntry;
+
+namespace {
+
+// Stored functions: a server renames nothing over these.
+constexpr const char* kFunctions = "system.js";
+constexpr const char* kScratch = "migrator.scratch.restore.";
+
+std::string some(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 5;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) out += (i > 0 ? ", " : "") + names[i];
+  if (names.size() > kShown) {
+    out += " and " + format_count(static_cast<std::int64_t>(names.size() - kShown)) + " more";
+  }
+  return out;
+}
+
+// Options and indexes of one collection.
+struct Definition {
+  Document options;
+  std::vector<Document> indexes;  // but that of _id
+};
+
+Definition read_definition(const Document& metadata) {
+  Definition out;
+  if (const auto* options = metadata.find("options"); options && options->as<Document>()) {
+    out.options = *options->as<Document>();
+  }
+  const auto* indexes = metadata.find("indexes");
+  const auto* list = indexes ? indexes->as<bson::Array>() : nullptr;
+  for (std::size_t i = 0; list && i < list->size(); ++i) {
+    const auto* index = (*list)[i].as<Document>();
+    const auto* name = index ? index->find("name") : nullptr;
+    const auto* text = name ? name->as<std::string>() : nullptr;
+    // Made with the collection.
+    const auto* clustered = index ? index->find("clustered") : nullptr;
+    if (!index || (text && *text == "_id_") || (clustered && clustered->truthy())) continue;
+    out.indexes.push_back(*index);
+  }
+  return out;
+}
+
+class Restorer {
+ public:
+  Restorer(Mongo& mongo, const RestoreRequest& request, const dump::Manifest& manifest, const BytesProgress& progress)
+      : mongo_(mongo), request_(request), manifest_(manifest), progress_(progress) {}
+
+  // Reads every file; also takes in the definitions.
+  void verify() {
+    definitions_.resize(entries().size());
+    begin();
+    parallel_for(request_.jobs, entries().size(), [&](std::size_t i, std::size_t) { verify(i); });
+  }
+
+  // Compares with what the database has; throws where that must not go.
+  void look(RestoreReport& report) {
+    std::set<std::string> wanted;
+    for (const auto& entry : entries()) wanted.insert(entry.name);
+    for (const auto& info : mongo_.collections()) found_.emplace(info.name, info);
+    std::vector<std::string> kinds;
+    for (const auto& entry : entries()) {
+      const auto it = found_.find(entry.name);
+      if (it == found_.end()) continue;
+      const auto type = entry.view ? "view" : "collection";
+      if (it->second.type != type) {
+        kinds.push_back(entry.name);
+      } else if (entry.view || mongo_.estimated_count(entry.name) > 0) {
+        report.overwritten.push_back(entry.name);
+      }
+    }
+    for (const auto& [name, info] : found_) {
+      if (wanted.contains(name) || !dump::is_dumped(name)) continue;
+      if (name.starts_with(kScratch)) {
+        leftovers_.push_back(name);
+      } else if (name.starts_with("migrator.") && !dump::is_transient(name)) {
+        report.dropped.push_back(name);
+      } else if (!dump::is_transient(name)) {
+        report.left_alone.push_back(name);
+      }
+    }
+    if (!kinds.empty()) {
+      throw Error(Exit::kPrecondition,
+                  "In one of the two, backup and database, this is a view and in the other not: " + some(kinds),
+                  "Drop it from the database first.");
+    }
+    auto in_the_way = report.overwritten;
+    in_the_way.insert(in_the_way.end(), report.dropped.begin(), report.dropped.end());
+    if (!in_the_way.empty() && !request_.overwrite) {
+      throw Error(Exit::kPrecondition, "The database '" + mongo_.database() + "' already has " + some(in_the_way),
+                  "Nothing was written. --overwrite puts the backup in their place; FIFTYONE_DATABASE_NAME names "
+                  "another database.");
+    }
+    dropped_ = report.dropped;
+  }
+
+  void write() {
+    for (const auto& name : leftovers_) mongo_.drop(name);
+    begin();
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < entries().size(); ++i) {
+      if (!entries()[i].view && entries()[i].name != kFunctions) order.push_back(i);
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return entries()[a].bytes > entries()[b].bytes; });
+    try {
+      parallel_for(request_.jobs, order.size(), [&](std::size_t i, std::size_t) { fill(order[i]); });
+    } catch (...) {
+      for (const auto i : order) drop_quietly(scratch(i));
+      throw;
+    }
+    try {
+      put_in_place(order);
+    } catch (const Error& error) {
+      throw Error(error.code(), error.what() + std::string("; some collections are restored and others are not yet"),
+                  "Run the same command again, with --overwrite: it begins anew. " + error.remedy());
+    }
+  }
+
+ private:
+  const std::vector<CollectionEntry>& entries() const { return manifest_.collections; }
+  static std::string scratch(std::size_t i) { return kScratch + std::to_string(i); }
+  std::string path(const std::string& file) const { return request_.directory + "/" + file; }
+
+  void verify(std::size_t i) {
+    const auto& entry = entries()[i];
+    const auto json = dump::read_file(path(entry.metadata));
+    if (sha256_hex(json) != entry.metadata_sha256) mismatch(entry.metadata);
+    definitions_[i] = read_definition(entry.definition ? *entry.definition : bson::from_json(json));
+    if (entry.view) return;
+    dump::BsonReader file(path(entry.file), manifest_.zstd);
+    dump::Facts facts;
+    Sha256 hash;
+    for (auto batch = file.next(); !batch.empty(); batch = file.next()) {
+      hash.update(batch);
+      facts.documents += dump::count_documents(batch);
+      facts.bytes += static_cast<std::int64_t>(batch.size());
+      add(batch.size());
+    }
+    facts.sha256 = to_hex(hash.finish());
+    if (!(facts == dump::Facts{entry.documents, entry.bytes, entry.sha256})) mismatch(entry.file);
+  }
+
+  [[noreturn]] void mismatch(const std::string& file) const {
+    throw Error(Exit::kMismatch, "The backup is damaged: " + path(file) + " is not what the manifest says",
+                "Use another backup; nothing was written.");
+  }
+
+  void fill(std::size_t i) {
+    const auto& entry = entries()[i];
+    const auto& definition = definitions_[i];
+    const auto name = scratch(i);
+    mongo_.create(name, definition.options);
+    const bool validated = definition.options.has("validator");
+    dump::BsonReader file(path(entry.file), manifest_.zstd);
+    for (auto batch = file.next(); !batch.empty(); batch = file.next()) {
+      mongo_.insert_raw(name, batch, validated);
+      add(batch.size());
+    }
+    const auto count = mongo_.estimated_count(name);
+    if (count != entry.documents) {
+      throw Error(Exit::kFailed, "Collection '" + entry.name + "' got " + format_count(count) +
+                                     " documents instead of " + format_count(entry.documents) +
+                                     "; the database is as it was before");
+    }
+    mongo_.create_indexes(name, definition.indexes);
+  }
+
+  // What refers to others comes after them.
+  static int rank(const std::string& name) { return name == "datasets" ? 2 : name == "config" ? 1 : 0; }
+
+  void put_in_place(std::vector<std::size_t> order) {
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return std::pair(rank(entries()[a].name), entries()[a].name) <
+             std::pair(rank(entries()[b].name), entries()[b].name);
+    });
+    const auto last =
+        std::find_if(order.begin(), order.end(), [&](std::size_t i) { return rank(entries()[i].name) > 0; });
+    parallel_for(request_.jobs, static_cast<std::size_t>(last - order.begin()),
+                 [&](std::size_t i, std::size_t) { mongo_.rename_over(scratch(order[i]), entries()[order[i]].name); });
+    // The journal of a later run would be taken for one of the datasets restored.
+    for (const auto& name : dropped_) mongo_.drop(name);
+    for (auto it = last; it != order.end(); ++it) mongo_.rename_over(scratch(*it), entries()[*it].name);
+    for (std::size_t i = 0; i < entries().size(); ++i) {
+      const auto& entry = entries()[i];
+      if (entry.name == kFunctions) put_functions(entry);
+      if (!entry.view) continue;
+      if (found_.contains(entry.name)) {
+        mongo_.change_view(entry.name, view_change(definitions_[i].options));
+      } else {
+        mongo_.create(entry.name, definitions_[i].options);
+      }
+    }
+  }
+
+  void put_functions(const CollectionEntry& entry) {
+    dump::BsonReader file(path(entry.file), manifest_.zstd);
+    bson::Array ids;
+    for (auto batch = file.next(); !batch.empty(); batch = file.next()) {
+      for (const auto& view : dump::split(batch)) {
+        const auto function = view.decode();
+        const auto* id = function.find("_id");
+        mongo_.upsert(kFunctions, {Document{{"_id", *id}}, function});
+        ids.append(*id);
+      }
+    }
+    mongo_.remove_where(kFunctions, Document{{"_id", Document{{"$nin", std::move(ids)}}}});
+  }
+
+  static Document view_change(const Document& options) {
+    Document out;
+    for (const auto* key : {"viewOn", "pipeline"}) {
+      if (const auto* value = options.find(key)) out.append(key, *value);
+    }
+    return out;
+  }
+
+  void drop_quietly(const std::string& name) noexcept {
+    try {
+      mongo_.drop(name);
+    } catch (const std::exception&) {
+      return;  // the next restore drops it
+    }
+  }
+
+  void begin() { done_ = 0; }
+  void add(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    done_ += static_cast<std::int64_t>(bytes);
+    if (progress_) progress_(done_, manifest_.bytes());
+  }
+
+  Mongo& mongo_;
+  const RestoreRequest& request_;
+  const dump::Manifest& manifest_;
+  const BytesProgress& progress_;
+  std::vector<Definition> definitions_;  // as the entries
+  std::map<std::string, CollectionInfo> found_;
+  std::vector<std::string> leftovers_;
+  std::vector<std::string> dropped_;
+  std::mutex mutex_;
+  std::int64_t done_ = 0;
+};
+
+}  // namespace
+
+RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
+                      const std::function<void(const std::string& phase)>& phase, const BytesProgress& progress) {
+  RestoreReport report;
+  report.manifest = dump::read_manifest(request.directory);
+  Restorer restorer(mongo, request, report.manifest, progress);
+  phase("Checking the files");
+  restorer.verify();
+  restorer.look(report);
+  if (request.dry_run) return report;
+  phase("Restoring");
+  restorer.write();
+  return report;
+}
+
+}  // namespace fm

@@ -1,0 +1,40 @@
+// Bringing a backup back.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "backup/backup.h"
+#include "backup/manifest.h"
+#include "store/mongo.h"
+
+namespace fm {
+
+struct RestoreRequest {
+  std::string directory;
+  bool overwrite = false;
+  bool dry_run = false;
+  std::size_t jobs = 2;
+};
+
+struct RestoreReport {
+  dump::Manifest manifest;
+  std::vector<std::string> overwritten;  // had documents, or were views
+  std::vector<std::string> dropped;      // bookkeeping that the backup does not have
+  std::vector<std::string> left_alone;   // other collections of the database
+};
+
+// In this order: every file is compared with the manifest; what is in the way
+// is looked for; each collection is written beside its place, with options and
+// indexes; all are put in their places by renaming, `config` and `datasets`
+// last. A collection is the old one or the new one at every moment.
+//
+// Throws before the first write: Error(kMismatch) for files that are not what
+// was written, Error(kPrecondition) for a backup that is not complete and,
+// without `overwrite`, for collections that are not empty. `phase` names what
+// is being done.
+RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
+                      const std::function<void(const std::string& phase)>& phase, const BytesProgress& progress);
+
+}  // namespace fm

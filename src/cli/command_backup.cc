@@ -1,0 +1,100 @@
+#include <unistd.h>
+
+#include <memory>
+
+#include "backup/backup.h"
+#include "backup/touched.h"
+#include "base/text.h"
+#include "cli/backup_text.h"
+#include "cli/deployment.h"
+#include "cli/migration_options.h"
+#include "cli/plan_text.h"
+#include "cli/program_version.h"
+#include "revisions/catalogue.h"
+
+namespace fm::cli {
+
+using bson::Document;
+
+namespace {
+
+struct BackupOptions {
+  std::string directory;
+  MigrationOptions migration;
+  bool all = false;
+  bool zstd = false;
+  bool no_snapshot = false;
+};
+
+// What the options name: the collections of a plan, or all.
+void choose_collections(BackupRequest& request, const BackupOptions& options, const Globals& globals,
+                        Deployment& deployment, const Log& log) {
+  const auto& selection = options.migration.selection;
+  const bool named = selection.version || options.migration.os_version || !options.migration.names.empty();
+  if (options.all) {
+    if (named) throw Error(Exit::kUsage, "--all takes everything: no version and no dataset goes with it");
+    return;
+  }
+  const auto& heads = deployment.found.heads;
+  const auto version = check_selection(selection);
+  Plan plan;
+  try {
+    const auto target = resolve_target(heads.edition, version, options.migration.os_version, globals.versions());
+    if (!target.note.empty()) log.info(target.note);
+    Request wanted;
+    wanted.target = target.version;
+    for (const auto& name : options.migration.names) wanted.names.push_back(Globals::as_typed(name));
+    plan = make_plan(built_in_catalogue(), heads, wanted);
+  } catch (const Error& error) {
+    if (named) throw;
+    log.warning("Everything is taken, because no plan can be made: " + std::string(error.what()));
+    return;
+  }
+  if (named) {
+    for (const auto& refusal : plan.refused) log.warning(refusal.error.what());
+  }
+  if (plan.nothing_to_do() || (!named && !plan.refused.empty())) return;
+  request.collections = dump::touched_collections(deployment.session.mongo(), plan, heads);
+  request.scope = "what a migration to v" + plan.target + " touches";
+  if (!options.migration.names.empty()) request.scope += ", of the datasets named";
+}
+
+int run_backup(const BackupOptions& options, const Globals& globals) {
+  const auto settings = globals.load(options.migration.flags);
+  const auto log = Log::to_stderr(settings, globals.quiet);
+  const MongoDriver driver;
+  Deployment deployment(settings, log);
+  BackupRequest request;
+  request.directory = options.directory;
+  request.tool = program_version();
+  request.zstd = options.zstd;
+  request.snapshot = !options.no_snapshot;
+  request.jobs = jobs_of(settings);
+  choose_collections(request, options, globals, deployment, log);
+  Progress progress(globals.progress_mode());
+  progress.phase("Backing up");
+  const auto report = backup(deployment.session.mongo(), request,
+                             [&](std::int64_t done, std::int64_t total) { progress.bytes(done, total); });
+  progress.clear();
+  for (const auto& warning : report.warnings) log.warning(warning);
+  globals.print(backup_text(report, globals.style(STDOUT_FILENO)), backup_document(report));
+  return 0;
+}
+
+}  // namespace
+
+void setup_backup(Program& program) {
+  auto options = std::make_shared<BackupOptions>();
+  auto* command = program.app.add_subcommand(
+      "backup", "Copies what a migration touches to a new folder, in the layout of mongodump.");
+  command->add_option("DIR", options->directory, "a new folder")->required()->option_text("DIR");
+  bind_target_options(*command, options->migration);
+  command->add_flag("--all", options->all, "the whole database; also where nothing is to migrate");
+  command->add_flag("--zstd", options->zstd, "compress the documents");
+  command->add_flag("--no-snapshot", options->no_snapshot, "do not read as of one moment, even where the server can");
+  add_setting(*command, options->migration.flags, "-j,--jobs", "jobs", "collections at a time", "N");
+  command->callback(
+      [options, &program] { program.run = [options, &program] { return run_backup(*options, program.globals); }; });
+}
+
+}  // namespace fm::cli
