@@ -9,6 +9,7 @@
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
 #include "cli/prompt.h"
+#include "exec/rights.h"
 #include "exec/runner.h"
 #include "plan/refusals.h"
 #include "revisions/catalogue.h"
@@ -114,6 +115,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   for (const auto& name : options.names) request.names.push_back(Globals::as_typed(name));
   request.admin = settings.database_admin;
   const auto plan = make_plan(catalogue, found.heads, request);
+  if (!dry_run && !plan.nothing_to_do()) require_rights(deployment.session.mongo());
 
   run_settings.refuse_all = settings.error_level.value_or(0) <= 0;
   run_settings.verbose = options.verbose;
