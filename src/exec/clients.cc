@@ -160,4 +160,18 @@ std::optional<std::vector<ConnectedClient>> connected_clients(Mongo& mongo) {
   return out;
 }
 
+std::string notice_clients(Mongo& mongo, bool require_idle) {
+  const auto clients = connected_clients(mongo);
+  if (!clients) {
+    if (!require_idle) return "";
+    throw Error(Exit::kPrecondition, "Whether FiftyOne processes are connected cannot be seen; nothing was written",
+                "Grant the right inprog on the cluster, or leave --require-idle out.");
+  }
+  if (clients->empty()) return "";
+  std::string text = "FiftyOne processes are connected";
+  for (const auto& client : *clients) text += "\n  " + client.text();
+  if (!require_idle) return text + "\nA process that holds a dataset open goes on writing in the old way.";
+  throw Error(Exit::kPrecondition, text + "\nNothing was written.", "Stop them, or leave --require-idle out.");
+}
+
 }  // namespace fm

@@ -31,4 +31,9 @@ struct ConnectedClient {
 // Nothing without the right inprog. On a sharded cluster: those of this mongos.
 std::optional<std::vector<ConnectedClient>> connected_clients(Mongo& mongo);
 
+// Before a migration: what to say about connected clients, or "". With
+// `require_idle` throws Error(kPrecondition) instead, also where they cannot be
+// seen.
+std::string notice_clients(Mongo& mongo, bool require_idle);
+
 }  // namespace fm

@@ -92,7 +92,7 @@ Finding look_at_unfinished(Mongo& mongo, const std::optional<Heads>& heads) {
   std::vector<std::string> entries;
   FindOptions options;
   options.projection = Document{{"name", 1}, {"from", 1}, {"to", 1}};
-  mongo.find(kJournal, Document{{"_id.dataset", Document{{"$exists", true}}}}, options, [&](bson::View view) {
+  mongo.find(kJournal, Document{{"_id.dataset", Document{{"$exists", true}}}}, options, [&](const bson::View& view) {
     const auto entry = view.decode();
     known.insert(bson::encode(Document{{"", *bson::Path("_id.dataset").find(entry)}}));
     entries.push_back(

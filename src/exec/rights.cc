@@ -91,7 +91,10 @@ Privileges::Privileges(const Document& reply) {
 
 std::optional<Privileges> Privileges::read(Mongo& mongo) {
   try {
-    return Privileges(mongo.command(Document{{"connectionStatus", 1}, {"showPrivileges", true}}, "admin"));
+    const auto reply = mongo.command(Document{{"connectionStatus", 1}, {"showPrivileges", true}}, "admin");
+    // Servers that only speak MongoDB's protocol may leave them out.
+    if (!bson::Path("authInfo.authenticatedUserPrivileges").find(reply)) return std::nullopt;
+    return Privileges(reply);
   } catch (const Error& error) {
     if (error.code() == Exit::kUnreachable) throw;
     return std::nullopt;

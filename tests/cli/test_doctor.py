@@ -146,6 +146,29 @@ def test_client_older_than_the_log(own, own_server):
         assert not [line for line in log if '"name":"fiftyone"}' in line and '"id":51800' in line] and since
 
 
+def test_migrate_and_connected_clients(own, own_server):
+    own.fill("1.0.0", {"a": "1.0.0"})
+    sdk = pymongo.MongoClient(own_server.uri, appname="fiftyone")
+    with contextlib.closing(sdk):
+        sdk.admin.command("ping")
+        for env in {}, {"FIFTYONE_MIGRATOR_REQUIRE_IDLE": "on"}:
+            r = own.migrator("migrate", "--yes", *([] if env else ["--require-idle"]), **env)
+            assert r.status == 16 and "Stop them" in r.err
+            assert "FiftyOne processes are connected\n  127.0.0.1: " in r.err
+        assert own.versions() == ({"a": "1.0.0"}, "1.0.0")
+        r = own.migrator("migrate", "--yes")
+        assert r.status == 0 and "FiftyOne processes are connected" in r.err
+        # Nothing to do, nothing to say.
+        r = own.migrator("migrate", "--yes", "--require-idle")
+        assert (r.status, r.err) == (0, "")
+        assert "connected" not in own.migrator("plan", "1.0.0").err
+    gone = time.monotonic() + 10
+    while visible(own_server) and time.monotonic() < gone:
+        time.sleep(0.05)
+    r = own.migrator("migrate", "1.0.0", "--allow-loss", "--yes", "-q", "--require-idle")
+    assert (r.status, r.err) == (0, "")
+
+
 # -- what runs have left
 
 
@@ -337,6 +360,16 @@ def test_rights_to_look(replica_set, tmp_path, right, id):
     assert found[id]["level"] == "note" and "cannot see" in found[id]["found"]
     assert action in found[id]["found"] + found[id]["remedy"]
     assert found["rights"]["level"] == "ok"
+
+
+def test_idle_is_required_and_cannot_be_seen(replica_set, tmp_path):
+    tool = member_tool(replica_set, tmp_path, user_with(replica_set[2], [], []))
+    tool.db.config.update_one({}, {"$set": {"version": "1.0.0", "type": "fiftyone"}}, upsert=True)
+    r = tool.migrator("migrate", "--yes", "--require-idle", "-q")
+    assert r.status == 16 and "cannot be seen" in r.err and "inprog" in r.err
+    assert tool.versions()[1] == "1.0.0"
+    assert tool.migrator("migrate", "--yes", "-q").status == 0
+    assert tool.versions()[1] == NEWEST
 
 
 def test_members_that_are_gone(replica_set, tmp_path):

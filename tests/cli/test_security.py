@@ -10,7 +10,7 @@ import time
 import pymongo
 import pytest
 from bson.raw_bson import RawBSONDocument
-from conftest import Tool, harness
+from conftest import ROOT, Tool, harness
 
 NEWEST = "1.22.1"
 # The role of docs/security.md.
@@ -175,6 +175,14 @@ def test_rights_of_another_database_do_not_count(guarded, tmp_path):
     assert r.status == 12 and "lacks the rights insert, update" in r.err
     root.admin.command("grantRolesToUser", user, roles=["readWriteAnyDatabase"])
     assert tool_as(server, root, user, tmp_path).migrator("migrate", "--yes", "-q").status == 0
+
+
+def test_the_documented_role():
+    with open(os.path.join(ROOT, "docs", "security.md")) as f:
+        text = f.read()
+    roles = re.findall(r'collection: ""},\s*actions: \[(.*?)\]', text)
+    assert roles[0].replace('"', "").split(", ") == RIGHTS
+    assert roles[1].replace('"', "").split(", ") == ["dbStats", "collStats"]
 
 
 # -- TLS
