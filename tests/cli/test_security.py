@@ -228,7 +228,7 @@ def tls(tmp_path_factory):
         root.close()
 
 
-QUICK = "&serverSelectionTimeoutMS=500"
+QUICK = "&serverSelectionTimeoutMS=300"
 SCRAM = "scram:p%40ss%2Fword%3A%25%3F"
 
 
@@ -324,7 +324,7 @@ def secretive(guarded):
 def uris(server):
     host = server.uri[len("mongodb://"):]
     good = "mongodb://keeper:%s@%s/?authSource=admin" % (SECRET, host)
-    quick = "&serverSelectionTimeoutMS=300"
+    quick = "&serverSelectionTimeoutMS=150"
     return {
         "right": good,
         "wrong password": good.replace("keeper:", "keeper:no") + quick,
