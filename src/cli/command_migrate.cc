@@ -9,6 +9,8 @@
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
 #include "cli/prompt.h"
+#include "exec/clients.h"
+#include "exec/rights.h"
 #include "exec/runner.h"
 #include "plan/refusals.h"
 #include "revisions/catalogue.h"
@@ -116,6 +118,11 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   for (const auto& name : options.names) request.names.push_back(Globals::as_typed(name));
   request.admin = settings.database_admin;
   const auto plan = make_plan(catalogue, found.heads, request);
+  if (!dry_run && !plan.nothing_to_do()) {
+    require_rights(deployment.session.mongo());
+    const auto clients = notice_clients(deployment.session.mongo(), settings.require_idle);
+    if (!clients.empty()) log.warning(clients);
+  }
 
   run_settings.refuse_all = settings.error_level.value_or(0) <= 0;
   run_settings.verbose = options.verbose;
@@ -163,6 +170,7 @@ void setup_migrate(Program& program) {
   bind_migration_options(*command, *options);
   add_setting(*command, options->flags, "--dry-run", "dry_run", "like plan");
   add_setting(*command, options->flags, "--yes", "yes", "ask nothing");
+  add_setting(*command, options->flags, "--require-idle", "require_idle", "only while no FiftyOne is connected");
   add_setting(*command, options->flags, "--error-level", "error_level",
               "0: a dataset that cannot be migrated stops all; 1, 2: the others go on", "0|1|2");
   command->add_flag("--verbose", options->verbose, "name each step");

@@ -16,6 +16,7 @@
 #include "cli/style.h"
 #include "cli/table.h"
 #include "exec/heads.h"
+#include "exec/rights.h"
 #include "exec/runner.h"
 #include "plan/refusals.h"
 #include "revisions/catalogue.h"
@@ -195,6 +196,7 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
     }
     return 0;
   }
+  if (!plan.nothing_to_do()) require_rights(session.mongo());
   RunReport report;
   if (!plan.nothing_to_do()) report = runner.run(plan, found);
   progress.clear();

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   setup_info(program);
   setup_backup(program);
   setup_restore(program);
+  setup_doctor(program);
   setup_versions(program);
   setup_revisions(program);
   return run_program(program, argc, argv);

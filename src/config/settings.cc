@@ -75,6 +75,8 @@ std::vector<Setting> make_table() {
        "server program of the private server"},
       {"allow_loss", "FIFTYONE_MIGRATOR_ALLOW_LOSS", false, Kind::kSwitch, &S::allow_loss, "off",
        "let a downgrade lose what cannot be brought back"},
+      {"require_idle", "FIFTYONE_MIGRATOR_REQUIRE_IDLE", false, Kind::kSwitch, &S::require_idle, "off",
+       "migrate only while no FiftyOne process is connected"},
       {"undo_log", "FIFTYONE_MIGRATOR_UNDO_LOG", false, Kind::kSwitch, &S::undo_log, "on",
        "keep what a step displaces, so that it can be taken back"},
       {"jobs", "FIFTYONE_MIGRATOR_JOBS", false, Kind::kInteger, &S::jobs, nullptr, "datasets worked on at a time", 1,

@@ -57,6 +57,7 @@ struct Settings {
   // Options of `migrate` and `plan`. Unset ones have a default that depends on
   // the command.
   bool allow_loss = false;
+  bool require_idle = false;
   bool undo_log = true;
   std::optional<int> jobs;
   bool yes = false;

@@ -1,6 +1,9 @@
 #include "store/mongo.h"
 
 #include <algorithm>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -10,6 +13,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "bson/path.h"
+#include "store/denied.h"
 
 namespace fm {
 
@@ -28,6 +32,32 @@ constexpr std::int32_t kSelectionTimeoutMs = 10000;
 Document write_concern() { return {{"w", "majority"}}; }
 Document durable_write_concern() { return {{"w", "majority"}, {"j", true}}; }
 
+std::string unreachable_remedy(std::string_view message) {
+  if (message.find("TLS handshake failed") != std::string_view::npos) {
+    return "The server is there, but TLS fails: tlsCAFile in the database URI has to name the authority of the "
+           "server's "
+           "certificate, the host of the URI has to stand in the certificate, and tls=true is only for a server with "
+           "TLS.";
+  }
+  std::string out = "Check that the server of the database URI is up and can be reached from here.";
+  if (message.find("closed connection") != std::string_view::npos) {
+    out += " One that wants TLS closes the connection too: then add tls=true to the URI.";
+  }
+  return out;
+}
+
+// The driver takes a file that is not there for a failed connection.
+void check_tls_files(const mongoc_uri_t* uri) {
+  const std::pair<const char*, const char*> options[] = {{MONGOC_URI_TLSCAFILE, "tlsCAFile"},
+                                                         {MONGOC_URI_TLSCERTIFICATEKEYFILE, "tlsCertificateKeyFile"}};
+  for (const auto& [option, name] : options) {
+    const char* path = mongoc_uri_get_option_as_utf8(uri, option, nullptr);
+    if (!path || access(path, R_OK) == 0) continue;
+    throw Error(Exit::kUsage, std::string("The file '") + path + "' of " + name +
+                                  " in the database URI cannot be read: " + std::strerror(errno));
+  }
+}
+
 // Driver errors become ours here, once.
 [[noreturn]] void fail(const bson_error_t& error, const std::string& doing) {
   const std::string what = doing + ": " + error.message;
@@ -38,7 +68,7 @@ Document durable_write_concern() { return {{"w", "majority"}, {"j", true}}; }
         throw Error(Exit::kRights, what, "Check user, password and authSource in the database URI.", "ConnectionError");
       }
       throw Error(Exit::kUnreachable, "Could not connect to `mongod`: " + std::string(error.message),
-                  "Check that the server of the database URI is up and can be reached from here.", "ConnectionError");
+                  unreachable_remedy(error.message), "ConnectionError");
     }
     case MONGOC_ERROR_STREAM:
       throw Error(Exit::kUnreachable, what, "The connection was lost; run the same command again.", "ConnectionError");
@@ -56,9 +86,13 @@ Document durable_write_concern() { return {{"w", "majority"}, {"j", true}}; }
     if (what.find("requires authentication") != std::string::npos) {
       throw Error(Exit::kRights, what, "Name a user in the database URI: mongodb://user:password@host:27017/");
     }
+    std::string remedy = "The user of the database URI needs the role readWrite on this database.";
+    if (const auto denied = read_denied(error.message)) {
+      remedy = "The user of the database URI lacks " + denied->missing() +
+               ". Migrating needs the role readWrite on the database, or the role of docs/security.md.";
+    }
     // What follows is the command with all it carries.
-    throw Error(Exit::kRights, what.substr(0, what.find(" to execute command {")),
-                "The user of the database URI needs the role readWrite on this database.");
+    throw Error(Exit::kRights, what.substr(0, what.find(" to execute command {")), remedy);
   }
   if (of_server && (error.code == kSnapshotTooOld || error.code == kSnapshotUnavailable)) {
     throw Error(Exit::kPrecondition, what,
@@ -177,9 +211,12 @@ Mongo::Mongo(const std::string& uri, std::string database, const std::string& co
   bson_error_t error;
   uri_.reset(mongoc_uri_new_with_error(uri.c_str(), &error));
   if (!uri_) {
-    throw Error(Exit::kUsage, "The database URI '" + mask_uri(uri) + "' is not valid: " + error.message,
+    // What has no scheme may be a password alone.
+    const auto shown = uri.find("://") == std::string::npos ? "***" : mask_uri(uri);
+    throw Error(Exit::kUsage, "The database URI '" + shown + "' is not valid: " + error.message,
                 "A URI looks like mongodb://user:password@host:27017/?authSource=admin", "ConnectionError");
   }
+  check_tls_files(uri_.get());
   if (!mongoc_uri_has_option(uri_.get(), MONGOC_URI_SERVERSELECTIONTIMEOUTMS)) {
     mongoc_uri_set_option_as_int32(uri_.get(), MONGOC_URI_SERVERSELECTIONTIMEOUTMS, kSelectionTimeoutMs);
   }
@@ -215,6 +252,10 @@ void Mongo::remove_durably(const std::string& collection, const Value& id) {
   run(Document{{"delete", collection}, {"deletes", bson::Array{one}}, {"writeConcern", durable_write_concern()}},
       false);
   boundary();
+}
+
+Document Mongo::command(const Document& command, const std::string& database) {
+  return run(command, false, database.empty() ? nullptr : database.c_str());
 }
 
 void Mongo::ping() { run(Document{{"ping", 1}}, false); }

@@ -86,6 +86,8 @@ class Mongo {
   std::string server_version();
   // "6.0", or nothing without the right to know.
   std::optional<std::string> feature_compatibility();
+  // The reply to a command that only reads, of this database or another one.
+  bson::Document command(const bson::Document& command, const std::string& database = "");
 
   // The view is valid during the call.
   void find(const std::string& collection, const bson::Document& filter, const FindOptions& options,

@@ -83,10 +83,13 @@ def _scratch():
 
 
 class Server:
-    """A private mongod on a free port, gone when the ``with`` block ends."""
+    """A private mongod on a free port, gone when the ``with`` block ends.
 
-    def __init__(self, *options):
-        self.options = options
+    ``client``: more options of its MongoClient.
+    """
+
+    def __init__(self, *options, client=None):
+        self.options, self.client_options = options, client or {}
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="fm-corpus-", dir=_scratch())
@@ -114,7 +117,11 @@ class Server:
                 preexec_fn=_die_with_parent,
             )
             self.client = pymongo.MongoClient(
-                self.uri, appname="corpus-tests", serverSelectionTimeoutMS=200, directConnection=True
+                self.uri,
+                directConnection=True,
+                appname="corpus-tests",
+                serverSelectionTimeoutMS=200,
+                **self.client_options,
             )
             end = time.monotonic() + 60
             while time.monotonic() < end and self.process.poll() is None:

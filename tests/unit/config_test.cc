@@ -87,6 +87,7 @@ TEST_F(Config, Defaults) {
       {"private_database_port", "(unset)"},
       {"mongod", "(unset)"},
       {"allow_loss", "false"},
+      {"require_idle", "false"},
       {"undo_log", "true"},
       {"jobs", "(unset)"},
       {"yes", "false"},

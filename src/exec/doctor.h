@@ -1,0 +1,17 @@
+// Whether a migration should start: everything that can be seen beforehand.
+#pragma once
+
+#include <vector>
+
+#include "exec/finding.h"
+#include "revisions/catalogue.h"
+#include "store/mongo.h"
+
+namespace fm {
+
+// Looks and writes nothing. What the user may not see is a note that names the
+// right. Throws Error(kUnreachable), and Error(kRights) when the login fails or
+// is missing: then there is nothing to look at.
+std::vector<Finding> examine(Mongo& mongo, const Catalogue& catalogue);
+
+}  // namespace fm

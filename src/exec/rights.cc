@@ -1,0 +1,163 @@
+#include "exec/rights.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "bson/path.h"
+
+namespace fm {
+
+using bson::Array;
+using bson::Document;
+
+namespace {
+
+std::string text_of(const Document& doc, const char* key) {
+  const auto* value = doc.find(key);
+  const auto* text = value ? value->as<std::string>() : nullptr;
+  return text ? *text : "";
+}
+
+bool is_true(const Document& doc, const char* key) {
+  const auto* value = doc.find(key);
+  return value && value->truthy();
+}
+
+template <class Visit>
+void each_document(const Document& reply, const char* path, const Visit& visit) {
+  const auto* value = bson::Path(path).find(reply);
+  const auto* list = value ? value->as<Array>() : nullptr;
+  if (!list) return;
+  for (const auto& item : *list) {
+    if (const auto* doc = item.as<Document>()) visit(*doc);
+  }
+}
+
+// A text inside double quotes of JavaScript.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+std::vector<std::string> quoted_actions() {
+  std::vector<std::string> out;
+  for (const auto& right : needed_rights()) out.push_back(quoted(right.action));
+  return out;
+}
+
+}  // namespace
+
+const std::vector<Right>& needed_rights() {
+  static const std::vector<Right> kNeeded = {
+      {"find", "reading versions, datasets and samples"},
+      {"insert", "the journal, and documents that a version keeps apart"},
+      {"update", "everything that is migrated"},
+      {"remove", "the journal, and documents that a version does not know"},
+      {"listCollections", "which collections there are"},
+      {"dropCollection", "the journal at the end, and collections without a dataset (0.15.0)"},
+      {"listIndexes", "going below 0.6.2"},
+      {"dropIndex", "going below 0.6.2: an index of frames that its layout cannot keep"},
+  };
+  return kNeeded;
+}
+
+Privileges::Privileges(const Document& reply) {
+  each_document(reply, "authInfo.authenticatedUsers",
+                [&](const Document& user) { users_.push_back(text_of(user, "user") + "@" + text_of(user, "db")); });
+  each_document(reply, "authInfo.authenticatedUserPrivileges", [&](const Document& privilege) {
+    Grant grant;
+    if (const auto* value = privilege.find("resource"); value && value->as<Document>()) {
+      const auto& resource = *value->as<Document>();
+      if (resource.has("db")) grant.database = text_of(resource, "db");
+      grant.collection = text_of(resource, "collection");
+      grant.cluster = is_true(resource, "cluster");
+      grant.anything = is_true(resource, "anyResource");
+    }
+    if (const auto* value = privilege.find("actions"); value && value->as<Array>()) {
+      for (const auto& action : *value->as<Array>()) {
+        if (const auto* text = action.as<std::string>()) grant.actions.push_back(*text);
+      }
+    }
+    grants_.push_back(std::move(grant));
+  });
+}
+
+std::optional<Privileges> Privileges::read(Mongo& mongo) {
+  try {
+    const auto reply = mongo.command(Document{{"connectionStatus", 1}, {"showPrivileges", true}}, "admin");
+    // Servers that only speak MongoDB's protocol may leave them out.
+    if (!bson::Path("authInfo.authenticatedUserPrivileges").find(reply)) return std::nullopt;
+    return Privileges(reply);
+  } catch (const Error& error) {
+    if (error.code() == Exit::kUnreachable) throw;
+    return std::nullopt;
+  }
+}
+
+template <class Test>
+bool Privileges::any(const std::string& action, const Test& test) const {
+  return std::any_of(grants_.begin(), grants_.end(), [&](const Grant& grant) {
+    const auto& actions = grant.actions;
+    return (grant.anything || test(grant)) && std::find(actions.begin(), actions.end(), action) != actions.end();
+  });
+}
+
+bool Privileges::on_collection(const std::string& database, const std::string& collection,
+                               const std::string& action) const {
+  return any(action, [&](const Grant& grant) {
+    return grant.database && (grant.database->empty() || *grant.database == database) &&
+           (grant.collection.empty() || grant.collection == collection);
+  });
+}
+
+bool Privileges::on_database(const std::string& database, const std::string& action) const {
+  return on_collection(database, "", action);
+}
+
+bool Privileges::on_cluster(const std::string& action) const {
+  return any(action, [](const Grant& grant) { return grant.cluster; });
+}
+
+std::vector<std::string> missing_rights(const Privileges& privileges, const std::string& database) {
+  std::vector<std::string> out;
+  if (privileges.users().empty()) return out;
+  for (const auto& right : needed_rights()) {
+    if (!privileges.on_database(database, right.action)) out.emplace_back(right.action);
+  }
+  return out;
+}
+
+std::string role_script(const std::string& database, const std::string& user) {
+  const auto at = user.rfind('@');
+  const auto role = quoted("fiftyoneMigrator_" + database);
+  return fmt::format(
+      "use admin\n"
+      "db.createRole({{role: {0}, roles: [], privileges: [{{\n"
+      "  resource: {{db: {1}, collection: \"\"}},\n"
+      "  actions: [{2}]}}]}})\n"
+      "use {3}\n"
+      "db.grantRolesToUser({4}, [{{role: {0}, db: \"admin\"}}])",
+      role, quoted(database), fmt::join(quoted_actions(), ", "), user.substr(at + 1), quoted(user.substr(0, at)));
+}
+
+void require_rights(Mongo& mongo) {
+  const auto privileges = Privileges::read(mongo);
+  if (!privileges) return;
+  const auto missing = missing_rights(*privileges, mongo.database());
+  if (missing.empty()) return;
+  throw Error(Exit::kRights,
+              fmt::format("The user {} lacks the right{} {} on the database {}; nothing was written",
+                          fmt::join(privileges->users(), ", "), missing.size() == 1 ? "" : "s",
+                          fmt::join(missing, ", "), mongo.database()),
+              fmt::format("Give the user the role readWrite on {}, or in mongosh:\n{}", mongo.database(),
+                          role_script(mongo.database(), privileges->users().front())));
+}
+
+}  // namespace fm
