@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
   setup_migrate(program);
   setup_plan(program);
   setup_info(program);
+  setup_verify(program);
   setup_versions(program);
   setup_revisions(program);
   return run_program(program, argc, argv);

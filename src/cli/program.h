@@ -58,6 +58,7 @@ struct Program {
 void setup_migrate(Program& program);
 void setup_plan(Program& program);
 void setup_info(Program& program);
+void setup_verify(Program& program);
 void setup_versions(Program& program);
 void setup_revisions(Program& program);
 

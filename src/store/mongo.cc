@@ -437,6 +437,16 @@ std::set<std::string> Mongo::collection_names() {
   return out;
 }
 
+std::set<std::string> Mongo::index_names(const std::string& collection) {
+  const Collection coll(*this, collection);
+  const Cursor cursor(mongoc_collection_find_indexes_with_opts(coll.get(), nullptr));
+  std::set<std::string> out;
+  visit_all(cursor, "listing indexes of " + collection, [&](bson::View view) {
+    if (const auto name = view.get_string("name")) out.emplace(*name);
+  });
+  return out;
+}
+
 void Mongo::drop_unique_indexes(const std::string& collection, const std::string& key) {
   std::vector<std::string> names;
   {

@@ -105,6 +105,7 @@ class Mongo {
   std::int64_t estimated_count(const std::string& collection);
 
   std::set<std::string> collection_names();
+  std::set<std::string> index_names(const std::string& collection);
   void drop_unique_indexes(const std::string& collection, const std::string& key);
   void drop(const std::string& collection);
 
