@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   setup_backup(program);
   setup_restore(program);
   setup_doctor(program);
+  setup_verify(program);
   setup_versions(program);
   setup_revisions(program);
   return run_program(program, argc, argv);

@@ -61,6 +61,7 @@ void setup_info(Program& program);
 void setup_backup(Program& program);
 void setup_restore(Program& program);
 void setup_doctor(Program& program);
+void setup_verify(Program& program);
 void setup_versions(Program& program);
 void setup_revisions(Program& program);
 

@@ -1,7 +1,7 @@
 #include "store/mongo.h"
 
-#include <algorithm>
 #include <unistd.h>
+#include <algorithm>
 
 #include <cerrno>
 #include <cstdlib>
@@ -492,6 +492,16 @@ std::set<std::string> Mongo::collection_names() {
   const Cursor cursor(mongoc_database_find_collections_with_opts(database.get(), opts.get()));
   std::set<std::string> out;
   visit_all(cursor, "listing collections", [&](bson::View view) {
+    if (const auto name = view.get_string("name")) out.emplace(*name);
+  });
+  return out;
+}
+
+std::set<std::string> Mongo::index_names(const std::string& collection) {
+  const Collection coll(*this, collection);
+  const Cursor cursor(mongoc_collection_find_indexes_with_opts(coll.get(), nullptr));
+  std::set<std::string> out;
+  visit_all(cursor, "listing indexes of " + collection, [&](bson::View view) {
     if (const auto name = view.get_string("name")) out.emplace(*name);
   });
   return out;

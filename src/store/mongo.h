@@ -155,6 +155,7 @@ class Mongo {
   void change_view(const std::string& view, const bson::Document& options);
   // In one step; a collection of that name gives way.
   void rename_over(const std::string& from, const std::string& to);
+  std::set<std::string> index_names(const std::string& collection);
   void drop_unique_indexes(const std::string& collection, const std::string& key);
   void drop(const std::string& collection);
 

@@ -1,0 +1,34 @@
+// What `verify` finds in the database beside its datasets.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "exec/heads.h"
+#include "exec/problem.h"
+#include "exec/verify_data.h"
+
+namespace fm {
+
+// References that datasets hold, by collection and encoded _id.
+using UsedIds = std::map<std::string, std::set<std::string>>;
+
+std::vector<Problem> config_problems(const DatabaseHeads& heads);
+// An interrupted run, and what it has left.
+std::vector<Problem> journal_problems(Mongo& mongo, const DatabaseHeads& heads, const SharedData& data);
+// Names, slugs and collections that several datasets claim.
+std::vector<Problem> clashes(const SharedData& data);
+// Runs, views, results and collections without a dataset. Datasets in
+// `unread` may use anything.
+std::vector<Problem> orphans(const SharedData& data, const UsedIds& used, const std::set<std::string>& unread);
+// Documents of shared collections that a revision has not reached, by the
+// encoded _id of their dataset.
+struct SharedPending {
+  const Revision* revision = nullptr;
+  Problem problem;
+  std::map<std::string, std::int64_t> count;
+};
+std::vector<SharedPending> pending_in_shared(Mongo& mongo, const Catalogue& catalogue, const SharedData& data);
+
+}  // namespace fm
