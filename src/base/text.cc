@@ -1,5 +1,8 @@
 #include "base/text.h"
 
+#include <fmt/chrono.h>
+#include <chrono>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,9 +19,7 @@ namespace {
 
 constexpr char32_t kReplacement = 0xFFFD;
 
-bool is_continuation(char c) {
-  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
-}
+bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 // Decodes the code point at the start of `s`, which is not empty; returns its
 // length in bytes.
@@ -72,13 +73,9 @@ class UnicodeLocale {
   locale_t old_;
 };
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
+bool equal_ignoring_case(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, lower, lower); }
 
 // Insertions, deletions, substitutions and swaps of neighbours.
 std::size_t edit_distance(const std::u32string& a, const std::u32string& b) {
@@ -236,6 +233,11 @@ std::string format_count(std::int64_t n) {
     text.insert(static_cast<std::size_t>(i), 1, ',');
   }
   return text;
+}
+
+std::string utc_text(std::int64_t ms) {
+  const std::chrono::sys_seconds second(std::chrono::seconds(ms / 1000));
+  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(std::chrono::system_clock::to_time_t(second)));
 }
 
 std::string format_duration(double seconds) {

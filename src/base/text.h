@@ -26,6 +26,7 @@ std::size_t display_width(std::string_view utf8);
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
 std::string format_count(std::int64_t n);       // 1,234,567
+std::string utc_text(std::int64_t ms);          // 2026-11-23 11:18:46 UTC
 std::string format_duration(double seconds);    // 0.3 s, 12 s, 4 min 05 s, 2 h 10 min, 3 d 4 h
 std::string format_bytes(std::uint64_t bytes);  // 512 B, 1.5 KiB, 20 MiB
 

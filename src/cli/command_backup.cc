@@ -85,8 +85,7 @@ int run_backup(const BackupOptions& options, const Globals& globals) {
 
 void setup_backup(Program& program) {
   auto options = std::make_shared<BackupOptions>();
-  auto* command = program.app.add_subcommand(
-      "backup", "Copies what a migration touches to a new folder, in the layout of mongodump.");
+  auto* command = program.app.add_subcommand("backup", "Copies what a migration touches to a folder.");
   command->add_option("DIR", options->directory, "a new folder")->required()->option_text("DIR");
   bind_target_options(*command, options->migration);
   command->add_flag("--all", options->all, "the whole database; also where nothing is to migrate");

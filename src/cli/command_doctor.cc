@@ -81,8 +81,7 @@ int run_doctor(const Globals& globals) {
 }  // namespace
 
 void setup_doctor(Program& program) {
-  auto* command =
-      program.app.add_subcommand("doctor", "Says whether a migration should start, and what to do; writes nothing.");
+  auto* command = program.app.add_subcommand("doctor", "Says whether a migration should start.");
   command->callback([&program] { program.run = [&program] { return run_doctor(program.globals); }; });
 }
 

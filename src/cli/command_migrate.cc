@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/deployment.h"
+#include "cli/exclusive.h"
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
 #include "cli/prompt.h"
@@ -97,8 +98,11 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   MigrateObserver observer(progress, log, options.verbose);
   RunSettings run_settings;
   run_settings.jobs = jobs_of(settings);
+  std::optional<Lease> lease;
   std::optional<Runner::Finished> finished;
-  if (!dry_run) {
+  if (!dry_run && Journal(deployment.session.mongo()).unfinished()) {
+    require_rights(deployment.session.mongo());
+    lease.emplace(deployment.session.mongo());
     finished =
         Runner(deployment.session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer).roll_forward();
     if (finished) {
@@ -155,7 +159,10 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   if (shows) std::fputs((plan_text(plan, survey, globals.style(STDERR_FILENO)) + "\n").c_str(), stderr);
   if (goes_ahead && asks) confirm();
   RunReport report;
-  if (!plan.nothing_to_do()) report = runner(settings.allow_loss).run(plan, found);
+  if (!plan.nothing_to_do()) {
+    take_lease(lease, deployment.session.mongo(), found);
+    report = runner(settings.allow_loss).run(plan, found);
+  }
   progress.clear();
   if (report.losses.empty()) report.losses = survey.losses;
   auto document = frame.around(report_document(plan, report));

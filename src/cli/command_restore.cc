@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 
 #include "backup/restore.h"
 #include "base/text.h"
@@ -8,6 +9,7 @@
 #include "cli/deployment.h"
 #include "cli/plan_text.h"
 #include "cli/program.h"
+#include "store/lease.h"
 
 namespace fm::cli {
 
@@ -33,6 +35,8 @@ int run_restore(const RestoreOptions& options, const Globals& globals) {
   request.overwrite = options.overwrite;
   request.dry_run = settings.dry_run;
   request.jobs = jobs_of(settings);
+  std::optional<Lease> lease;
+  if (!request.dry_run) lease.emplace(deployment.session.mongo());
   Progress progress(globals.progress_mode());
   const auto report = restore(
       deployment.session.mongo(), request,
@@ -52,7 +56,7 @@ int run_restore(const RestoreOptions& options, const Globals& globals) {
 
 void setup_restore(Program& program) {
   auto options = std::make_shared<RestoreOptions>();
-  auto* command = program.app.add_subcommand("restore", "Brings back what backup wrote, after checking all of it.");
+  auto* command = program.app.add_subcommand("restore", "Checks and brings back what backup wrote.");
   command->add_option("DIR", options->directory, "a folder written by backup")->required()->option_text("DIR");
   command->add_flag("--overwrite", options->overwrite, "put it in the place of what the database has");
   add_setting(*command, options->flags, "--dry-run", "dry_run", "check the files and show what would be written");

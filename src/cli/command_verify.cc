@@ -160,8 +160,7 @@ int run_verify(const Options& options, const Globals& globals) {
 
 void setup_verify(Program& program) {
   auto options = std::make_shared<Options>();
-  auto* command =
-      program.app.add_subcommand("verify", "Looks for what is pending, missing, dangling or damaged; writes nothing.");
+  auto* command = program.app.add_subcommand("verify", "Looks for damage and what is missing.");
   command->add_option("-n,--dataset-name", options->names, "only these datasets")->option_text("NAME...");
   command->add_flag("--deep", options->deep, "every sample, frame and result; indexes");
   add_setting(*command, options->flags, "-j,--jobs", "jobs", "datasets at the same time", "N");

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "bson/json.h"
+#include "cli/exclusive.h"
 #include "cli/log.h"
 #include "cli/parked.h"
 #include "cli/plan_text.h"
@@ -160,8 +161,12 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   DropInObserver observer(error_level, progress, log);
   RunSettings run_settings;
   run_settings.jobs = jobs_of(settings);
+  std::optional<Lease> lease;
   std::optional<Runner::Finished> finished;
-  if (!dry_run && !settings.disable_migrations && is_admin(settings, found.heads.edition)) {
+  if (!dry_run && !settings.disable_migrations && is_admin(settings, found.heads.edition) &&
+      Journal(session.mongo()).unfinished()) {
+    require_rights(session.mongo());
+    lease.emplace(session.mongo());
     finished = Runner(session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer).roll_forward();
     if (finished) found = read_heads(session.mongo());
   }
@@ -196,9 +201,12 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
     }
     return 0;
   }
-  if (!plan.nothing_to_do()) require_rights(session.mongo());
   RunReport report;
-  if (!plan.nothing_to_do()) report = runner.run(plan, found);
+  if (!plan.nothing_to_do()) {
+    require_rights(session.mongo());
+    take_lease(lease, session.mongo(), found);
+    report = runner.run(plan, found);
+  }
   progress.clear();
   if (options.json) line(bson::to_relaxed_json(report_document(plan, report)));
   if (report.failures.empty()) return 0;

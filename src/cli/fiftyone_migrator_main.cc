@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   setup_restore(program);
   setup_doctor(program);
   setup_verify(program);
+  setup_lock(program);
   setup_versions(program);
   setup_revisions(program);
   return run_program(program, argc, argv);

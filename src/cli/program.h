@@ -62,6 +62,7 @@ void setup_backup(Program& program);
 void setup_restore(Program& program);
 void setup_doctor(Program& program);
 void setup_verify(Program& program);
+void setup_lock(Program& program);
 void setup_versions(Program& program);
 void setup_revisions(Program& program);
 

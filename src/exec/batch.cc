@@ -96,6 +96,9 @@ BatchRunner::Result result_of(Prepared& dataset) {
           false};
 }
 
+// Not the fault of one dataset.
+bool ends_the_run(const Error& error) { return error.code() == Exit::kUnreachable || error.code() == Exit::kLocked; }
+
 bool has_arrived(const Value* version, const Route& route) {
   return route.dataset_keeps_version ? version && *version == Value(route.to) : !version;
 }
@@ -284,7 +287,7 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
       prepared.back().done = done;
       prepared.back().old_files = files;
     } catch (const Error& error) {
-      if (error.code() == Exit::kUnreachable) throw;
+      if (ends_the_run(error)) throw;
       Result result;
       result.route = route;
       const auto document = dataset.decode();
@@ -421,7 +424,7 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
         run_passes(*dataset);
         return false;
       } catch (const Error& error) {
-        if (error.code() == Exit::kUnreachable) throw;
+        if (ends_the_run(error)) throw;
         done(failure_of(*dataset, Error(error.code(),
                                         "Dataset '" + dataset->name + "' is half-way from v" + dataset->route->from +
                                             " to v" + dataset->route->to + " and closed to clients: " + error.what(),
@@ -492,7 +495,7 @@ void BatchRunner::run_shared_passes(const std::vector<Prepared*>& group) {
     try {
       run_pass(mongo_, together.pass, settings_.range_size, settings_.progress);
     } catch (const Error& error) {
-      if (error.code() == Exit::kUnreachable) throw;
+      if (ends_the_run(error)) throw;
       continue;  // each by itself then, so that a failure has a name
     }
     for (auto* dataset : together.datasets) dataset->done.insert(pass_key(together.pass));

@@ -68,10 +68,10 @@ void write_config(Mongo& mongo, const DatabaseHeads& found, const std::string& v
     const auto now = mongo.find_one("config", Document{{"_id", *id}});
     if (!now || !(*now == replacement)) {
       const auto current = read_database_version(mongo);
-      throw Error(Exit::kFailed,
-                  "Another client changed the database's version to v" + current.value_or("(none)") +
-                      " while it was migrated",
-                  "Stop the other clients and run the same command again.");
+      throw Error(
+          Exit::kFailed,
+          "Another client changed the database's version to v" + current.value_or("(none)") + " while it was migrated",
+          "Stop the other clients and run the same command again.");
     }
   }
   mongo.remove("config", found.stale_configs);

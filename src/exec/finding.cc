@@ -18,9 +18,4 @@ const char* name_of(Finding::Level level) {
   return "";
 }
 
-std::string utc_text(std::int64_t ms) {
-  const std::chrono::sys_seconds second(std::chrono::seconds(ms / 1000));
-  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(std::chrono::system_clock::to_time_t(second)));
-}
-
 }  // namespace fm

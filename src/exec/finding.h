@@ -22,7 +22,4 @@ struct Finding {
 
 const char* name_of(Finding::Level level);
 
-// "2026-03-09 13:45:07 UTC"
-std::string utc_text(std::int64_t ms);
-
 }  // namespace fm

@@ -34,11 +34,11 @@ class JsonKeyFinder {
   int depth_ = 0;
   bool in_string_ = false;
   bool escaped_ = false;
-  bool expect_key_ = false;   // at depth 1, the next string is a key
-  bool at_value_ = false;     // the wanted key's value comes next
+  bool expect_key_ = false;  // at depth 1, the next string is a key
+  bool at_value_ = false;    // the wanted key's value comes next
   bool in_wanted_ = false;
   bool done_ = false;
-  std::string text_;          // of the key being read
+  std::string text_;  // of the key being read
   std::size_t begin_ = 0;
   std::optional<Range> found_;
 };

@@ -1,5 +1,7 @@
 #include "exec/heads.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace fm {
@@ -74,6 +76,14 @@ DatabaseHeads read_heads(Mongo& mongo) {
     mongo.find("datasets", Document{{"name", Document{{"$exists", named}}}}, options, add);
   }
   return out;
+}
+
+bool same_heads(const DatabaseHeads& a, const DatabaseHeads& b) {
+  const auto same = [](const DatasetHead& x, const DatasetHead& y) {
+    return x.id == y.id && x.name == y.name && x.version == y.version;
+  };
+  return a.heads.database == b.heads.database && std::equal(a.heads.datasets.begin(), a.heads.datasets.end(),
+                                                            b.heads.datasets.begin(), b.heads.datasets.end(), same);
 }
 
 std::optional<std::string> read_database_version(Mongo& mongo) {

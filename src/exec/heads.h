@@ -11,14 +11,17 @@
 namespace fm {
 
 struct DatabaseHeads {
-  Heads heads;                          // datasets in the server's order
-  std::optional<bson::Document> config; // the newest `config` document
+  Heads heads;                             // datasets in the server's order
+  std::optional<bson::Document> config;    // the newest `config` document
   std::vector<bson::Value> stale_configs;  // _ids of the others
 };
 
 // Reads only. Throws Error(kFailed, type ConnectionError) for a third database
 // type (spec runner 3).
 DatabaseHeads read_heads(Mongo& mongo);
+
+// Whether two readings found the same datasets at the same versions.
+bool same_heads(const DatabaseHeads& a, const DatabaseHeads& b);
 
 // Only the stored version of `config`; nothing when there is none.
 std::optional<std::string> read_database_version(Mongo& mongo);

@@ -60,14 +60,13 @@ std::string pass_key(const ops::Pass& pass) {
 }
 
 void Journal::begin(const Plan& plan, std::int64_t now_ms, const std::string& seed) {
-  mongo_.upsert(kCollection, {Document{{"_id", "run"}},
-                              Document{{"_id", "run"},
-                                       {"target", plan.target},
-                                       {"plan", plan_hash(plan)},
-                                       {"now", bson::Date{now_ms}},
-                                       {"seed", bson::Binary{0, seed}},
-                                       {"host", host_name()},
-                                       {"pid", static_cast<std::int64_t>(getpid())}}});
+  mongo_.upsert(kCollection, {Document{{"_id", "run"}}, Document{{"_id", "run"},
+                                                                 {"target", plan.target},
+                                                                 {"plan", plan_hash(plan)},
+                                                                 {"now", bson::Date{now_ms}},
+                                                                 {"seed", bson::Binary{0, seed}},
+                                                                 {"host", host_name()},
+                                                                 {"pid", static_cast<std::int64_t>(getpid())}}});
 }
 
 void Journal::end() {

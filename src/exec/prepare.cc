@@ -60,8 +60,8 @@ const ops::Steps& steps_of(const Revision& revision, Direction direction) {
 
 bool Prepared::complex() const {
   const auto& entries = context.references.entries();
-  const bool elsewhere = std::any_of(entries.begin(), entries.end(),
-                                     [](const auto& entry) { return !(entry.before == entry.after); });
+  const bool elsewhere =
+      std::any_of(entries.begin(), entries.end(), [](const auto& entry) { return !(entry.before == entry.after); });
   return elsewhere || !passes.empty() || !context.file_patches.empty();
 }
 
@@ -70,8 +70,16 @@ Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts,
   const auto* found = after.find("_id");
   const Value id = found ? *found : Value();
   auto name = shown_name(after);
-  Prepared out{id, std::move(name), std::move(dataset), std::move(after), &route,
-               ops::Context(id, facts.now_ms, facts.ids, sources.fetch), {}, false, {}, {}};
+  Prepared out{id,
+               std::move(name),
+               std::move(dataset),
+               std::move(after),
+               &route,
+               ops::Context(id, facts.now_ms, facts.ids, sources.fetch),
+               {},
+               false,
+               {},
+               {}};
   auto& context = out.context;
   context.dataset_name = out.name;
   context.down = route.direction == Direction::kDown;

@@ -37,7 +37,7 @@ struct Prepared {
   const Route* route = nullptr;
   ops::Context context;
   std::vector<ops::Pass> passes;
-  bool parked = false;  // by an earlier attempt of this run
+  bool parked = false;         // by an earlier attempt of this run
   std::set<std::string> done;  // passes that an earlier attempt finished
   bson::Array old_files;       // GridFS files that an earlier attempt copied
 
@@ -53,8 +53,7 @@ struct PrepareSources {
 
 // Throws Error: kPrecondition when a guard refuses, others for documents no
 // operation can work on.
-Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts,
-                 const PrepareSources& sources);
+Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts, const PrepareSources& sources);
 
 // The steps of a revision in the direction of the route.
 const ops::Steps& steps_of(const Revision& revision, Direction direction);

@@ -13,7 +13,7 @@ namespace fm {
 // Values that go for good, counted over all datasets of a plan.
 struct Loss {
   std::string revision;
-  std::string what;       // "saved_views", "documents of runs", ...
+  std::string what;  // "saved_views", "documents of runs", ...
   std::int64_t values = 0;
   std::int64_t datasets = 0;
 };

@@ -138,9 +138,8 @@ void in_batches(BatchRunner& runner, Work work, const std::vector<BatchRunner::I
     std::map<std::string, std::size_t> position;
     for (std::size_t i = 0; i < part.size(); ++i) position.emplace(id_key(part[i].id), i);
     InOrder::Results results(part.size());
-    (runner.*work)(part, [&](BatchRunner::Result result) {
-      results[position.at(id_key(result.id))] = std::move(result);
-    });
+    (runner.*work)(part,
+                   [&](BatchRunner::Result result) { results[position.at(id_key(result.id))] = std::move(result); });
     order.finish(batch, std::move(results));
   });
 }
@@ -410,12 +409,13 @@ void Runner::check_arrival(const Plan& plan, RunReport& report) {
   if (plan.database.empty()) return;
   const auto version = read_database_version(mongo_);
   if (version == plan.database_version) return;
-  report.failures.push_back({"(database)",
-                             Error(Exit::kPartial, "The database is at v" + version.value_or("(none)") +
-                                                       " although it was migrated to v" + plan.database_version +
-                                                       ": another client changed it",
-                                   "Stop the other clients and run the same command again."),
-                             false, ""});
+  report.failures.push_back(
+      {"(database)",
+       Error(Exit::kPartial,
+             "The database is at v" + version.value_or("(none)") + " although it was migrated to v" +
+                 plan.database_version + ": another client changed it",
+             "Stop the other clients and run the same command again."),
+       false, ""});
   observer_.failure(report.failures.back());
 }
 

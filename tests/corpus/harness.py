@@ -118,10 +118,12 @@ class Server:
             )
             self.client = pymongo.MongoClient(
                 self.uri,
-                directConnection=True,
-                appname="corpus-tests",
-                serverSelectionTimeoutMS=200,
-                **self.client_options,
+                **{
+                    "directConnection": True,
+                    "appname": "corpus-tests",
+                    "serverSelectionTimeoutMS": 200,
+                    **self.client_options,
+                },
             )
             end = time.monotonic() + 60
             while time.monotonic() < end and self.process.poll() is None:

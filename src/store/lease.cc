@@ -1,0 +1,209 @@
+#include "store/lease.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <utility>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/text.h"
+
+namespace fm {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kCollection = "migrator.lease";
+constexpr std::int64_t kLifeMs = 15000;
+constexpr auto kRenewEvery = 5s;
+// Less than a lease lives, so that a write that has begun ends within it.
+constexpr auto kTrusted = 10s;
+
+const Document kOne{{"_id", "lease"}};
+
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+std::string host_name() {
+  char name[256] = {};
+  return gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+// When the process started, in the kernel's ticks; empty when there is none.
+std::string start_of(std::int64_t pid) {
+  auto line = first_line("/proc/" + std::to_string(pid) + "/stat");
+  // The name in parentheses may hold anything.
+  const auto close = line.rfind(')');
+  if (close == std::string::npos) return "";
+  std::istringstream fields(line.substr(close + 1));
+  std::string field;
+  for (int i = 3; i <= 22; ++i) fields >> field;
+  return field;
+}
+
+// Process numbers mean something only within one start of the machine and one
+// space of processes.
+std::string machine() {
+  std::error_code ignored;
+  return first_line("/proc/sys/kernel/random/boot_id") + " " +
+         std::filesystem::read_symlink("/proc/self/ns/pid", ignored).string();
+}
+
+std::string process_of(std::int64_t pid) { return machine() + " " + start_of(pid); }
+
+// Of a process of this machine; of another one nobody can tell.
+bool is_gone(std::int64_t pid, const std::string& process) {
+  const auto here = machine();
+  if (here.size() <= 1 || !process.starts_with(here + " ")) return false;
+  return kill(static_cast<pid_t>(pid), 0) != 0 ? errno == ESRCH : process_of(pid) != process;
+}
+
+std::string draw_owner() {
+  std::random_device device;
+  std::array<std::uint32_t, 4> words{};
+  for (auto& word : words) word = device();
+  return to_hex(std::string_view(reinterpret_cast<const char*>(words.data()), sizeof words));
+}
+
+Document expiry() { return {{"$add", Array{"$$NOW", kLifeMs}}}; }
+
+Error locked(const LeaseHolder& holder) {
+  return {Exit::kLocked,
+          "Another run works on this database: process " + std::to_string(holder.pid) + " on host " + holder.host +
+              ", since " + utc_text(holder.started_ms),
+          "Wait until it has ended. If you are sure that it is gone: fiftyone-migrator lock release"};
+}
+
+}  // namespace
+
+std::optional<LeaseHolder> lease_holder(Mongo& mongo) {
+  std::optional<LeaseHolder> out;
+  const Document shown{{"$addFields", Document{{"expired", Document{{"$lte", Array{"$expires", "$$NOW"}}}}}}};
+  mongo.aggregate(kCollection, Array{Document{{"$match", kOne}}, shown}, [&](bson::View view) {
+    const auto doc = view.decode();
+    const auto text = [&](const char* key) {
+      const auto* value = doc.find(key);
+      const auto* found = value ? value->as<std::string>() : nullptr;
+      return found ? *found : std::string();
+    };
+    const auto time = [&](const char* key) {
+      const auto* value = doc.find(key);
+      const auto* found = value ? value->as<bson::Date>() : nullptr;
+      return found ? found->ms : 0;
+    };
+    const auto* pid = doc.find("pid");
+    const auto* expired = doc.find("expired");
+    LeaseHolder holder{text("owner"), text("host"), pid ? pid->integer().value_or(0) : 0, time("started"),
+                       time("expires")};
+    holder.expired = expired && expired->truthy();
+    holder.gone = is_gone(holder.pid, text("process"));
+    if (!holder.owner.empty()) out = std::move(holder);
+  });
+  return out;
+}
+
+bool release_lease(Mongo& mongo, bool force) {
+  const auto holder = lease_holder(mongo);
+  if (!holder) return false;
+  if (holder->live() && !force) throw locked(*holder);
+  return mongo.remove_where(kCollection, Document{{"_id", "lease"}, {"owner", holder->owner}}) > 0;
+}
+
+Lease::Lease(Mongo& mongo) : mongo_(mongo), owner_(draw_owner()), renewed_(Clock::now().time_since_epoch().count()) {
+  mongo_.insert(kCollection, {Document{{"_id", "lease"}, {"expires", bson::Date{0}}}});
+  const Document free{{"_id", "lease"}, {"$expr", Document{{"$lte", Array{"$expires", "$$NOW"}}}}};
+  if (!take(free)) {
+    const auto holder = lease_holder(mongo_);
+    const bool taken = holder && !holder->live() && take(Document{{"_id", "lease"}, {"owner", holder->owner}});
+    if (!taken) {
+      const auto now = lease_holder(mongo_);
+      throw locked(now ? *now : LeaseHolder{});
+    }
+  }
+  mongo_.at_writes([this] { check(); });
+  const std::lock_guard lock(mutex_);  // the thread waits until it has a name
+  renewer_ = std::thread([this] { keep(); });
+}
+
+Lease::~Lease() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  ended_.notify_all();
+  renewer_.join();
+  mongo_.at_writes({});
+  try {
+    mongo_.remove_where(kCollection, Document{{"_id", "lease"}, {"owner", owner_}});
+  } catch (const std::exception&) {
+    // It expires by itself.
+  }
+}
+
+bool Lease::take(const Document& filter) {
+  const auto pid = static_cast<std::int64_t>(getpid());
+  const auto literal = [](const Value& value) { return Document{{"$literal", value}}; };
+  const Document holder{{"_id", "lease"},
+                        {"owner", literal(owner_)},
+                        {"host", literal(host_name())},
+                        {"pid", literal(pid)},
+                        {"process", literal(process_of(pid))},
+                        {"started", "$$NOW"},
+                        {"expires", expiry()}};
+  const auto asked = Clock::now();
+  if (mongo_.update_many(kCollection, filter, Array{Document{{"$replaceWith", holder}}}, false).matched == 0)
+    return false;
+  renewed_ = asked.time_since_epoch().count();
+  return true;
+}
+
+bool Lease::renew() {
+  const auto asked = Clock::now();
+  const Document mine{{"_id", "lease"}, {"owner", owner_}};
+  const auto changed =
+      mongo_.update_many(kCollection, mine, Array{Document{{"$set", Document{{"expires", expiry()}}}}}, false);
+  if (changed.matched == 0) return false;
+  renewed_ = asked.time_since_epoch().count();
+  return true;
+}
+
+void Lease::keep() {
+  std::unique_lock lock(mutex_);
+  while (!ended_.wait_for(lock, kRenewEvery, [this] { return ending_; })) {
+    lock.unlock();
+    try {
+      if (!renew()) lost_ = true;
+    } catch (const std::exception&) {
+      // The next turn tries again; writes stop before the lease is another's.
+    }
+    lock.lock();
+  }
+}
+
+void Lease::check() const {
+  if (std::this_thread::get_id() == renewer_.get_id()) return;
+  const Clock::time_point renewed{Clock::duration(renewed_.load())};
+  if (!lost_ && Clock::now() - renewed < kTrusted) return;
+  throw Error(Exit::kLocked,
+              lost_ ? "Another run has taken over this database"
+                    : "The server could not be reached for too long to be sure that no other run has begun",
+              "Run the same command again: it goes on where this one stopped.");
+}
+
+}  // namespace fm
