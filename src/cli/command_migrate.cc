@@ -4,11 +4,15 @@
 #include <cstdio>
 #include <memory>
 
+#include "backup/backup.h"
+#include "backup/touched.h"
 #include "base/text.h"
+#include "cli/backup_text.h"
 #include "cli/deployment.h"
 #include "cli/exclusive.h"
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
+#include "cli/program_version.h"
 #include "cli/prompt.h"
 #include "exec/clients.h"
 #include "exec/rights.h"
@@ -76,6 +80,22 @@ struct Frame {
     return document;
   }
 };
+
+void back_up_first(const std::string& directory, const Plan& plan, Deployment& deployment, std::size_t jobs,
+                   Progress& progress, const Log& log) {
+  BackupRequest request;
+  request.directory = directory;
+  request.tool = program_version();
+  request.jobs = jobs;
+  request.collections = dump::touched_collections(deployment.session.mongo(), plan, deployment.found.heads);
+  request.scope = "what a migration to v" + plan.target + " touches";
+  progress.phase("Backing up");
+  const auto report = backup(deployment.session.mongo(), request,
+                             [&](std::int64_t done, std::int64_t total) { progress.bytes(done, total); });
+  progress.clear();
+  for (const auto& warning : report.warnings) log.warning(warning);
+  std::fputs(backup_text(report, Style::choose("never", STDERR_FILENO)).c_str(), stderr);
+}
 
 void confirm() {
   if (!ask("Migrate?")) throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");
@@ -161,6 +181,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   RunReport report;
   if (!plan.nothing_to_do()) {
     take_lease(lease, deployment.session.mongo(), found);
+    if (options.backup) back_up_first(*options.backup, plan, deployment, run_settings.jobs, progress, log);
     report = runner(settings.allow_loss).run(plan, found);
   }
   progress.clear();
@@ -180,6 +201,9 @@ void setup_migrate(Program& program) {
   add_setting(*command, options->flags, "--require-idle", "require_idle", "only while no FiftyOne is connected");
   add_setting(*command, options->flags, "--error-level", "error_level",
               "0: a dataset that cannot be migrated stops all; 1, 2: the others go on", "0|1|2");
+  command->add_option("--backup", options->backup, "copy what is touched to a new folder first")
+      ->option_text("DIR")
+      ->take_last();
   command->add_flag("--verbose", options->verbose, "name each step");
   command->callback([options, &program] {
     program.run = [options, &program] { return run_migration(*options, program.globals, false); };

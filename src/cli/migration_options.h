@@ -16,6 +16,7 @@ struct MigrationOptions {
   std::optional<std::string> os_version;
   SettingFlags flags;
   bool verbose = false;
+  std::optional<std::string> backup;  // migrate: a folder
 };
 
 // What a migration is about: version, services, datasets.

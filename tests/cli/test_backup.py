@@ -580,3 +580,18 @@ def test_what_others_wrote_is_not_replaced(tool, folder):
     assert "this program did not write it" in message and os.path.isdir(folder + ".partial/precious")
     shutil.rmtree(folder + ".partial")
     assert tool.migrator("backup", folder).status == 0
+
+
+def test_migrate_backs_up_first(tool, tmp_path):
+    tool.fill("0.25.0", {"a": "0.25.0"})
+    before = tool.db.datasets.find_one()
+    backup = str(tmp_path / "backup")
+    r = tool.migrator("migrate", "--backup", backup)
+    assert r.status == 0, r.err
+    assert tool.db.datasets.find_one()["version"] == "1.22.1"
+    # In the way: nothing is written.
+    tool.db.datasets.update_one({}, {"$set": {"version": "0.25.0"}})
+    assert tool.migrator("migrate", "--backup", backup).status == 16
+    assert tool.db.datasets.find_one()["version"] == "0.25.0"
+    assert tool.migrator("restore", backup, "--overwrite").status == 0
+    assert tool.db.datasets.find_one() == before
