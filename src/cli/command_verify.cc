@@ -164,7 +164,7 @@ void setup_verify(Program& program) {
       program.app.add_subcommand("verify", "Looks for what is pending, missing, dangling or damaged; writes nothing.");
   command->add_option("-n,--dataset-name", options->names, "only these datasets")->option_text("NAME...");
   command->add_flag("--deep", options->deep, "every sample, frame and result; indexes");
-  add_setting(*command, options->flags, "-j,--jobs", "jobs", "datasets at the same time", "N");
+  add_setting(*command, options->flags, "-j,--jobs", "jobs", "datasets at a time", "N");
   command->callback(
       [options, &program] { program.run = [options, &program] { return run_verify(*options, program.globals); }; });
 }

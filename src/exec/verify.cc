@@ -23,6 +23,11 @@ namespace {
 
 constexpr std::size_t kBatch = 256;
 
+const std::string* name_in(const Document& dataset) {
+  const auto* name = dataset.find("name");
+  return name ? name->as<std::string>() : nullptr;
+}
+
 class Verifier {
  public:
   Verifier(Mongo& mongo, const Catalogue& catalogue, const DatabaseHeads& heads, const VerifySettings& settings)
@@ -119,9 +124,9 @@ class Verifier {
     const auto* id = document.find("_id");
     const auto key = id_key(*id);
     auto out = problems_of(document, key);
-    const auto name = shown_name(document);
+    const auto* name = name_in(document);
     for (auto& one : out) {
-      one.dataset = name;
+      one.dataset = name ? *name : "(no name)";
       one.dataset_id = *id;
     }
     return out;
@@ -167,9 +172,9 @@ class Verifier {
     }
     auto inspection = inspect(document, *version, requirements_, fetch_);
     auto out = std::move(inspection.problems);
-    if (shown_name(document) == "None") {
+    if (!name_in(document)) {
       out.push_back(problem(Kind::kDamaged, "name", "no name: no client can load it",
-                            "`migrate` to 0.19.0 or later names it by the time."));
+                            "Give it a name and migrate it, or delete its document."));
     }
     append(out, references(document, inspection.references));
     append(out, collections(document, *version, inspection.checks));

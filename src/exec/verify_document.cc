@@ -226,7 +226,7 @@ class Inspector {
   void collections() {
     for (const auto& one : requirements_) {
       if (one.collection.empty() || !applies(one, version_)) continue;
-      auto before = without_inserted(one, dataset_);
+      auto before = before_collection_steps(one, dataset_);
       auto context = context_for(dataset_, fetch_);
       context.revision = one.revision->text;
       ops::apply(one.collection, before, context);
