@@ -75,16 +75,17 @@ class Verifier {
 
   // What the journal says about parked datasets.
   void read_ways() {
-    mongo_.find("migrator.journal", Document{{"_id.dataset", Document{{"$exists", true}}}}, {}, [&](bson::View view) {
-      const auto document = view.decode();
-      const auto* dataset = bson::Path("_id.dataset").find(document);
-      const auto text = [&](const char* key) {
-        const auto* value = document.find(key);
-        const auto* found = value ? value->as<std::string>() : nullptr;
-        return found ? *found : std::string("?");
-      };
-      ways_[id_key(*dataset)] = "from v" + text("from") + " to v" + text("to");
-    });
+    mongo_.find("migrator.journal", Document{{"_id.dataset", Document{{"$exists", true}}}}, {},
+                [&](const bson::View& view) {
+                  const auto document = view.decode();
+                  const auto* dataset = bson::Path("_id.dataset").find(document);
+                  const auto text = [&](const char* key) {
+                    const auto* value = document.find(key);
+                    const auto* found = value ? value->as<std::string>() : nullptr;
+                    return found ? *found : std::string("?");
+                  };
+                  ways_[id_key(*dataset)] = "from v" + text("from") + " to v" + text("to");
+                });
   }
 
   Document filter() const {
@@ -112,7 +113,7 @@ class Verifier {
       looked_at += batch.size();
       batch.clear();
     };
-    mongo_.find("datasets", filter(), {}, [&](bson::View view) {
+    mongo_.find("datasets", filter(), {}, [&](const bson::View& view) {
       batch.push_back(view.copy());
       if (batch.size() == kBatch) flush();
     });

@@ -35,6 +35,7 @@ ops::Context context_for(const Document& dataset, const ops::References::Fetch& 
 
 std::vector<std::string> paths_of(const std::vector<bson::Difference>& differences) {
   std::vector<std::string> out;
+  out.reserve(differences.size());
   for (const auto& one : differences) out.push_back(one.path);
   return out;
 }
