@@ -12,9 +12,11 @@ class Walk {
   explicit Walk(std::vector<Difference>& out) : out_(out) {}
 
   void documents(const Document& before, const Document& after) {
-    for (const auto& [key, value] : before) pair(key, &value, after.find(key));
+    for (const auto& [key, value] : before) {
+      if (before.find(key) == &value) pair(key, &value, after.find(key));
+    }
     for (const auto& [key, value] : after) {
-      if (!before.has(key)) pair(key, nullptr, &value);
+      if (!before.has(key) && after.find(key) == &value) pair(key, nullptr, &value);
     }
   }
 

@@ -14,7 +14,7 @@ struct Difference {
   const Value* after = nullptr;   // nullptr: removed
 };
 
-// Of documents by key, whatever its place; of lists of named objects by name;
+// Of documents by key, whatever its place, the first of several alike; of lists of named objects by name;
 // of other lists by index if both are as long, else the list as one. The values
 // belong to the arguments, which have to outlive the result.
 std::vector<Difference> differences(const Document& before, const Document& after);

@@ -58,15 +58,18 @@ std::vector<Group> grouped(const std::vector<Problem>& problems) {
 std::string group_text(const Group& group, const Style& style) {
   std::vector<std::vector<std::string>> rows;
   std::vector<std::string> remedies;
+  std::vector<std::string> repairs;
+  const auto add = [](std::vector<std::string>& texts, const std::string& text) {
+    if (!text.empty() && std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
+  };
   for (const auto* one : group.problems) {
     rows.push_back({name_of(one->kind), one->where, times(*one), one->what});
-    auto remedy = one->repair.empty() ? one->remedy : one->remedy + " (For certain: " + one->repair + ".)";
-    if (!remedy.empty() && std::find(remedies.begin(), remedies.end(), remedy) == remedies.end()) {
-      remedies.push_back(std::move(remedy));
-    }
+    add(remedies, one->remedy);
+    add(repairs, one->repair);
   }
   auto out = style.heading(group.name) + "\n" + text_table({"problem", "where", "count", "what"}, rows);
   for (const auto& remedy : remedies) out += "  " + remedy + "\n";
+  for (const auto& repair : repairs) out += "  Certain to mend it: " + repair + ".\n";
   return out + "\n";
 }
 
@@ -74,7 +77,6 @@ struct Totals {
   std::map<Kind, std::size_t> kinds;
   std::size_t problems = 0;
   std::size_t notes = 0;
-  std::size_t repairable = 0;
   std::size_t datasets = 0;
 };
 
@@ -88,7 +90,6 @@ Totals totals(const VerifyReport& report) {
     }
     ++out.problems;
     ++out.kinds[one.kind];
-    out.repairable += one.repair.empty() ? 0 : 1;
     if (!one.dataset.empty() && (!last || !(last->dataset_id == one.dataset_id))) ++out.datasets;
     last = &one;
   }
@@ -163,7 +164,7 @@ void setup_verify(Program& program) {
   auto* command = program.app.add_subcommand("verify", "Looks for damage and what is missing.");
   command->add_option("-n,--dataset-name", options->names, "only these datasets")->option_text("NAME...");
   command->add_flag("--deep", options->deep, "every sample, frame and result; indexes");
-  add_setting(*command, options->flags, "-j,--jobs", "jobs", "datasets at the same time", "N");
+  add_setting(*command, options->flags, "-j,--jobs", "jobs", "datasets at a time", "N");
   command->callback(
       [options, &program] { program.run = [options, &program] { return run_verify(*options, program.globals); }; });
 }

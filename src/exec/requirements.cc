@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 namespace fm {
 
@@ -110,17 +111,25 @@ std::vector<Requirement> requirements(const Catalogue& catalogue) {
   return out;
 }
 
-Document without_inserted(const Requirement& requirement, Document dataset) {
+Document before_collection_steps(const Requirement& requirement, const Document& dataset) {
+  std::set<std::string> keys = {"sample_collection_name", "frame_collection_name"};
+  for (const auto& step : requirement.collection) {
+    for (auto& key : step.where.reads()) keys.insert(std::move(key));
+  }
+  Document out;
+  for (const auto& key : keys) {
+    if (const auto* value = dataset.find(key)) out.append(key, *value);
+  }
   for (const auto& step : requirement.document) {
     const auto* insert = std::get_if<ops::InsertElement>(&step.operation);
-    auto* value = insert ? insert->into.find(dataset) : nullptr;
+    auto* value = insert ? insert->into.find(out) : nullptr;
     auto* list = value ? value->as<Array>() : nullptr;
     if (!list) continue;
     for (auto at = ops::last_named(*list, insert->name); at < list->size(); at = ops::last_named(*list, insert->name)) {
       list->take(at);
     }
   }
-  return dataset;
+  return out;
 }
 
 }  // namespace fm

@@ -24,8 +24,9 @@ struct Requirement {
 // In the order of the versions.
 std::vector<Requirement> requirements(const Catalogue& catalogue);
 
-// The document as it was before the revision added elements to its lists: then
-// the collection steps of the revision find their work again.
-bson::Document without_inserted(const Requirement& requirement, bson::Document dataset);
+// What the collection steps of a revision look at in a dataset document, as it
+// was before the revision added elements to its lists: then they find their
+// work again. Far less than the document.
+bson::Document before_collection_steps(const Requirement& requirement, const bson::Document& dataset);
 
 }  // namespace fm

@@ -23,6 +23,11 @@ namespace {
 
 constexpr std::size_t kBatch = 256;
 
+const std::string* name_in(const Document& dataset) {
+  const auto* name = dataset.find("name");
+  return name ? name->as<std::string>() : nullptr;
+}
+
 class Verifier {
  public:
   Verifier(Mongo& mongo, const Catalogue& catalogue, const DatabaseHeads& heads, const VerifySettings& settings)
@@ -70,16 +75,17 @@ class Verifier {
 
   // What the journal says about parked datasets.
   void read_ways() {
-    mongo_.find("migrator.journal", Document{{"_id.dataset", Document{{"$exists", true}}}}, {}, [&](bson::View view) {
-      const auto document = view.decode();
-      const auto* dataset = bson::Path("_id.dataset").find(document);
-      const auto text = [&](const char* key) {
-        const auto* value = document.find(key);
-        const auto* found = value ? value->as<std::string>() : nullptr;
-        return found ? *found : std::string("?");
-      };
-      ways_[id_key(*dataset)] = "from v" + text("from") + " to v" + text("to");
-    });
+    mongo_.find("migrator.journal", Document{{"_id.dataset", Document{{"$exists", true}}}}, {},
+                [&](const bson::View& view) {
+                  const auto document = view.decode();
+                  const auto* dataset = bson::Path("_id.dataset").find(document);
+                  const auto text = [&](const char* key) {
+                    const auto* value = document.find(key);
+                    const auto* found = value ? value->as<std::string>() : nullptr;
+                    return found ? *found : std::string("?");
+                  };
+                  ways_[id_key(*dataset)] = "from v" + text("from") + " to v" + text("to");
+                });
   }
 
   Document filter() const {
@@ -107,7 +113,7 @@ class Verifier {
       looked_at += batch.size();
       batch.clear();
     };
-    mongo_.find("datasets", filter(), {}, [&](bson::View view) {
+    mongo_.find("datasets", filter(), {}, [&](const bson::View& view) {
       batch.push_back(view.copy());
       if (batch.size() == kBatch) flush();
     });
@@ -119,9 +125,9 @@ class Verifier {
     const auto* id = document.find("_id");
     const auto key = id_key(*id);
     auto out = problems_of(document, key);
-    const auto name = shown_name(document);
+    const auto* name = name_in(document);
     for (auto& one : out) {
-      one.dataset = name;
+      one.dataset = name ? *name : "(no name)";
       one.dataset_id = *id;
     }
     return out;
@@ -167,9 +173,9 @@ class Verifier {
     }
     auto inspection = inspect(document, *version, requirements_, fetch_);
     auto out = std::move(inspection.problems);
-    if (shown_name(document) == "None") {
+    if (!name_in(document)) {
       out.push_back(problem(Kind::kDamaged, "name", "no name: no client can load it",
-                            "`migrate` to 0.19.0 or later names it by the time."));
+                            "Give it a name and migrate it, or delete its document."));
     }
     append(out, references(document, inspection.references));
     append(out, collections(document, *version, inspection.checks));

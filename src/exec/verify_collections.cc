@@ -31,7 +31,7 @@ bool any(Mongo& mongo, const std::string& collection, const Document& filter, bo
   pipeline.append(Document{{"$unionWith", Document{{"coll", collection}, {"pipeline", part(-1, filter)}}}});
   pipeline.append(Document{{"$limit", 1}});
   bool found = false;
-  mongo.aggregate(collection, pipeline, [&](bson::View) { found = true; });
+  mongo.aggregate(collection, pipeline, [&](const bson::View&) { found = true; });
   return found;
 }
 
@@ -41,7 +41,7 @@ std::int64_t count_of_ends(Mongo& mongo, const std::string& collection, const Do
   pipeline.append(Document{{"$unionWith", Document{{"coll", collection}, {"pipeline", part(-1, filter)}}}});
   pipeline.append(Document{{"$group", Document{{"_id", "$_id"}}}});
   std::int64_t n = 0;
-  mongo.aggregate(collection, pipeline, [&](bson::View) { ++n; });
+  mongo.aggregate(collection, pipeline, [&](const bson::View&) { ++n; });
   return n;
 }
 
@@ -106,7 +106,7 @@ std::vector<Problem> frames_without_samples(Mongo& mongo, const std::string& fra
   pipeline.append(Document{{"$match", Document{{"sample", Array()}}}});
   pipeline.append(Document{{"$group", Document{{"_id", bson::Null{}}, {"n", Document{{"$sum", "$frames"}}}}}});
   std::int64_t n = 0;
-  mongo.aggregate(frames, pipeline, [&](bson::View view) {
+  mongo.aggregate(frames, pipeline, [&](const bson::View& view) {
     const auto value = view.get("n");
     n = value ? value->integer().value_or(0) : 0;
   });

@@ -10,12 +10,12 @@ using bson::Value;
 
 namespace {
 
-std::optional<std::string> text_of(bson::View view, const char* key) {
+std::optional<std::string> text_of(const bson::View& view, const char* key) {
   const auto text = view.get_string(key);
   return text ? std::optional(std::string(*text)) : std::nullopt;
 }
 
-std::int64_t number_of(bson::View view, const char* key, std::int64_t otherwise) {
+std::int64_t number_of(const bson::View& view, const char* key, std::int64_t otherwise) {
   const auto value = view.get(key);
   return value ? value->integer().value_or(otherwise) : otherwise;
 }
@@ -23,7 +23,7 @@ std::int64_t number_of(bson::View view, const char* key, std::int64_t otherwise)
 void read_datasets(Mongo& mongo, SharedData& out) {
   FindOptions options;
   options.projection = Document{{"name", 1}, {"slug", 1}, {"sample_collection_name", 1}, {"frame_collection_name", 1}};
-  mongo.find("datasets", {}, options, [&](bson::View view) {
+  mongo.find("datasets", {}, options, [&](const bson::View& view) {
     DatasetRow row;
     row.id = view.get("_id").value_or(Value());
     row.name = text_of(view, "name");
@@ -40,7 +40,7 @@ void read_documents(Mongo& mongo, const std::string& collection, Document projec
   FindOptions options;
   options.projection = std::move(projection);
   auto& known = out.documents[collection];
-  mongo.find(collection, {}, options, [&](bson::View view) {
+  mongo.find(collection, {}, options, [&](const bson::View& view) {
     auto document = view.decode();
     auto key = id_key(*document.find("_id"));
     known.emplace(std::move(key), std::move(document));
@@ -50,7 +50,7 @@ void read_documents(Mongo& mongo, const std::string& collection, Document projec
 void read_files(Mongo& mongo, bool all_bytes, SharedData& out) {
   FindOptions options;
   options.projection = Document{{"length", 1}, {"chunkSize", 1}};
-  mongo.find("fs.files", {}, options, [&](bson::View view) {
+  mongo.find("fs.files", {}, options, [&](const bson::View& view) {
     StoredFile file;
     file.length = number_of(view, "length", 0);
     file.chunk_size = number_of(view, "chunkSize", 0);
@@ -63,7 +63,7 @@ void read_files(Mongo& mongo, bool all_bytes, SharedData& out) {
   Array pipeline;
   if (!all_bytes) pipeline.append(Document{{"$sort", Document{{"files_id", 1}, {"n", 1}}}});
   pipeline.append(Document{{"$group", std::move(group)}});
-  mongo.aggregate("fs.chunks", pipeline, [&](bson::View view) {
+  mongo.aggregate("fs.chunks", pipeline, [&](const bson::View& view) {
     const auto found = out.files.find(id_key(view.get("_id").value_or(Value())));
     if (found == out.files.end()) return;
     found->second.chunks = number_of(view, "n", 0);

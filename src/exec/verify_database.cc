@@ -29,6 +29,7 @@ Problem problem(Kind kind, std::string where, std::string what, std::string reme
 
 std::string quoted(const std::vector<std::string>& names) {
   std::vector<std::string> out;
+  out.reserve(names.size());
   for (const auto& name : names) out.push_back("'" + name + "'");
   return some_of(out);
 }
@@ -68,7 +69,7 @@ std::vector<Problem> journal_problems(Mongo& mongo, const DatabaseHeads& heads, 
   for (const auto& head : heads.heads.datasets) {
     if (head.version == kParkedVersion) parked.insert(id_key(head.id));
   }
-  mongo.find("migrator.journal", {}, {}, [&](bson::View view) {
+  mongo.find("migrator.journal", {}, {}, [&](const bson::View& view) {
     const auto document = view.decode();
     const auto text = [&](const char* key) {
       const auto* value = document.find(key);
@@ -210,7 +211,7 @@ std::vector<SharedPending> pending_in_shared(Mongo& mongo, const Catalogue& cata
       pending.problem.repair = "move " + rename->from.str() + " to " + rename->to.str();
       FindOptions options;
       options.projection = Document{{target.owner_key, 1}};
-      mongo.find(target.collection, filter, options, [&](bson::View view) {
+      mongo.find(target.collection, filter, options, [&](const bson::View& view) {
         if (const auto owner = view.get(target.owner_key)) ++pending.count[id_key(*owner)];
       });
       if (!pending.count.empty()) out.push_back(std::move(pending));

@@ -16,6 +16,9 @@ using Kind = Problem::Kind;
 
 namespace {
 
+const std::string kReplay =
+    " What is done already is left alone, except that 0.16.1 writes nested field documents anew.";
+
 const std::string* text_at(const Document& doc, std::string_view key) {
   const auto* value = doc.find(key);
   return value ? value->as<std::string>() : nullptr;
@@ -35,6 +38,7 @@ ops::Context context_for(const Document& dataset, const ops::References::Fetch& 
 
 std::vector<std::string> paths_of(const std::vector<bson::Difference>& differences) {
   std::vector<std::string> out;
+  out.reserve(differences.size());
   for (const auto& one : differences) out.push_back(one.path);
   return out;
 }
@@ -157,8 +161,8 @@ class Inspector {
     if (paths.empty()) return;
     const auto count = static_cast<std::int64_t>(paths.size());
     add(Kind::kPending, some_of(paths), "revision " + one.revision->text + " has not been done here",
-        "Keep a backup, set `version` in the dataset's document below the first such revision, and migrate it: what is "
-        "done already is left alone.",
+        "Keep a backup, set `version` in the dataset's document below the first such revision, and migrate it." +
+            kReplay,
         count, "run the steps of revision " + one.revision->text + " again");
   }
 
@@ -179,7 +183,7 @@ class Inspector {
     add(Kind::kHalfWay, some_of(paths),
         "holds what " + some_of(revisions) + (revisions.size() == 1 ? " brings" : " bring") +
             ", but its version is older: an interrupted migration of the original, or a version set by hand",
-        "Migrate it up: steps that are done are left alone.", static_cast<std::int64_t>(paths.size()));
+        "Keep a backup and migrate it up." + kReplay, static_cast<std::int64_t>(paths.size()));
   }
 
   void reference(const char* collection, const Value& id, std::string where) {
@@ -226,7 +230,7 @@ class Inspector {
   void collections() {
     for (const auto& one : requirements_) {
       if (one.collection.empty() || !applies(one, version_)) continue;
-      auto before = without_inserted(one, dataset_);
+      auto before = before_collection_steps(one, dataset_);
       auto context = context_for(dataset_, fetch_);
       context.revision = one.revision->text;
       ops::apply(one.collection, before, context);

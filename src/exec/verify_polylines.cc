@@ -37,7 +37,8 @@ Array labels_with(const Document& dataset, const char* schema, const Document& a
     const auto type = text_at(*field, "embedded_doc_type");
     const auto stored = text_at(*field, "db_field");
     const auto key = stored.empty() ? text_at(*field, "name") : stored;
-    if (key.empty()) continue;
+    // Such a name is no path in a query.
+    if (key.empty() || key.starts_with("$") || key.find('\0') != std::string::npos) continue;
     if (type == kPolyline) {
       Document one{{key + "._cls", "Polyline"}};
       for (const auto& [path, condition] : alone) one.append(key + "." + path, condition);

@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT, harness
 from test_fiftyone import park
 
-COMMANDS = ["migrate", "plan", "info", "versions", "revisions", "revisions list", "revisions show", "revisions lint"]
+COMMANDS = ["migrate", "plan", "info", "verify", "versions", "revisions", "revisions list", "revisions show", "revisions lint"]
 OTHERS = "Left alone: cas hub enterprise (this version of the tool migrates datasets only)\n"
 
 
