@@ -12,18 +12,18 @@ namespace fm {
 // `fiftyone migrate` maps them to 0, 1, 2, 3, 11, 130 and 143.
 enum class Exit : int {
   kDone = 0,
-  kFailed = 1,          // state is consistent
+  kFailed = 1,  // state is consistent
   kUsage = 2,
-  kPartial = 3,         // finished, some datasets failed
+  kPartial = 3,  // finished, some datasets failed
   kPending = 4,
-  kUnreachable = 5,     // transient: retry
+  kUnreachable = 5,  // transient: retry
   kNotFound = 10,
   kLocked = 11,
-  kRights = 12,         // authentication or authorisation
-  kRefused = 13,        // admin gate, or prompt declined
-  kIncompatible = 14,   // version unknown or incompatible, or a loss not allowed
+  kRights = 12,        // authentication or authorisation
+  kRefused = 13,       // admin gate, or prompt declined
+  kIncompatible = 14,  // version unknown or incompatible, or a loss not allowed
   kMismatch = 15,
-  kPrecondition = 16,   // guard, disk, server
+  kPrecondition = 16,  // guard, disk, server
   kInterrupted = 130,
   kTerminated = 143,
 };

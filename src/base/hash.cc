@@ -15,18 +15,14 @@ void check(int ok) {
 
 }  // namespace
 
-void Sha256::Free::operator()(EVP_MD_CTX* context) const {
-  EVP_MD_CTX_free(context);
-}
+void Sha256::Free::operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
   check(context_ != nullptr ? 1 : 0);
   check(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
 }
 
-void Sha256::update(std::string_view bytes) {
-  check(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
-}
+void Sha256::update(std::string_view bytes) { check(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size())); }
 
 Digest Sha256::finish() {
   Digest digest;
@@ -40,9 +36,7 @@ Digest sha256(std::string_view bytes) {
   return hash.finish();
 }
 
-std::string sha256_hex(std::string_view bytes) {
-  return to_hex(sha256(bytes));
-}
+std::string sha256_hex(std::string_view bytes) { return to_hex(sha256(bytes)); }
 
 std::string sha1(std::string_view bytes) {
   constexpr std::size_t kSize = 20;

@@ -622,12 +622,8 @@ std::size_t Codec::size(const Document& doc) {
   return n;
 }
 
-void Codec::encode(const Document& doc, std::uint8_t* out) {
-  Writer(out).document(doc);
-}
+void Codec::encode(const Document& doc, std::uint8_t* out) { Writer(out).document(doc); }
 
-void Codec::encode_elements(const Document& doc, std::uint8_t* out) {
-  Writer(out).elements(doc);
-}
+void Codec::encode_elements(const Document& doc, std::uint8_t* out) { Writer(out).elements(doc); }
 
 }  // namespace fm::bson

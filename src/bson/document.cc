@@ -134,9 +134,7 @@ Raw::Raw(const bson_value_t& value) {
   bson_value_copy(&value, &value_);
 }
 
-Raw::Raw(const Raw& other) {
-  bson_value_copy(&other.value_, &value_);
-}
+Raw::Raw(const Raw& other) { bson_value_copy(&other.value_, &value_); }
 
 Raw::Raw(Raw&& other) noexcept : value_(std::exchange(other.value_, bson_value_t{BSON_TYPE_UNDEFINED, 0, {}})) {}
 
@@ -145,9 +143,7 @@ Raw& Raw::operator=(Raw other) noexcept {
   return *this;
 }
 
-Raw::~Raw() {
-  bson_value_destroy(&value_);
-}
+Raw::~Raw() { bson_value_destroy(&value_); }
 
 bool Raw::operator==(const Raw& other) const {
   if (value_.value_type != other.value_.value_type) {
@@ -188,37 +184,17 @@ Document& Document::operator=(const Document&) = default;
 Document& Document::operator=(Document&&) noexcept = default;
 Document::~Document() = default;
 
-Document Document::decode(const std::uint8_t* data, std::size_t size) {
-  return Codec::decode(data, size);
-}
-Document Document::decode(const bson_t* bson) {
-  return Codec::decode(bson_get_data(bson), bson->len);
-}
+Document Document::decode(const std::uint8_t* data, std::size_t size) { return Codec::decode(data, size); }
+Document Document::decode(const bson_t* bson) { return Codec::decode(bson_get_data(bson), bson->len); }
 
-bool Document::empty() const {
-  return elements_.empty();
-}
-std::size_t Document::size() const {
-  return elements_.size();
-}
-const Element& Document::operator[](std::size_t i) const {
-  return elements_[i];
-}
-Element& Document::operator[](std::size_t i) {
-  return elements_[i];
-}
-const Element* Document::begin() const {
-  return elements_.data();
-}
-const Element* Document::end() const {
-  return elements_.data() + elements_.size();
-}
-Element* Document::begin() {
-  return elements_.data();
-}
-Element* Document::end() {
-  return elements_.data() + elements_.size();
-}
+bool Document::empty() const { return elements_.empty(); }
+std::size_t Document::size() const { return elements_.size(); }
+const Element& Document::operator[](std::size_t i) const { return elements_[i]; }
+Element& Document::operator[](std::size_t i) { return elements_[i]; }
+const Element* Document::begin() const { return elements_.data(); }
+const Element* Document::end() const { return elements_.data() + elements_.size(); }
+Element* Document::begin() { return elements_.data(); }
+Element* Document::end() { return elements_.data() + elements_.size(); }
 
 std::size_t Document::index_of(std::string_view key) const {
   auto it = std::find_if(elements_.begin(), elements_.end(), [&](const Element& e) { return e.key == key; });
@@ -230,9 +206,7 @@ const Value* Document::find(std::string_view key) const {
   return i < elements_.size() ? &elements_[i].value : nullptr;
 }
 
-Value* Document::find(std::string_view key) {
-  return const_cast<Value*>(std::as_const(*this).find(key));
-}
+Value* Document::find(std::string_view key) { return const_cast<Value*>(std::as_const(*this).find(key)); }
 
 void Document::set(std::string_view key, Value value) {
   if (Value* old = find(key)) {
@@ -242,9 +216,7 @@ void Document::set(std::string_view key, Value value) {
   }
 }
 
-void Document::append(std::string key, Value value) {
-  elements_.push_back({std::move(key), std::move(value)});
-}
+void Document::append(std::string key, Value value) { elements_.push_back({std::move(key), std::move(value)}); }
 
 void Document::insert(std::size_t index, std::string key, Value value) {
   elements_.insert(elements_.begin() + static_cast<std::ptrdiff_t>(index), Element{std::move(key), std::move(value)});
@@ -260,9 +232,7 @@ std::optional<Value> Document::take(std::string_view key) {
   return value;
 }
 
-void Document::erase(std::size_t index) {
-  elements_.erase(elements_.begin() + static_cast<std::ptrdiff_t>(index));
-}
+void Document::erase(std::size_t index) { elements_.erase(elements_.begin() + static_cast<std::ptrdiff_t>(index)); }
 
 bool Document::operator==(const Document&) const = default;
 
@@ -274,30 +244,14 @@ Array& Array::operator=(const Array&) = default;
 Array& Array::operator=(Array&&) noexcept = default;
 Array::~Array() = default;
 
-bool Array::empty() const {
-  return items_.empty();
-}
-std::size_t Array::size() const {
-  return items_.size();
-}
-const Value& Array::operator[](std::size_t i) const {
-  return items_[i];
-}
-Value& Array::operator[](std::size_t i) {
-  return items_[i];
-}
-const Value* Array::begin() const {
-  return items_.data();
-}
-const Value* Array::end() const {
-  return items_.data() + items_.size();
-}
-Value* Array::begin() {
-  return items_.data();
-}
-Value* Array::end() {
-  return items_.data() + items_.size();
-}
+bool Array::empty() const { return items_.empty(); }
+std::size_t Array::size() const { return items_.size(); }
+const Value& Array::operator[](std::size_t i) const { return items_[i]; }
+Value& Array::operator[](std::size_t i) { return items_[i]; }
+const Value* Array::begin() const { return items_.data(); }
+const Value* Array::end() const { return items_.data() + items_.size(); }
+Value* Array::begin() { return items_.data(); }
+Value* Array::end() { return items_.data() + items_.size(); }
 
 void Array::append(Value value) {
   keys_.clear();
@@ -391,9 +345,7 @@ View& View::operator=(const View& other) {
   return *this;
 }
 
-Bytes View::copy() const {
-  return Bytes(std::string(reinterpret_cast<const char*>(data_), size_));
-}
+Bytes View::copy() const { return Bytes(std::string(reinterpret_cast<const char*>(data_), size_)); }
 
 std::optional<Value> View::get(std::string_view key) const {
   Codec::Slot element = Codec::find(data_, size_, key);
@@ -417,9 +369,7 @@ Bytes encode(const Document& doc) {
   return Bytes(std::move(data));
 }
 
-std::size_t encoded_size(const Document& doc) {
-  return Codec::size(doc);
-}
+std::size_t encoded_size(const Document& doc) { return Codec::size(doc); }
 
 CDoc::CDoc(const Document& doc) {
   bson_init(&bson_);

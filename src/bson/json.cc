@@ -29,13 +29,9 @@ std::string to_json(const Document& doc, char* (*print)(const bson_t*, std::size
 
 }  // namespace
 
-std::string to_canonical_json(const Document& doc) {
-  return to_json(doc, bson_as_canonical_extended_json);
-}
+std::string to_canonical_json(const Document& doc) { return to_json(doc, bson_as_canonical_extended_json); }
 
-std::string to_relaxed_json(const Document& doc) {
-  return to_json(doc, bson_as_relaxed_extended_json);
-}
+std::string to_relaxed_json(const Document& doc) { return to_json(doc, bson_as_relaxed_extended_json); }
 
 Document from_json(std::string_view text) {
   std::size_t first = text.find_first_not_of(" \t\r\n");

@@ -32,17 +32,13 @@ const Document* Path::parent(const Document& doc) const {
   return at;
 }
 
-Document* Path::parent(Document& doc) const {
-  return const_cast<Document*>(parent(std::as_const(doc)));
-}
+Document* Path::parent(Document& doc) const { return const_cast<Document*>(parent(std::as_const(doc))); }
 
 const Value* Path::find(const Document& doc) const {
   const Document* holder = parent(doc);
   return holder != nullptr ? holder->find(leaf()) : nullptr;
 }
 
-Value* Path::find(Document& doc) const {
-  return const_cast<Value*>(find(std::as_const(doc)));
-}
+Value* Path::find(Document& doc) const { return const_cast<Value*>(find(std::as_const(doc))); }
 
 }  // namespace fm::bson

@@ -170,9 +170,7 @@ void Planner::plan_database(Judgement judgement) {
   }
 }
 
-void Planner::save_assumed_version() {
-  plan_.save_database_version = !heads_.database && plan_.database.empty();
-}
+void Planner::save_assumed_version() { plan_.save_database_version = !heads_.database && plan_.database.empty(); }
 
 // Spec runner 2.3. Every document goes by its own head, also where several
 // share a name or have none.

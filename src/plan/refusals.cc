@@ -51,13 +51,15 @@ Error dataset_not_admin(const std::string& name, const std::string& head, const 
 
 Error database_version_unreadable(const std::string& version) {
   return {Exit::kIncompatible,
-          fmt::format("Invalid version: '{}' is stored as the version of the database, in its collection 'config'", version),
+          fmt::format("Invalid version: '{}' is stored as the version of the database, in its collection 'config'",
+                      version),
           "Set the version there to the one of the client that wrote the database.",
           "packaging.version.InvalidVersion"};
 }
 
 Error dataset_version_unreadable(const std::string& name, const std::string& version) {
-  return {Exit::kIncompatible, fmt::format("Invalid version: '{}' is stored as the version of dataset '{}'", version, name),
+  return {Exit::kIncompatible,
+          fmt::format("Invalid version: '{}' is stored as the version of dataset '{}'", version, name),
           "Set its version, in the collection 'datasets', to the one of the client that wrote it.",
           "packaging.version.InvalidVersion"};
 }

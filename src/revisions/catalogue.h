@@ -17,9 +17,9 @@ enum class DownLabel { kExact, kLossy, kRefused };
 
 struct Revision {
   Version version;
-  std::string text;      // the version as written, "0.6.2"
-  std::string title;     // one line
-  std::string source;    // where the rule comes from
+  std::string text;    // the version as written, "0.6.2"
+  std::string title;   // one line
+  std::string source;  // where the rule comes from
   DownLabel down_label = DownLabel::kExact;
   std::vector<ops::Step> up;
   std::vector<ops::Step> down;
@@ -32,8 +32,8 @@ struct Catalogue {
   std::vector<Revision> database;
   std::vector<Revision> datasets;
 
-  std::string client;      // newest open-source version known, "1.22.1"
-  Specifier compatible;    // versions that client works with, ">=0.19,<2"
+  std::string client;    // newest open-source version known, "1.22.1"
+  Specifier compatible;  // versions that client works with, ">=0.19,<2"
 };
 
 // The catalogue built into the program. Parsed once; later calls are free.

@@ -41,9 +41,7 @@ std::string encoded(const Document& doc) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::string bytes_of(const bson_t* b) {
-  return {reinterpret_cast<const char*>(bson_get_data(b)), b->len};
-}
+std::string bytes_of(const bson_t* b) { return {reinterpret_cast<const char*>(bson_get_data(b)), b->len}; }
 
 // libbson's own opinion: its iterator gets to the end of every level.
 bool libbson_reads(const std::uint8_t* data, std::size_t size) {

@@ -116,9 +116,7 @@ Ask drop_in() {
   return ask;
 }
 
-Ask migrate() {
-  return {};
-}
+Ask migrate() { return {}; }
 
 const std::string kSeeDocs =
     "See https://docs.voxel51.com/user_guide/config.html#database-migrations for more information";

@@ -16,13 +16,9 @@
 namespace fm {
 namespace {
 
-const VersionMap& map() {
-  return VersionMap::built_in();
-}
+const VersionMap& map() { return VersionMap::built_in(); }
 
-std::string show(const VersionPair& pair) {
-  return pair.enterprise + " = " + pair.open_source;
-}
+std::string show(const VersionPair& pair) { return pair.enterprise + " = " + pair.open_source; }
 
 std::string resolve(std::string_view typed, const VersionMap& versions = map()) {
   try {
