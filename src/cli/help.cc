@@ -72,7 +72,7 @@ class HelpText final : public CLI::FormatterBase {
       }
     }
     std::string out = usage + (options.empty() ? "" : " [OPTION]...") + "\n\n";
-    out += wrapped(app->get_description(), 0, 0) + "\n\n";
+    if (!app->get_description().empty()) out += wrapped(app->get_description(), 0, 0) + "\n\n";
     for (const auto* command : commands) out += row(command->get_name(), command->get_description());
     if (!commands.empty() && !(positionals + options).empty()) out += "\n";
     out += positionals + options;

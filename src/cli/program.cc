@@ -248,7 +248,7 @@ std::string Globals::as_typed(std::string word) {
   return word;
 }
 
-Program::Program() : app("Migrates FiftyOne databases between versions, up and down.", "fiftyone-migrator") {
+Program::Program() : app("", "fiftyone-migrator") {
   use_own_help(app);
   app.allow_extras();
   app.fallthrough();

@@ -27,6 +27,7 @@ using namespace std::chrono_literals;
 
 constexpr const char* kCollection = "migrator.lease";
 constexpr std::int64_t kLifeMs = 15000;
+constexpr int kAttempts = 5;
 constexpr auto kRenewEvery = 5s;
 // Less than a lease lives, so that a write that has begun ends within it.
 constexpr auto kTrusted = 10s;
@@ -126,15 +127,15 @@ bool release_lease(Mongo& mongo, bool force) {
 }
 
 Lease::Lease(Mongo& mongo) : mongo_(mongo), owner_(draw_owner()), renewed_(Clock::now().time_since_epoch().count()) {
-  mongo_.insert(kCollection, {Document{{"_id", "lease"}, {"expires", bson::Date{0}}}});
   const Document free{{"_id", "lease"}, {"$expr", Document{{"$lte", Array{"$expires", "$$NOW"}}}}};
-  if (!take(free)) {
+  for (int attempt = 1;; ++attempt) {
+    mongo_.insert(kCollection, {Document{{"_id", "lease"}, {"expires", bson::Date{0}}}});
+    if (take(free)) break;
     const auto holder = lease_holder(mongo_);
-    const bool taken = holder && !holder->live() && take(Document{{"_id", "lease"}, {"owner", holder->owner}});
-    if (!taken) {
-      const auto now = lease_holder(mongo_);
-      throw locked(now ? *now : LeaseHolder{});
-    }
+    if (holder && holder->live()) throw locked(*holder);
+    if (holder && take(Document{{"_id", "lease"}, {"owner", holder->owner}})) break;
+    // It was given back, or taken, between two looks.
+    if (attempt == kAttempts) throw locked(holder.value_or(LeaseHolder{}));
   }
   mongo_.at_writes([this] { check(); });
   const std::lock_guard lock(mutex_);  // the thread waits until it has a name
@@ -150,7 +151,8 @@ Lease::~Lease() {
   renewer_.join();
   mongo_.at_writes({});
   try {
-    mongo_.remove_where(kCollection, Document{{"_id", "lease"}, {"owner", owner_}});
+    // Nobody else has it for as long as it lives from now on.
+    if (renew()) mongo_.drop(kCollection);
   } catch (const std::exception&) {
     // It expires by itself.
   }

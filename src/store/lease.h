@@ -48,7 +48,7 @@ class Lease {
   explicit Lease(Mongo& mongo);
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
-  // Gives it back.
+  // Gives it back and leaves no collection behind.
   ~Lease();
 
  private:

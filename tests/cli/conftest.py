@@ -47,6 +47,8 @@ class Tool:
             **keep,
             "HOME": home,
             "TERM": "xterm",
+            # A killed program leaves the driver's counters, and the next one of its number speaks of them.
+            "MONGOC_DISABLE_SHM": "1",
             "FIFTYONE_DATABASE_URI": server.uri,
             "FIFTYONE_DATABASE_NAME": name,
             "FIFTYONE_DATABASE_VALIDATION": "false",

@@ -7,7 +7,10 @@ import pytest
 from conftest import ROOT, harness
 from test_fiftyone import park
 
-COMMANDS = ["migrate", "plan", "info", "verify", "versions", "revisions", "revisions list", "revisions show", "revisions lint"]
+COMMANDS = [
+    "migrate", "plan", "info", "backup", "restore", "doctor", "verify", "lock", "lock status", "lock release",
+    "versions", "revisions", "revisions list", "revisions show", "revisions lint",
+]
 OTHERS = "Left alone: cas hub enterprise (this version of the tool migrates datasets only)\n"
 
 
