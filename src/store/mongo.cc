@@ -40,7 +40,9 @@ std::string unreachable_remedy(std::string_view message) {
            "TLS.";
   }
   std::string out = "Check that the server of the database URI is up and can be reached from here.";
-  if (message.find("closed connection") != std::string_view::npos) {
+  // The driver says it in two ways, depending on who was quicker.
+  if (message.find("closed connection") != std::string_view::npos ||
+      message.find("connection closed") != std::string_view::npos) {
     out += " One that wants TLS closes the connection too: then add tls=true to the URI.";
   }
   return out;
