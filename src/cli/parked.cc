@@ -2,21 +2,12 @@
 
 #include <algorithm>
 
+#include "bson/read.h"
 #include "exec/prepare.h"
 
 namespace fm::cli {
 
 using bson::Document;
-
-namespace {
-
-std::string text_of(const Document& entry, const char* key) {
-  const auto* value = entry.find(key);
-  const auto* text = value ? value->as<std::string>() : nullptr;
-  return text ? *text : "";
-}
-
-}  // namespace
 
 Parked::Parked(Mongo& mongo, const Heads& heads) {
   const auto parked = [](const DatasetHead& head) { return head.version == kParkedVersion; };
@@ -27,7 +18,7 @@ Parked::Parked(Mongo& mongo, const Heads& heads) {
              [&](const bson::View& view) {
                const auto entry = view.decode();
                const auto* id = entry.find("_id")->as<Document>()->find("dataset");
-               ways_.emplace(id_key(*id), Way{text_of(entry, "from"), text_of(entry, "to")});
+               ways_.emplace(id_key(*id), Way{text_at(entry, "from"), text_at(entry, "to")});
              });
 }
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
 #include <thread>
 
+#include "base/machine.h"
 #include "base/text.h"
 #include "cli/table.h"
 
@@ -220,14 +220,6 @@ std::int64_t now_ms() {
       .count();
 }
 
-std::string random_seed() {
-  std::random_device device;
-  std::string seed;
-  for (int i = 0; i < 4; ++i) {
-    const auto bits = device();
-    for (int shift = 0; shift < 32; shift += 8) seed += static_cast<char>(bits >> shift);
-  }
-  return seed;
-}
+std::string random_seed() { return random_bytes(16); }
 
 }  // namespace fm::cli

@@ -104,23 +104,17 @@ bool has_arrived(const Value* version, const Route& route) {
 }
 
 // The filter of a pass over a shared collection starts with {owner: dataset _id}.
-Document* owner_filter(Document& filter) {
+template <class Filter>
+auto* owner_filter(Filter& filter) {
   auto* all = filter.find("$and");
-  return all ? (*all->as<Array>())[0].as<Document>() : &filter;
+  return all ? (*all->template as<Array>())[0].template as<Document>() : &filter;
 }
 
 // The key that names the owner; empty for a collection of the dataset's own.
 std::string owner_key(const Prepared& dataset, const ops::Pass& pass) {
   if (pass.filter.empty()) return "";
-  auto copy = pass.filter;
-  const auto* filter = owner_filter(copy);
+  const auto* filter = owner_filter(pass.filter);
   return filter && (*filter)[0].value == dataset.id ? (*filter)[0].key : "";
-}
-
-// Passes of several datasets that do the same to the same shared collection.
-std::string kind_of(const ops::Pass& pass) {
-  const auto key = bson::encode(Document{{"p", pass.pipeline}});
-  return pass.collection + std::string(reinterpret_cast<const char*>(key.data()), key.size());
 }
 
 BatchRunner::Result failure_of(Prepared& dataset, const Error& error) {
@@ -351,7 +345,7 @@ void BatchRunner::leave_out_idle_passes(std::vector<Prepared>& group) {
     for (const auto& pass : dataset.passes) {
       const auto key = owner_key(dataset, pass);
       if (key.empty()) continue;
-      auto& entry = shared[kind_of(pass)];
+      auto& entry = shared[pass_key(pass)];
       entry.sample = &pass;
       entry.key = key;
       entry.owners.append(dataset.id);
@@ -369,7 +363,7 @@ void BatchRunner::leave_out_idle_passes(std::vector<Prepared>& group) {
   for (auto& dataset : group) {
     std::erase_if(dataset.passes, [&](const ops::Pass& pass) {
       if (owner_key(dataset, pass).empty()) return false;
-      return !shared[kind_of(pass)].busy.contains(id_key(dataset.id));
+      return !shared[pass_key(pass)].busy.contains(id_key(dataset.id));
     });
   }
 }
@@ -482,7 +476,7 @@ void BatchRunner::run_shared_passes(const std::vector<Prepared*>& group) {
   for (auto* dataset : group) {
     for (const auto& pass : dataset->passes) {
       if (pass.merge || owner_key(*dataset, pass).empty() || dataset->done.contains(pass_key(pass))) continue;
-      auto& together = kinds[kind_of(pass)];
+      auto& together = kinds[pass_key(pass)];
       together.pass = pass;
       together.owners.append(dataset->id);
       together.datasets.push_back(dataset);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "bson/json.h"
 #include "bson/path.h"
+#include "bson/read.h"
 #include "exec/finding.h"
 #include "store/mongo.h"
 
@@ -25,12 +26,6 @@ constexpr const char* kApplication = "fiftyone";
 // "client metadata": the server logs it once for each connection.
 constexpr std::string_view kMetadataLine = "\"id\":51800,";
 constexpr std::string_view kOurs = "\"application\":{\"name\":\"fiftyone-migrator\"}";
-
-std::string text_at(const Document& doc, const char* path) {
-  const auto* value = bson::Path(path).find(doc);
-  const auto* text = value ? value->as<std::string>() : nullptr;
-  return text ? *text : "";
-}
 
 std::vector<Document> documents(const Document& reply, const char* path) {
   std::vector<Document> out;

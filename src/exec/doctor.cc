@@ -11,27 +11,6 @@ namespace fm {
 using bson::Document;
 using Level = Finding::Level;
 
-namespace doctor {
-
-std::string text_at(const Document& doc, const char* path) {
-  const auto* value = bson::Path(path).find(doc);
-  const auto* text = value ? value->as<std::string>() : nullptr;
-  return text ? *text : "";
-}
-
-std::int64_t integer_at(const Document& doc, const char* path) {
-  const auto* value = bson::Path(path).find(doc);
-  return value ? value->integer().value_or(0) : 0;
-}
-
-std::optional<std::int64_t> date_at(const Document& doc, const char* path) {
-  const auto* value = bson::Path(path).find(doc);
-  const auto* date = value ? value->as<bson::Date>() : nullptr;
-  return date ? std::optional(date->ms) : std::nullopt;
-}
-
-}  // namespace doctor
-
 namespace {
 
 // A look that fails is a finding too, unless there is no server to look at.

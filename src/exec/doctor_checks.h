@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bson/read.h"
 #include "exec/finding.h"
 #include "exec/heads.h"
 #include "exec/rights.h"
@@ -64,11 +65,5 @@ Finding look_at_unfinished(Mongo& mongo, const std::optional<Heads>& heads);
 // Nothing where there is none.
 std::optional<Finding> look_at_lease(Mongo& mongo);
 Finding look_at_residue(Mongo& mongo);
-
-// -- helpers
-
-std::string text_at(const bson::Document& doc, const char* path);
-std::int64_t integer_at(const bson::Document& doc, const char* path);  // 0 where there is none
-std::optional<std::int64_t> date_at(const bson::Document& doc, const char* path);
 
 }  // namespace fm::doctor

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <set>
 
 #include "base/error.h"
+#include "base/machine.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "bson/path.h"
@@ -25,11 +25,6 @@ constexpr const char* kJournal = "migrator.journal";
 constexpr const char* kLease = "migrator.lease";
 constexpr const char* kResidue = "migrator.residue";
 constexpr std::size_t kNames = 5;
-
-std::string this_host() {
-  char name[256] = {};
-  return gethostname(name, sizeof name - 1) == 0 ? name : "";
-}
 
 bool alive(std::int64_t pid) { return pid > 0 && (kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM); }
 
@@ -110,7 +105,7 @@ Finding look_at_unfinished(Mongo& mongo, const std::optional<Heads>& heads) {
   if (run) {
     const auto begun = date_at(*run, "now");
     const auto pid = integer_at(*run, "pid");
-    const bool runs = text_at(*run, "host") == this_host() && alive(pid);
+    const bool runs = text_at(*run, "host") == host_name() && alive(pid);
     out.level = runs ? Level::kBlocker : Level::kWarning;
     out.found = fmt::format("to v{}{}, {}{}", text_at(*run, "target"), begun ? ", begun " + utc_text(*begun) : "",
                             process_text(*run), runs ? ", which is running" : "");

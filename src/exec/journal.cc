@@ -5,7 +5,9 @@
 #include <map>
 
 #include "base/hash.h"
+#include "base/machine.h"
 #include "bson/path.h"
+#include "bson/read.h"
 
 namespace fm {
 
@@ -18,11 +20,6 @@ namespace {
 constexpr const char* kCollection = "migrator.journal";
 
 Value entry_id(const Prepared& dataset) { return Document{{"dataset", dataset.id}}; }
-
-std::string host_name() {
-  char name[256] = {};
-  return gethostname(name, sizeof name - 1) == 0 ? name : "";
-}
 
 // Equal plans have equal hashes.
 std::string plan_hash(const Plan& plan) {
@@ -107,18 +104,18 @@ std::optional<Journal::Unfinished> Journal::unfinished() {
   const auto* seed = run->find("seed");
   if (!now || !now->as<bson::Date>() || !seed || !seed->as<bson::Binary>()) return std::nullopt;
   Unfinished out;
-  const auto* target = run->find("target");
-  if (target && target->as<std::string>()) out.target = *target->as<std::string>();
+  out.target = text_at(*run, "target");
   out.now_ms = now->as<bson::Date>()->ms;
   out.seed = seed->as<bson::Binary>()->data;
   mongo_.find(kCollection, Document{{"_id.dataset", Document{{"$exists", true}}}}, {}, [&](bson::View view) {
     const auto doc = view.decode();
-    const auto text = [&](const char* key) {
-      const auto* value = doc.find(key);
-      const auto* found = value ? value->as<std::string>() : nullptr;
-      return found ? *found : std::string();
-    };
-    Entry entry{*bson::Path("_id.dataset").find(doc), text("name"), text("from"), text("to"), {}, {}, {}};
+    Entry entry{*bson::Path("_id.dataset").find(doc),
+                text_at(doc, "name"),
+                text_at(doc, "from"),
+                text_at(doc, "to"),
+                {},
+                {},
+                {}};
     if (const auto* done = doc.find("done"); done && done->as<Array>()) {
       for (const auto& one : *done->as<Array>()) {
         if (const auto* key = one.as<std::string>()) entry.done.insert(*key);

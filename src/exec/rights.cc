@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "bson/path.h"
+#include "bson/read.h"
 
 namespace fm {
 
@@ -14,12 +15,6 @@ using bson::Array;
 using bson::Document;
 
 namespace {
-
-std::string text_of(const Document& doc, const char* key) {
-  const auto* value = doc.find(key);
-  const auto* text = value ? value->as<std::string>() : nullptr;
-  return text ? *text : "";
-}
 
 bool is_true(const Document& doc, const char* key) {
   const auto* value = doc.find(key);
@@ -70,13 +65,13 @@ const std::vector<Right>& needed_rights() {
 
 Privileges::Privileges(const Document& reply) {
   each_document(reply, "authInfo.authenticatedUsers",
-                [&](const Document& user) { users_.push_back(text_of(user, "user") + "@" + text_of(user, "db")); });
+                [&](const Document& user) { users_.push_back(text_at(user, "user") + "@" + text_at(user, "db")); });
   each_document(reply, "authInfo.authenticatedUserPrivileges", [&](const Document& privilege) {
     Grant grant;
     if (const auto* value = privilege.find("resource"); value && value->as<Document>()) {
       const auto& resource = *value->as<Document>();
-      if (resource.has("db")) grant.database = text_of(resource, "db");
-      grant.collection = text_of(resource, "collection");
+      if (resource.has("db")) grant.database = text_at(resource, "db");
+      grant.collection = text_at(resource, "collection");
       grant.cluster = is_true(resource, "cluster");
       grant.anything = is_true(resource, "anyResource");
     }

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "bson/read.h"
+
 namespace fm {
 
 using bson::Array;
@@ -11,12 +13,6 @@ namespace {
 
 constexpr const char* kPolyline = "fiftyone.core.labels.Polyline";
 constexpr const char* kPolylines = "fiftyone.core.labels.Polylines";
-
-std::string text_at(const Document& doc, std::string_view key) {
-  const auto* value = doc.find(key);
-  const auto* text = value ? value->as<std::string>() : nullptr;
-  return text ? *text : "";
-}
 
 // Points hold shapes, shapes points, points numbers: points.0.0.0 is a number.
 const Document kExists{{"$exists", true}};

@@ -3,17 +3,17 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <sstream>
 #include <utility>
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/machine.h"
 #include "base/text.h"
+#include "bson/read.h"
 
 namespace fm {
 
@@ -39,11 +39,6 @@ std::string first_line(const std::string& path) {
   std::string line;
   std::getline(file, line);
   return line;
-}
-
-std::string host_name() {
-  char name[256] = {};
-  return gethostname(name, sizeof name - 1) == 0 ? name : "";
 }
 
 // When the process started, in the kernel's ticks; empty when there is none.
@@ -75,13 +70,6 @@ bool is_gone(std::int64_t pid, const std::string& process) {
   return kill(static_cast<pid_t>(pid), 0) != 0 ? errno == ESRCH : process_of(pid) != process;
 }
 
-std::string draw_owner() {
-  std::random_device device;
-  std::array<std::uint32_t, 4> words{};
-  for (auto& word : words) word = device();
-  return to_hex(std::string_view(reinterpret_cast<const char*>(words.data()), sizeof words));
-}
-
 Document expiry() { return {{"$add", Array{"$$NOW", kLifeMs}}}; }
 
 Error locked(const LeaseHolder& holder) {
@@ -98,22 +86,11 @@ std::optional<LeaseHolder> lease_holder(Mongo& mongo) {
   const Document shown{{"$addFields", Document{{"expired", Document{{"$lte", Array{"$expires", "$$NOW"}}}}}}};
   mongo.aggregate(kCollection, Array{Document{{"$match", kOne}}, shown}, [&](bson::View view) {
     const auto doc = view.decode();
-    const auto text = [&](const char* key) {
-      const auto* value = doc.find(key);
-      const auto* found = value ? value->as<std::string>() : nullptr;
-      return found ? *found : std::string();
-    };
-    const auto time = [&](const char* key) {
-      const auto* value = doc.find(key);
-      const auto* found = value ? value->as<bson::Date>() : nullptr;
-      return found ? found->ms : 0;
-    };
-    const auto* pid = doc.find("pid");
     const auto* expired = doc.find("expired");
-    LeaseHolder holder{text("owner"), text("host"), pid ? pid->integer().value_or(0) : 0, time("started"),
-                       time("expires")};
+    LeaseHolder holder{text_at(doc, "owner"), text_at(doc, "host"), integer_at(doc, "pid"),
+                       date_at(doc, "started").value_or(0), date_at(doc, "expires").value_or(0)};
     holder.expired = expired && expired->truthy();
-    holder.gone = is_gone(holder.pid, text("process"));
+    holder.gone = is_gone(holder.pid, text_at(doc, "process"));
     if (!holder.owner.empty()) out = std::move(holder);
   });
   return out;
@@ -126,7 +103,8 @@ bool release_lease(Mongo& mongo, bool force) {
   return mongo.remove_where(kCollection, Document{{"_id", "lease"}, {"owner", holder->owner}}) > 0;
 }
 
-Lease::Lease(Mongo& mongo) : mongo_(mongo), owner_(draw_owner()), renewed_(Clock::now().time_since_epoch().count()) {
+Lease::Lease(Mongo& mongo)
+    : mongo_(mongo), owner_(to_hex(random_bytes(16))), renewed_(Clock::now().time_since_epoch().count()) {
   const Document free{{"_id", "lease"}, {"$expr", Document{{"$lte", Array{"$expires", "$$NOW"}}}}};
   for (int attempt = 1;; ++attempt) {
     mongo_.insert(kCollection, {Document{{"_id", "lease"}, {"expires", bson::Date{0}}}});

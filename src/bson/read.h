@@ -1,0 +1,17 @@
+// Values of a document that may be absent or of another type.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "bson/document.h"
+
+namespace fm::bson {
+
+// Each takes a dotted path. Without such a value: "", 0, nothing.
+std::string text_at(const Document& doc, const char* path);
+std::int64_t integer_at(const Document& doc, const char* path);
+std::optional<std::int64_t> date_at(const Document& doc, const char* path);  // milliseconds since 1970
+
+}  // namespace fm::bson
