@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   setup_doctor(program);
   setup_verify(program);
   setup_lock(program);
+  setup_media(program);
   setup_versions(program);
   setup_revisions(program);
   return run_program(program, argc, argv);

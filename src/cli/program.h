@@ -63,6 +63,7 @@ void setup_restore(Program& program);
 void setup_doctor(Program& program);
 void setup_verify(Program& program);
 void setup_lock(Program& program);
+void setup_media(Program& program);
 void setup_versions(Program& program);
 void setup_revisions(Program& program);
 

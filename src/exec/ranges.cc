@@ -75,20 +75,8 @@ void run_range(Mongo& mongo, const Pass& pass, const Document& range) {
 
 void walk(Mongo& mongo, const Pass& pass, std::int64_t range_size, const PassProgress& progress) {
   if (!pass.filter.empty()) return run_range(mongo, pass, {});
-  const std::int64_t total = mongo.estimated_count(pass.collection);
-  if (total <= range_size) {
-    run_range(mongo, pass, {});
-    progress(pass.collection, total, total);
-    return;
-  }
-  std::optional<Value> from;
-  for (std::int64_t done = 0;; done += range_size) {
-    auto to = border(mongo, pass.collection, from, range_size);
-    run_range(mongo, pass, range_filter(from, to));
-    progress(pass.collection, std::min(done + range_size, total), std::max(total, done + range_size));
-    if (!to) return;
-    from = std::move(to);
-  }
+  for_each_range(
+      mongo, pass.collection, range_size, [&](const Document& range) { run_range(mongo, pass, range); }, progress);
 }
 
 // What one does must not make work for the other, because pending documents go
@@ -123,6 +111,24 @@ Document either(const Document& a, const Document& b) {
 }
 
 }  // namespace
+
+void for_each_range(Mongo& mongo, const std::string& collection, std::int64_t range_size,
+                    const std::function<void(const Document& range)>& run, const PassProgress& progress) {
+  const std::int64_t total = mongo.estimated_count(collection);
+  if (total <= range_size) {
+    run({});
+    progress(collection, total, total);
+    return;
+  }
+  std::optional<Value> from;
+  for (std::int64_t done = 0;; done += range_size) {
+    auto to = border(mongo, collection, from, range_size);
+    run(range_filter(from, to));
+    progress(collection, std::min(done + range_size, total), std::max(total, done + range_size));
+    if (!to) return;
+    from = std::move(to);
+  }
+}
 
 std::vector<Pass> fuse(std::vector<Pass> passes) {
   std::vector<Pass> out;

@@ -19,6 +19,12 @@ std::vector<ops::Pass> fuse(std::vector<ops::Pass> passes);
 // What tells about a pass while it runs: documents done, of about how many.
 using PassProgress = std::function<void(const std::string& collection, std::int64_t done, std::int64_t total)>;
 
+// Calls `run` with a filter for each range of about `range_size` documents, in
+// the order of the _id index; with an empty one where a single range is enough.
+// What is inserted meanwhile may be missed. Reads: one walk over the index.
+void for_each_range(Mongo& mongo, const std::string& collection, std::int64_t range_size,
+                    const std::function<void(const bson::Document& range)>& run, const PassProgress& progress);
+
 // Runs one pass: only pending documents are written, and ranges hold
 // `range_size` documents. Inserts of other clients are caught by up to three
 // rescans. Reads: one index walk and every document once, plus one scan per
