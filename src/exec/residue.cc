@@ -1,0 +1,355 @@
+#include "exec/residue.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "bson/read.h"
+#include "exec/prepare.h"
+
+namespace fm {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+namespace {
+
+constexpr std::size_t kLargestDocument = std::size_t{16} << 20;
+// What stands around an image in its record: ids, names, versions, revisions.
+constexpr std::size_t kRoom = std::size_t{16} << 10;
+// Others that do not fit beside the document go into records of their own.
+constexpr std::size_t kPartBytes = std::size_t{12} << 20;
+
+Array list_of(const std::vector<std::string>& words) {
+  Array out;
+  for (const auto& word : words) out.append(word);
+  return out;
+}
+
+std::vector<std::string> words_of(const Document& doc, std::string_view key) {
+  std::vector<std::string> out;
+  const auto* value = doc.find(key);
+  const auto* list = value ? value->as<Array>() : nullptr;
+  if (!list) return out;
+  for (const auto& item : *list) {
+    if (const auto* word = item.as<std::string>()) out.push_back(*word);
+  }
+  return out;
+}
+
+Document record_id(const Image& image, std::int32_t part) {
+  return {{"run", image.run},
+          {"service", image.service},
+          {"collection", image.collection},
+          {"document", image.document},
+          {"part", part}};
+}
+
+// One record, or several where the others need the room.
+std::vector<Document> records_of(const Image& image) {
+  std::vector<Document> out;
+  std::size_t bytes = 0;
+  Array others;
+  const auto start = [&] {
+    const auto part = static_cast<std::int32_t>(out.size());
+    out.push_back({{"_id", record_id(image, part)},
+                   {"run", image.run},
+                   {"seq", image.seq},
+                   {"service", image.service},
+                   {"collection", image.collection},
+                   {"document", image.document}});
+    if (part > 0) return;
+    auto& first = out.back();
+    first.append("name", image.name);
+    first.append("direction", image.direction == Direction::kUp ? "up" : "down");
+    first.append("from", image.from);
+    first.append("to", image.to);
+    if (!image.open.empty()) first.append("open", list_of(image.open));
+    if (image.before) {
+      first.append("before", *image.before);
+      bytes += bson::encoded_size(*image.before);
+    }
+    if (!image.consumed.empty()) {
+      Array consumed;
+      for (const auto& one : image.consumed) {
+        consumed.append(Document{{"run", one.run}, {"revisions", list_of(one.revisions)}});
+      }
+      first.append("consumed", std::move(consumed));
+    }
+    if (!image.files.empty()) first.append("files", image.files);
+    if (!image.members.empty()) {
+      first.append("members", list_of({image.members.begin(), image.members.end()}));
+    }
+  };
+  const auto flush = [&](const char* key) {
+    if (!others.empty()) out.back().append(key, std::move(others));
+    others = {};
+  };
+  const auto add = [&](const char* key, const std::vector<OtherDocument>& documents) {
+    for (const auto& other : documents) {
+      const auto size = bson::encoded_size(other.document);
+      if (bytes + size > kPartBytes) {
+        flush(key);
+        start();
+        bytes = 0;
+      }
+      bytes += size;
+      others.append(Document{{"collection", other.collection}, {"document", other.document}});
+    }
+    flush(key);
+  };
+  start();
+  add("others", image.others);
+  if (image.after) {
+    const auto size = bson::encoded_size(*image.after);
+    if (bytes + size > kPartBytes) {
+      start();
+      bytes = 0;
+    }
+    bytes += size;
+    out.back().append("after", *image.after);
+    add("after_others", image.after_others);
+  }
+  return out;
+}
+
+// Adds one record to what others of its image gave.
+void read_into(Image& image, const Document& record) {
+  const auto document_at = [&](const char* key) {
+    const auto* value = record.find(key);
+    const auto* doc = value ? value->as<Document>() : nullptr;
+    return doc ? std::optional<Document>(*doc) : std::nullopt;
+  };
+  const auto others = [&](const char* key, std::vector<OtherDocument>& out) {
+    const auto* value = record.find(key);
+    const auto* list = value ? value->as<Array>() : nullptr;
+    if (!list) return;
+    for (const auto& item : *list) {
+      const auto* one = item.as<Document>();
+      const auto* doc = one ? one->find("document") : nullptr;
+      if (doc && doc->as<Document>()) out.push_back({bson::text_at(*one, "collection"), *doc->as<Document>()});
+    }
+  };
+  image.run = bson::text_at(record, "run");
+  image.seq = bson::integer_at(record, "seq");
+  image.service = bson::text_at(record, "service");
+  image.collection = bson::text_at(record, "collection");
+  if (const auto* id = record.find("document")) image.document = *id;
+  if (record.has("direction")) {
+    image.name = bson::text_at(record, "name");
+    image.direction = bson::text_at(record, "direction") == "up" ? Direction::kUp : Direction::kDown;
+    image.from = bson::text_at(record, "from");
+    image.to = bson::text_at(record, "to");
+    image.open = words_of(record, "open");
+    image.before = document_at("before");
+    const auto* consumed = record.find("consumed");
+    if (const auto* list = consumed ? consumed->as<Array>() : nullptr) {
+      for (const auto& item : *list) {
+        if (const auto* one = item.as<Document>()) {
+          image.consumed.push_back({bson::text_at(*one, "run"), words_of(*one, "revisions")});
+        }
+      }
+    }
+    if (const auto* files = record.find("files"); files && files->as<Array>()) image.files = *files->as<Array>();
+    for (auto& name : words_of(record, "members")) image.members.insert(std::move(name));
+  }
+  others("others", image.others);
+  if (auto after = document_at("after")) image.after = std::move(after);
+  others("after_others", image.after_others);
+}
+
+// Puts records together; those of one image come one after another.
+class Assembler {
+ public:
+  explicit Assembler(const std::function<void(Image)>& visit) : visit_(visit) {}
+  void add(const Document& record) {
+    const auto* run = record.find("run");
+    if (!run) return;  // the record of a run
+    const auto key = bson::text_at(record, "run") + "/" + bson::text_at(record, "service") + "/" +
+                     bson::text_at(record, "collection") + "/" + id_key(*record.find("document"));
+    if (key != key_) finish();
+    key_ = key;
+    if (!image_) image_.emplace();
+    read_into(*image_, record);
+  }
+  void finish() {
+    if (image_) visit_(std::move(*image_));
+    image_.reset();
+  }
+
+ private:
+  const std::function<void(Image)>& visit_;
+  std::string key_;
+  std::optional<Image> image_;
+};
+
+RunRecord run_of(const Document& record) {
+  const auto text = [&](const char* key) {
+    auto found = bson::text_at(record, key);
+    return found.empty() ? std::nullopt : std::optional<std::string>(std::move(found));
+  };
+  RunRecord out;
+  out.run = bson::text_at(record, "_id.run");
+  out.seq = bson::integer_at(record, "seq");
+  out.now_ms = bson::date_at(record, "now").value_or(0);
+  if (const auto* seed = record.find("seed"); seed && seed->as<bson::Binary>()) {
+    out.seed = seed->as<bson::Binary>()->data;
+  }
+  out.target = bson::text_at(record, "target");
+  if (const auto* config = record.find("config"); config && config->as<Document>()) {
+    out.config = *config->as<Document>();
+  }
+  out.undoes = text("undoes");
+  out.undone_by = text("undone_by");
+  return out;
+}
+
+Document run_id_of(const std::string& run) { return {{"run", run}}; }
+
+}  // namespace
+
+RunRecord Residue::begin(RunRecord run) {
+  if (const auto found = this->run(run.run)) return *found;
+  mongo_.create_indexes(kResidue, {Document{{"key", Document{{"document", 1}}}, {"name", "document"}},
+                                   Document{{"key", Document{{"run", 1}}}, {"name", "run"}}});
+  const auto earlier = runs();
+  run.seq = earlier.empty() ? 1 : earlier.front().seq + 1;
+  Document record{
+      {"_id", run_id_of(run.run)},         {"kind", "run"},       {"seq", run.seq}, {"now", bson::Date{run.now_ms}},
+      {"seed", bson::Binary{0, run.seed}}, {"target", run.target}};
+  if (run.config) record.append("config", *run.config);
+  if (run.undoes) record.append("undoes", *run.undoes);
+  mongo_.insert(kResidue, {record});
+  return run;
+}
+
+std::optional<RunRecord> Residue::run(const std::string& run) {
+  const auto found = mongo_.find_one(kResidue, Document{{"_id", run_id_of(run)}});
+  return found ? std::optional(run_of(*found)) : std::nullopt;
+}
+
+std::vector<RunRecord> Residue::runs() {
+  std::vector<RunRecord> out;
+  mongo_.find(kResidue, Document{{"run", Document{{"$exists", false}}}}, {},
+              [&](bson::View view) { out.push_back(run_of(view.decode())); });
+  std::sort(out.begin(), out.end(), [](const RunRecord& a, const RunRecord& b) { return a.seq > b.seq; });
+  return out;
+}
+
+void Residue::check(const std::string& what, const bson::Bytes& document) {
+  if (document.size() + kRoom <= kLargestDocument) return;
+  throw Error(Exit::kPrecondition,
+              what + " has " + std::to_string(document.size()) + " bytes, which leaves no room to keep it for undo",
+              "Make it smaller, or go without: --undo-log off.");
+}
+
+void Residue::keep(const std::vector<Image>& images, bool keep_first) {
+  std::vector<Document> records;
+  for (const auto& image : images) {
+    for (auto& record : records_of(image)) records.push_back(std::move(record));
+  }
+  if (records.empty()) return;
+  const auto there = mongo_.insert(kResidue, records);
+  if (keep_first) return;
+  std::vector<Update> updates;
+  for (const auto index : there) {
+    updates.emplace_back(Document{{"_id", *records[index].find("_id")}}, records[index]);
+  }
+  mongo_.replace(kResidue, updates);
+}
+
+std::map<std::string, std::vector<Image>> Residue::open(const std::string& service, const std::string& collection,
+                                                        const Array& documents) {
+  std::map<std::string, std::vector<Image>> out;
+  const std::function<void(Image)> visit = [&](Image image) {
+    if (!image.open.empty()) out[id_key(image.document)].push_back(std::move(image));
+  };
+  Assembler assembler(visit);
+  FindOptions options;
+  options.sort = Document{{"_id", 1}};
+  mongo_.find(kResidue,
+              Document{{"document", Document{{"$in", documents}}}, {"service", service}, {"collection", collection}},
+              options, [&](bson::View view) { assembler.add(view.decode()); });
+  assembler.finish();
+  for (auto& [key, images] : out) {
+    std::sort(images.begin(), images.end(), [](const Image& a, const Image& b) { return a.seq > b.seq; });
+    std::set<std::string> newer;
+    for (auto& image : images) {
+      std::erase_if(image.open, [&](const std::string& revision) { return !newer.insert(revision).second; });
+    }
+    std::erase_if(images, [](const Image& image) { return image.open.empty(); });
+  }
+  std::erase_if(out, [](const auto& entry) { return entry.second.empty(); });
+  return out;
+}
+
+void Residue::of_run(const std::string& run, const std::function<void(Image)>& visit) {
+  Assembler assembler(visit);
+  FindOptions options;
+  options.sort = Document{{"_id", 1}};
+  mongo_.find(kResidue, Document{{"run", run}}, options, [&](bson::View view) { assembler.add(view.decode()); });
+  assembler.finish();
+}
+
+std::optional<Image> Residue::image(const std::string& run, const std::string& service, const std::string& collection,
+                                    const Value& document) {
+  std::optional<Image> out;
+  const std::function<void(Image)> visit = [&](Image image) { out = std::move(image); };
+  Assembler assembler(visit);
+  FindOptions options;
+  options.sort = Document{{"_id", 1}};
+  mongo_.find(kResidue,
+              Document{{"document", document}, {"run", run}, {"service", service}, {"collection", collection}}, options,
+              [&](bson::View view) { assembler.add(view.decode()); });
+  assembler.finish();
+  return out;
+}
+
+void Residue::each(const std::function<void(Image)>& visit) {
+  Assembler assembler(visit);
+  FindOptions options;
+  options.sort = Document{{"_id", 1}};
+  mongo_.find(kResidue, Document{{"run", Document{{"$exists", true}}}}, options,
+              [&](bson::View view) { assembler.add(view.decode()); });
+  assembler.finish();
+}
+
+void Residue::settle(const std::vector<const Image*>& images, bool revive) {
+  std::vector<Update> updates;
+  for (const auto* image : images) {
+    for (const auto& one : image->consumed) {
+      Image other = *image;
+      other.run = one.run;
+      const Document filter{{"_id", record_id(other, 0)}};
+      updates.emplace_back(
+          filter, revive ? Document{{"$addToSet", Document{{"open", Document{{"$each", list_of(one.revisions)}}}}}}
+                         : Document{{"$pullAll", Document{{"open", list_of(one.revisions)}}}});
+    }
+  }
+  mongo_.update(kResidue, updates);
+}
+
+void Residue::supersede(const std::string& service, const std::string& collection, const Array& documents,
+                        const std::vector<std::string>& revisions) {
+  std::vector<Update> updates;
+  const auto open = this->open(service, collection, documents);
+  for (const auto& [key, images] : open) {
+    for (const auto& image : images) {
+      updates.emplace_back(Document{{"_id", record_id(image, 0)}},
+                           Document{{"$pullAll", Document{{"open", list_of(revisions)}}}});
+    }
+  }
+  mongo_.update(kResidue, updates);
+}
+
+void Residue::undone(const std::string& run, const std::optional<std::string>& by) {
+  Document change;
+  if (by) {
+    change.append("$set", Document{{"undone_by", *by}});
+  } else {
+    change.append("$unset", Document{{"undone_by", ""}});
+  }
+  mongo_.update(kResidue, {{Document{{"_id", run_id_of(run)}}, change}});
+}
+
+}  // namespace fm

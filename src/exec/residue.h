@@ -1,0 +1,123 @@
+// What runs found before they wrote, in `migrator.residue`: for taking a run
+// back, and for giving back on the way up what a way down had no place for.
+//
+//   {_id: {run: RUN}, seq, now, seed, target, config, undoes, undone_by}
+//   {_id: {run: RUN, service, collection, document: ID, part: N}, run, seq, service, collection, document, name,
+//    direction, from, to, open: [revisions], before, others: [{collection, document}], after, after_others,
+//    consumed: [{run, revisions}], files: [<GridFS ids>], members: [collections]}
+//
+// A record is an image: the document as it stood before the run wrote it, with
+// those documents of other collections (runs, views) that the run changed or
+// deleted for it. What a single revision displaced is not stored but worked
+// out again, in memory, from the image and the revisions (exec/replay.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bson/document.h"
+#include "plan/plan.h"
+#include "store/mongo.h"
+
+namespace fm {
+
+inline constexpr const char* kResidue = "migrator.residue";
+// Documents of samples and frames, one each: {_id: {run, collection, document}, before}.
+inline constexpr const char* kResidueMembers = "migrator.residue.members";
+
+// A document of another collection that belongs to the one that is migrated.
+struct OtherDocument {
+  std::string collection;
+  bson::Document document;
+};
+
+struct Image {
+  std::string run;
+  std::int64_t seq = 0;  // of the run: later runs have higher ones
+  std::string service = "datasets";
+  std::string collection = "datasets";
+  bson::Value document;  // its _id
+  std::string name;      // for people
+  Direction direction = Direction::kDown;
+  std::string from;  // versions
+  std::string to;
+  // Revisions that a way up may still restore from this image; only of a way
+  // down.
+  std::vector<std::string> open;
+  std::optional<bson::Document> before;  // nothing: the run made the document
+  std::vector<OtherDocument> others;
+
+  // The document as the run left it, kept only where the revisions alone do not
+  // give it: the run restored something, or chose a name.
+  std::optional<bson::Document> after;
+  std::vector<OtherDocument> after_others;
+
+  // Images of other runs that this run restored from, with the revisions.
+  struct Consumed {
+    std::string run;
+    std::vector<std::string> revisions;
+  };
+  std::vector<Consumed> consumed;
+  bson::Array files;              // GridFS files that were not deleted
+  std::set<std::string> members;  // collections with images in kResidueMembers
+};
+
+// One run, as its images need it.
+struct RunRecord {
+  std::string run;
+  std::int64_t seq = 0;
+  std::int64_t now_ms = 0;
+  std::string seed;
+  std::string target;
+  std::optional<bson::Document> config;  // as it was
+  std::optional<std::string> undoes;
+  std::optional<std::string> undone_by;
+};
+
+// Thread-safe. Every write can be repeated.
+class Residue {
+ public:
+  explicit Residue(Mongo& mongo) : mongo_(mongo) {}
+
+  // Gives the run its `seq`; a run that goes on keeps what it has.
+  RunRecord begin(RunRecord run);
+  std::optional<RunRecord> run(const std::string& run);
+  // Newest first.
+  std::vector<RunRecord> runs();
+
+  // To be called before the documents are written. An image of the same run
+  // and document gives way, unless `keep_first`. Throws Error(kPrecondition)
+  // for a document that leaves no room for its record; check() tells before.
+  void keep(const std::vector<Image>& images, bool keep_first = false);
+  static void check(const std::string& what, const bson::Bytes& document);
+
+  // What a way up may restore, of each document the newest first: a revision
+  // is open in one image only, the newest that has it. By encoded _id.
+  std::map<std::string, std::vector<Image>> open(const std::string& service, const std::string& collection,
+                                                 const bson::Array& documents);
+  // Of one run; in no order.
+  void of_run(const std::string& run, const std::function<void(Image)>& visit);
+  std::optional<Image> image(const std::string& run, const std::string& service, const std::string& collection,
+                             const bson::Value& document);
+  // All, for lists; images of one document come oldest first.
+  void each(const std::function<void(Image)>& visit);
+
+  // Closes the revisions that these images have consumed, after the documents
+  // were written; `revive` opens them again.
+  void settle(const std::vector<const Image*>& images, bool revive = false);
+  // A way down without an undo log: these revisions are no longer open.
+  void supersede(const std::string& service, const std::string& collection, const bson::Array& documents,
+                 const std::vector<std::string>& revisions);
+  void undone(const std::string& run, const std::optional<std::string>& by);
+
+ private:
+  Mongo& mongo_;
+};
+
+}  // namespace fm
