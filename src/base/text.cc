@@ -173,7 +173,33 @@ std::string mask_options(std::string_view options) {
   }
 }
 
+void append_utf8(std::string& out, char32_t c) {
+  const auto add = [&](char32_t bits) { out += static_cast<char>(bits); };
+  if (c < 0x80) {
+    add(c);
+  } else if (c < 0x800) {
+    add(0xC0 | c >> 6);
+    add(0x80 | (c & 0x3F));
+  } else if (c < 0x10000) {
+    add(0xE0 | c >> 12);
+    add(0x80 | (c >> 6 & 0x3F));
+    add(0x80 | (c & 0x3F));
+  } else {
+    add(0xF0 | c >> 18);
+    add(0x80 | (c >> 12 & 0x3F));
+    add(0x80 | (c >> 6 & 0x3F));
+    add(0x80 | (c & 0x3F));
+  }
+}
+
 }  // namespace
+
+std::string clean_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char32_t c : code_points(text)) append_utf8(out, c);
+  return out;
+}
 
 std::u32string code_points(std::string_view utf8) {
   std::u32string text;

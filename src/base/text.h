@@ -18,6 +18,9 @@ std::size_t count_code_points(std::string_view utf8);
 std::string_view first_code_points(std::string_view utf8, std::size_t n);
 std::string_view last_code_points(std::string_view utf8, std::size_t n);
 
+// The text with U+FFFD for what is no UTF-8, as JSON needs it.
+std::string clean_utf8(std::string_view text);
+
 // Terminal cells: East-Asian wide characters take two, combining and control
 // characters none.
 std::size_t display_width(std::string_view utf8);

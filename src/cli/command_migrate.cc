@@ -118,6 +118,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   MigrateObserver observer(progress, log, options.verbose);
   RunSettings run_settings;
   run_settings.jobs = jobs_of(settings);
+  run_settings.origin = {globals.command_line, program_version()};
   std::optional<Lease> lease;
   std::optional<Runner::Finished> finished;
   if (!dry_run && Journal(deployment.session.mongo()).unfinished()) {

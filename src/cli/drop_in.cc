@@ -11,6 +11,7 @@
 #include "cli/log.h"
 #include "cli/parked.h"
 #include "cli/plan_text.h"
+#include "cli/program_version.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/streams.h"
@@ -161,6 +162,7 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   DropInObserver observer(error_level, progress, log);
   RunSettings run_settings;
   run_settings.jobs = jobs_of(settings);
+  run_settings.origin = {options.command_line, program_version()};
   std::optional<Lease> lease;
   std::optional<Runner::Finished> finished;
   if (!dry_run && !settings.disable_migrations && is_admin(settings, found.heads.edition) &&

@@ -21,6 +21,7 @@ struct DropInOptions {
   bool verbose = false;
   bool dry_run = false;
   bool json = false;
+  std::string command_line;  // as typed, without secrets
 };
 
 // The exit status: 0 or 3. What ends the command is thrown.

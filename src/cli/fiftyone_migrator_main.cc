@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   setup_restore(program);
   setup_doctor(program);
   setup_verify(program);
+  setup_history(program);
   setup_lock(program);
   setup_media(program);
   setup_versions(program);

@@ -41,25 +41,6 @@ LogLevel configured_level(const Settings& settings) {
   return level.value_or(LogLevel::kInfo);
 }
 
-void append_utf8(std::string& out, char32_t c) {
-  const auto add = [&](char32_t bits) { out += static_cast<char>(bits); };
-  if (c < 0x80) {
-    add(c);
-  } else if (c < 0x800) {
-    add(0xC0 | c >> 6);
-    add(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    add(0xE0 | c >> 12);
-    add(0x80 | (c >> 6 & 0x3F));
-    add(0x80 | (c & 0x3F));
-  } else {
-    add(0xF0 | c >> 18);
-    add(0x80 | (c >> 12 & 0x3F));
-    add(0x80 | (c >> 6 & 0x3F));
-    add(0x80 | (c & 0x3F));
-  }
-}
-
 }  // namespace
 
 std::optional<LogLevel> log_level(const std::string& name) {
@@ -112,13 +93,6 @@ void Log::write(LogLevel level, const std::string& text) const {
     std::fprintf(stream, "%s\n", bson::to_relaxed_json(line).c_str());
   }
   std::fflush(stream);
-}
-
-std::string clean_utf8(const std::string& text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char32_t c : code_points(text)) append_utf8(out, c);
-  return out;
 }
 
 }  // namespace fm::cli

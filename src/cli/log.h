@@ -38,7 +38,4 @@ class Log {
   std::FILE* errors_ = stderr;
 };
 
-// The text as UTF-8 with U+FFFD for what is none, as JSON needs it.
-std::string clean_utf8(const std::string& text);
-
 }  // namespace fm::cli

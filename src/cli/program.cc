@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "bson/json.h"
+#include "cli/command_line.h"
 #include "cli/help.h"
 #include "cli/program_version.h"
 #include "cli/streams.h"
@@ -282,6 +283,7 @@ int run_program(Program& program, int argc, char** argv) {
     print_error(program.globals, json_lines != flags.end(), error);
     return static_cast<int>(error.code());
   };
+  program.globals.command_line = command_line(argc, argv);
   try {
     return parse_and_run(program, argc, argv);
   } catch (const Error& error) {

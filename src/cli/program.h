@@ -29,6 +29,7 @@ struct Globals {
   std::string color = "auto";
   std::optional<std::string> versions_file;
   bool quiet = false;
+  std::string command_line;              // as typed, without secrets
   SettingFlags flags;                    // --config, --log-format, --log-level
   std::vector<std::string> assignments;  // --set
 
@@ -62,6 +63,7 @@ void setup_backup(Program& program);
 void setup_restore(Program& program);
 void setup_doctor(Program& program);
 void setup_verify(Program& program);
+void setup_history(Program& program);
 void setup_lock(Program& program);
 void setup_media(Program& program);
 void setup_versions(Program& program);

@@ -21,6 +21,7 @@ struct RunFacts {
   ops::IdGenerator ids;
   // Names chosen for datasets without a slug, by encoded _id.
   std::map<std::string, ops::Naming> namings;
+  std::string run;  // its id
 };
 
 std::string id_key(const bson::Value& id);

@@ -149,7 +149,7 @@ Runner::Runner(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, st
                RunObserver& observer)
     : mongo_(mongo),
       catalogue_(catalogue),
-      facts_{now_ms, ops::IdGenerator(now_ms, seed), {}},
+      facts_{now_ms, ops::IdGenerator(now_ms, seed), {}, run_id(now_ms, seed)},
       seed_(std::move(seed)),
       settings_(settings),
       observer_(observer) {}
@@ -319,7 +319,32 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   report.failures = refused;
 
   Journal journal(mongo_);
-  journal.begin(plan, facts_.now_ms, seed_);
+  journal.begin(plan, facts_.run, facts_.now_ms, seed_);
+  History history(mongo_);
+  history.begin(start_of_migration(facts_.run, settings_.origin, plan, heads.heads));
+  const auto ended = [&](const std::string& state, const std::optional<Error>& error) {
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    history.end(facts_.run, {state, static_cast<std::int64_t>(report.datasets_done), report.failures, report.losses,
+                             report.seconds, error});
+  };
+  try {
+    write(plan, heads, refused, report);
+    ended("done", std::nullopt);
+  } catch (const Error& error) {
+    // Where nothing can be written any more, the next run tells.
+    if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) throw;
+    try {
+      ended(state_after(error), error);
+    } catch (const Error&) {
+    }
+    throw;
+  }
+  journal.end();
+  return report;
+}
+
+void Runner::write(const Plan& plan, const DatabaseHeads& heads, const std::vector<DatasetFailure>& refused,
+                   RunReport& report) {
   run_database(plan, heads);
   if (!refused.empty()) {
     // Names are chosen among fewer datasets now.
@@ -330,9 +355,6 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   }
   run_datasets(plan, heads.heads, items(plan, heads.heads, refused), report);
   check_arrival(plan, report);
-  journal.end();
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return report;
 }
 
 void Runner::account(const BatchRunner::Result& result, RunReport& report) {
@@ -349,7 +371,7 @@ std::optional<Runner::Finished> Runner::roll_forward() {
   Journal journal(mongo_);
   const auto left = journal.unfinished();
   if (!left) return std::nullopt;
-  facts_ = {left->now_ms, ops::IdGenerator(left->now_ms, left->seed), {}};
+  facts_ = {left->now_ms, ops::IdGenerator(left->now_ms, left->seed), {}, left->run};
   Plan plan;
   Heads heads;
   for (const auto& entry : left->entries) {
@@ -365,8 +387,11 @@ std::optional<Runner::Finished> Runner::roll_forward() {
     if (result.gone) return;
     account(result, report);
   });
+  // Whoever goes on with the run says so.
+  History(mongo_).end(left->run,
+                      {"interrupted", static_cast<std::int64_t>(report.datasets_done), report.failures, {}, 0});
   journal.end();
-  return Finished{std::move(report), left->target, left->now_ms, left->seed};
+  return Finished{std::move(report), left->run, left->target, left->now_ms, left->seed};
 }
 
 void Runner::run_datasets(const Plan& plan, const Heads&, const std::vector<BatchRunner::Item>& all,

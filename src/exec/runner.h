@@ -9,6 +9,7 @@
 
 #include "exec/batch.h"
 #include "exec/heads.h"
+#include "exec/history.h"
 #include "exec/report.h"
 #include "plan/plan.h"
 #include "store/mongo.h"
@@ -23,6 +24,7 @@ struct RunSettings {
   bool allow_loss = false;
   bool verbose = false;
   std::int64_t range_size = 10000;
+  RunOrigin origin = {};  // for the history
 };
 
 // What a plan means for the data, found out without writing.
@@ -52,6 +54,7 @@ class Runner {
     RunReport report;
     // Those of the run that was finished: a run to the same target goes on with
     // them, so that its result is that of a run that was never killed.
+    std::string run;
     std::string target;
     std::int64_t now_ms = 0;
     std::string seed;
@@ -69,6 +72,8 @@ class Runner {
   void choose_names(const Plan& plan, const Heads& heads, const std::vector<DatasetFailure>& refused);
   std::vector<BatchRunner::Item> items(const Plan& plan, const Heads& heads,
                                        const std::vector<DatasetFailure>& refused) const;
+  void write(const Plan& plan, const DatabaseHeads& heads, const std::vector<DatasetFailure>& refused,
+             RunReport& report);
   void run_database(const Plan& plan, const DatabaseHeads& heads);
   void run_datasets(const Plan& plan, const Heads& heads, const std::vector<BatchRunner::Item>& items,
                     RunReport& report);

@@ -1,0 +1,176 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "base/text.h"
+#include "bson/json.h"
+#include "bson/read.h"
+#include "cli/program.h"
+#include "cli/session.h"
+#include "cli/table.h"
+#include "exec/history.h"
+
+namespace fm::cli {
+
+using bson::Document;
+using bson::integer_at;
+using bson::text_at;
+
+namespace {
+
+struct HistoryOptions {
+  std::string run;
+};
+
+std::string time_at(const Document& doc, const char* key) {
+  const auto ms = bson::date_at(doc, key);
+  return ms ? utc_text(*ms) : "";
+}
+
+std::string duration_of(const Document& run) {
+  const auto* seconds = run.find("seconds");
+  return seconds && seconds->as<double>() ? format_duration(*seconds->as<double>()) : "";
+}
+
+std::string datasets_of(const Document& run) {
+  const auto done = integer_at(run, "datasets.done");
+  const auto planned = integer_at(run, "datasets.planned");
+  return done == planned ? format_count(done) : format_count(done) + " of " + format_count(planned);
+}
+
+std::string list(const std::vector<Document>& runs) {
+  if (runs.empty()) return "No run is recorded.\n";
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& run : runs) {
+    rows.push_back({text_at(run, "_id"), text_at(run, "kind"), text_at(run, "state"), text_at(run, "from"),
+                    text_at(run, "to"), datasets_of(run), duration_of(run),
+                    clean_utf8(text_at(run, "user") + "@" + text_at(run, "host"))});
+  }
+  return text_table({"run", "what", "state", "from", "to", "datasets", "took", "by"}, rows);
+}
+
+Document run_document(const Document& run) {
+  auto out = run;
+  out[0].key = "run";
+  return out;
+}
+
+bson::Array documents_at(const Document& run, const char* key) {
+  const auto* value = run.find(key);
+  return value && value->as<bson::Array>() ? *value->as<bson::Array>() : bson::Array();
+}
+
+std::string text_of(const bson::Value& value) {
+  if (const auto* text = value.as<std::string>()) return clean_utf8(*text);
+  if (const auto n = value.integer()) return format_count(*n);
+  return bson::to_relaxed_json(Document{{"value", value}});
+}
+
+std::string detail(const Document& run, const std::vector<Document>& revisions, const Style& style) {
+  std::string out;
+  const auto line = [&](const std::string& name, const std::string& value) {
+    if (value.empty()) return;
+    out += name + ":" + std::string(name.size() < 10 ? 10 - name.size() : 1, ' ') + clean_utf8(value) + "\n";
+  };
+  line("Run", text_at(run, "_id"));
+  line("State", text_at(run, "state"));
+  line("Command", text_at(run, "command"));
+  line("By", text_at(run, "user") + "@" + text_at(run, "host") + ", process " + std::to_string(integer_at(run, "pid")) +
+                 ", " + text_at(run, "tool"));
+  line("Started", time_at(run, "started"));
+  line("Ended", time_at(run, "ended"));
+  line("Took", duration_of(run));
+  if (integer_at(run, "attempts") > 1) line("Attempts", format_count(integer_at(run, "attempts")));
+  line("From", text_at(run, "from"));
+  line("To", text_at(run, "to"));
+  std::string counts = datasets_of(run);
+  for (const char* what : {"refused", "failed"}) {
+    const auto n = integer_at(run, (std::string("datasets.") + what).c_str());
+    if (n > 0) counts += ", " + format_count(n) + " " + what;
+  }
+  line("Datasets", counts);
+  static const char* const kShown[] = {"_id",  "kind",     "state",  "command", "tool",     "user", "host",
+                                       "pid",  "started",  "ended",  "seconds", "attempts", "from", "to",
+                                       "ways", "datasets", "losses", "error",   "failures"};
+  for (const auto& [key, value] : run) {
+    const bool shown = std::any_of(std::begin(kShown), std::end(kShown), [&](const char* k) { return key == k; });
+    if (!shown) line(key, text_of(value));
+  }
+  if (const auto error = text_at(run, "error.message"); !error.empty()) {
+    line("Error", error);
+    line("", text_at(run, "error.remedy"));
+  }
+  const auto table = [&](const char* title, const char* key, const std::vector<std::string>& headings,
+                         const std::vector<const char*>& keys) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& item : documents_at(run, key)) {
+      const auto* doc = item.as<Document>();
+      if (!doc) continue;
+      std::vector<std::string> row;
+      for (const auto* k : keys) {
+        const auto* value = doc->find(k);
+        row.push_back(value ? text_of(*value) : "");
+      }
+      rows.push_back(std::move(row));
+    }
+    if (!rows.empty()) out += "\n" + style.heading(title) + "\n" + text_table(headings, rows);
+  };
+  table("Ways:", "ways", {"from", "to", "datasets"}, {"from", "to", "datasets"});
+  if (!revisions.empty()) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto& revision : revisions) {
+      rows.push_back({text_at(revision, "_id.revision"), text_at(revision, "_id.direction"),
+                      text_at(revision, "_id.scope"), format_count(integer_at(revision, "datasets")),
+                      text_at(revision, "title"), text_at(revision, "checksum").substr(0, 12)});
+    }
+    out += "\n" + style.heading("Revisions:") + "\n" +
+           text_table({"revision", "way", "of", "datasets", "title", "checksum"}, rows);
+  }
+  table("Lost:", "losses", {"revision", "what", "values", "datasets"}, {"revision", "what", "values", "datasets"});
+  table("Not migrated:", "failures", {"dataset", "why"}, {"dataset", "message"});
+  return out;
+}
+
+int run_history(const HistoryOptions& options, const Globals& globals) {
+  const MongoDriver driver;
+  Session session(globals.load());
+  History history(session.mongo());
+  const auto style = globals.style(STDOUT_FILENO);
+  if (options.run.empty()) {
+    const auto runs = history.runs();
+    bson::Array all;
+    for (const auto& run : runs) all.append(run_document(run));
+    globals.print(list(runs), Document{{"runs", std::move(all)}});
+    return 0;
+  }
+  const auto run = history.find(options.run);
+  const auto revisions = history.revisions(text_at(run, "_id"));
+  bson::Array steps;
+  for (const auto& revision : revisions) {
+    steps.append(Document{{"revision", text_at(revision, "_id.revision")},
+                          {"direction", text_at(revision, "_id.direction")},
+                          {"scope", text_at(revision, "_id.scope")},
+                          {"title", text_at(revision, "title")},
+                          {"checksum", text_at(revision, "checksum")},
+                          {"datasets", integer_at(revision, "datasets")},
+                          {"state", text_at(revision, "state")}});
+  }
+  auto document = run_document(run);
+  document.append("revisions", std::move(steps));
+  globals.print(detail(run, revisions, style), document);
+  return 0;
+}
+
+}  // namespace
+
+void setup_history(Program& program) {
+  auto options = std::make_shared<HistoryOptions>();
+  auto* command = program.app.add_subcommand("history", "Lists what was done to the database; writes nothing.");
+  command->add_option("RUN", options->run, "one run in detail; the beginning of its id is enough")
+      ->option_text("[RUN]");
+  command->callback(
+      [options, &program] { program.run = [options, &program] { return run_history(*options, program.globals); }; });
+}
+
+}  // namespace fm::cli
