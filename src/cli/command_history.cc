@@ -166,7 +166,7 @@ int run_history(const HistoryOptions& options, const Globals& globals) {
 
 void setup_history(Program& program) {
   auto options = std::make_shared<HistoryOptions>();
-  auto* command = program.app.add_subcommand("history", "Lists what was done to the database; writes nothing.");
+  auto* command = program.app.add_subcommand("history", "Lists past runs; writes nothing.");
   command->add_option("RUN", options->run, "one run in detail; the beginning of its id is enough")
       ->option_text("[RUN]");
   command->callback(

@@ -56,21 +56,30 @@ std::string full_name(const CLI::App& app) {
 
 class HelpText final : public CLI::FormatterBase {
  public:
-  std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode) const override {
+  std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode mode) const override {
     const auto commands = app->get_subcommands([](const CLI::App*) { return true; });
     std::string usage = "Usage: " + full_name(*app);
     if (!commands.empty()) usage += " COMMAND";
     std::string positionals;
     std::string options;
+    // There are too many commands for what each option means to fit too.
+    const bool names_only = !app->get_parent() && mode != CLI::AppFormatMode::All;
+    std::string names;
     for (const auto* option : app->get_options()) {
       if (option->get_positional()) {
         const auto& shown = option->get_option_text();
         usage += " " + (shown.empty() ? "[" + option->get_name() + "]" : shown);
         positionals += row(option->get_name(), option->get_description());
-      } else if (option->get_lnames().front() != "help") {
+      } else if (option->get_lnames().front().starts_with("help")) {
+        continue;
+      } else if (names_only) {
+        names += names_of(*option) + "  ";
+      } else {
         options += row(names_of(*option), option->get_description());
       }
     }
+    if (names_only)
+      options = "Options: " + wrapped(names, 9, 9) + "\nfiftyone-migrator --help-all says what they mean.\n";
     std::string out = usage + (options.empty() ? "" : " [OPTION]...") + "\n\n";
     if (!app->get_description().empty()) out += wrapped(app->get_description(), 0, 0) + "\n\n";
     for (const auto* command : commands) out += row(command->get_name(), command->get_description());
@@ -78,7 +87,7 @@ class HelpText final : public CLI::FormatterBase {
     out += positionals + options;
     if (app->get_parent()) {
       if (!(positionals + options).empty() || !commands.empty()) out += "\n";
-      out += "Options of all commands: fiftyone-migrator --help\n";
+      out += "Options of all commands: fiftyone-migrator --help-all\n";
     }
     return out;
   }
@@ -89,6 +98,7 @@ class HelpText final : public CLI::FormatterBase {
 void use_own_help(CLI::App& app) {
   app.formatter(std::make_shared<HelpText>());
   app.set_help_flag("-h,--help", "show this help");
+  app.set_help_all_flag("--help-all", "also say what the options mean");
 }
 
 }  // namespace fm::cli

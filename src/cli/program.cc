@@ -206,6 +206,9 @@ int parse_and_run(Program& program, int argc, char** argv) {
   } catch (const CLI::CallForHelp&) {
     write_result(innermost(app)->help());
     return 0;
+  } catch (const CLI::CallForAllHelp&) {
+    write_result(app.help("", CLI::AppFormatMode::All));
+    return 0;
   } catch (const CLI::CallForVersion&) {
     write_result(program_version() + "\n");
     return 0;
