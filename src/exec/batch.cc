@@ -86,14 +86,21 @@ bson::Bytes guard(const Value& id, const bson::Bytes& bytes, const Document& aft
 
 // `dataset` is used up, but for its id and name.
 BatchRunner::Result result_of(Prepared& dataset) {
-  return {dataset.route,
-          dataset.id,
-          dataset.name,
-          std::move(dataset.context.messages),
-          std::move(dataset.context.displaced),
-          std::move(dataset.passes),
-          std::nullopt,
-          false};
+  BatchRunner::Result out{dataset.route,
+                          dataset.id,
+                          dataset.name,
+                          std::move(dataset.context.messages),
+                          std::move(dataset.context.displaced),
+                          std::move(dataset.passes),
+                          std::nullopt,
+                          false,
+                          0,
+                          {}};
+  for (const auto& one : dataset.restored) {
+    out.restored += static_cast<std::int64_t>(one.values.size());
+    for (const auto& path : one.kept) out.kept.emplace_back(one.revision, path);
+  }
+  return out;
 }
 
 // Not the fault of one dataset.
@@ -125,11 +132,13 @@ BatchRunner::Result failure_of(Prepared& dataset, const Error& error) {
 
 }  // namespace
 
-BatchRunner::BatchRunner(Mongo& mongo, const RunFacts& facts, BatchSettings settings)
+BatchRunner::BatchRunner(Mongo& mongo, const Catalogue& catalogue, const RunFacts& facts, BatchSettings settings)
     : mongo_(mongo),
       facts_(facts),
       settings_(std::move(settings)),
       journal_(mongo),
+      residue_(mongo),
+      catalogue_(catalogue),
       collections_(mongo.collection_names()) {}
 
 void BatchRunner::survey(const std::vector<Item>& items, const std::function<void(Result)>& done) {
@@ -139,7 +148,7 @@ void BatchRunner::survey(const std::vector<Item>& items, const std::function<voi
         for (auto& dataset : group) {
           const bool simple = !dataset.complex();
           auto result = result_of(dataset);
-          if (simple) keep(dataset, result);
+          if (simple && dataset.restored.empty() && !dataset.context.naming) keep(dataset, result);
           done(std::move(result));
         }
         for (auto& result : failed) done(std::move(result));
@@ -176,6 +185,17 @@ std::vector<BatchRunner::Item> BatchRunner::run_ready(const std::vector<Item>& i
   for (auto& one : ready) {
     const bool large = one.before.size() > kWholeGuardBytes;
     updates.emplace_back(guard(one.result.id, one.before, large ? one.after.decode() : Document()), one.after);
+  }
+  if (settings_.undo_log) {
+    std::vector<Image> images;
+    for (const auto& one : ready) {
+      images.push_back(image_of(*one.result.route, one.result.id, one.result.name, one.before));
+    }
+    residue_.keep(images);
+  } else {
+    std::map<const Route*, Array> ids;
+    for (const auto& one : ready) ids[one.result.route].append(one.result.id);
+    supersede(ids);
   }
   const auto matched = mongo_.replace(kDatasets, updates);
   const bool all = matched == static_cast<std::int64_t>(ready.size());
@@ -274,9 +294,12 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
                                  return mongo_.find_one(collection, Document{{"_id", id}});
                                },
                                [&](const Value& file, const std::string& key) { return has_key(file, key); }};
+  const auto replays = replays_of(group, sources);
   for (const auto& [dataset, route, parked_before, done, files] : group) {
     try {
-      prepared.push_back(prepare(dataset, *route, facts_, sources));
+      const auto images = replays.find(id_key(bson::View(dataset).get("_id").value_or(Value())));
+      prepared.push_back(
+          prepare(dataset, *route, facts_, sources, images == replays.end() ? nullptr : &images->second));
       prepared.back().parked = parked_before;
       prepared.back().done = done;
       prepared.back().old_files = files;
@@ -403,12 +426,16 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
     return kept;
   };
 
-  for (auto* dataset : settle(simple, replace(simple, false))) done(result_of(*dataset));
+  keep_images(simple);
+  const auto replaced = settle(simple, replace(simple, false));
+  settle_images(replaced);
+  for (auto* dataset : replaced) done(result_of(*dataset));
 
   if (!complex.empty()) {
     std::vector<Prepared*> fresh;
     std::copy_if(complex.begin(), complex.end(), std::back_inserter(fresh),
                  [](const Prepared* d) { return !d->parked; });
+    keep_images(fresh);
     journal_.enter(fresh);
     auto on_the_way = settle(complex, park(complex));
     add(on_the_way);
@@ -428,6 +455,7 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
     });
     const auto switched = settle(on_the_way, replace(on_the_way, true));
     clean(switched);
+    settle_images(switched);
     journal_.leave(switched);
     for (auto* dataset : switched) done(result_of(*dataset));
   }
@@ -519,7 +547,7 @@ void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route
           if (!ids.as<Array>()) continue;
           mongo_.remove(collection, std::vector<Value>(ids.as<Array>()->begin(), ids.as<Array>()->end()));
         }
-        delete_files(mongo_, entry.files);
+        if (!settings_.undo_log) delete_files(mongo_, entry.files);
       }
       journal_.leave(entry.dataset);
       continue;
@@ -546,7 +574,8 @@ void BatchRunner::clean(const std::vector<Prepared*>& group) {
     for (const auto& patch : dataset->context.file_patches) files.append(patch.old_id);
     for (const auto& file : dataset->old_files) files.append(file);
   }
-  delete_files(mongo_, files);
+  // The undo log names them.
+  if (!settings_.undo_log) delete_files(mongo_, files);
   for (const auto& [collection, ids] : deletes) mongo_.remove(collection, ids);
 }
 
@@ -559,6 +588,121 @@ void BatchRunner::forget(Prepared& dataset) {
   for (const auto& patch : dataset.context.file_patches) files.append(patch.new_id);
   delete_files(mongo_, files);
   journal_.leave(dataset.id);
+}
+
+Image BatchRunner::image_of(const Route& route, const Value& id, const std::string& name,
+                            const bson::Bytes& before) const {
+  Image out;
+  out.run = facts_.run;
+  out.seq = facts_.seq;
+  out.document = id;
+  out.name = name;
+  out.direction = route.direction;
+  out.from = route.from;
+  out.to = route.to;
+  Residue::check("Dataset '" + name + "'", before);
+  out.before = before.decode();
+  if (route.direction == Direction::kDown) {
+    for (const auto* revision : route.revisions) out.open.push_back(revision->text);
+  }
+  return out;
+}
+
+Image BatchRunner::image_of(const Prepared& dataset) const {
+  auto out = image_of(*dataset.route, dataset.id, dataset.name, dataset.before);
+  const bool again = dataset.restored.empty() && !dataset.context.naming;
+  if (!again) out.after = dataset.after;
+  for (const auto& entry : dataset.context.references.entries()) {
+    if (entry.before == entry.after) continue;
+    if (entry.before) out.others.push_back({entry.collection, *entry.before});
+    if (!again && entry.after) out.after_others.push_back({entry.collection, *entry.after});
+  }
+  for (const auto& one : dataset.restored) {
+    if (!one.kept.empty()) continue;
+    const auto found = std::find_if(out.consumed.begin(), out.consumed.end(),
+                                    [&](const Image::Consumed& consumed) { return consumed.run == one.run; });
+    auto& consumed = found == out.consumed.end() ? out.consumed.emplace_back(Image::Consumed{one.run, {}}) : *found;
+    consumed.revisions.push_back(one.revision);
+  }
+  for (const auto& patch : dataset.context.file_patches) out.files.append(patch.old_id);
+  return out;
+}
+
+void BatchRunner::keep_images(const std::vector<Prepared*>& group) {
+  if (settings_.undo_log) {
+    std::vector<Image> images;
+    for (const auto* dataset : group) images.push_back(image_of(*dataset));
+    residue_.keep(images);
+    return;
+  }
+  std::map<const Route*, Array> ids;
+  for (const auto* dataset : group) ids[dataset->route].append(dataset->id);
+  supersede(ids);
+}
+
+void BatchRunner::supersede(const std::map<const Route*, Array>& ids) {
+  if (!collections_.contains(kResidue)) return;
+  for (const auto& [route, documents] : ids) {
+    if (route->direction == Direction::kUp) continue;
+    std::vector<std::string> revisions;
+    for (const auto* revision : route->revisions) revisions.push_back(revision->text);
+    residue_.supersede("datasets", kDatasets, documents, revisions);
+  }
+}
+
+void BatchRunner::settle_images(const std::vector<Prepared*>& switched) {
+  std::vector<Image> images;
+  for (const auto* dataset : switched) {
+    if (!dataset->restored.empty()) images.push_back(image_of(*dataset));
+  }
+  std::vector<const Image*> pointers;
+  for (const auto& image : images) pointers.push_back(&image);
+  residue_.settle(pointers);
+}
+
+const RunRecord* BatchRunner::run_record(const std::string& run) {
+  const std::lock_guard lock(runs_mutex_);
+  auto found = runs_.find(run);
+  if (found == runs_.end()) found = runs_.emplace(run, residue_.run(run)).first;
+  return found->second ? &*found->second : nullptr;
+}
+
+const Route& BatchRunner::route_of(const Image& image) {
+  const std::lock_guard lock(runs_mutex_);
+  const std::pair key(image.from, image.to);
+  auto found = routes_.find(key);
+  if (found == routes_.end()) {
+    found = routes_.emplace(key, make_route(catalogue_, catalogue_.datasets, image.from, image.to)).first;
+  }
+  return found->second;
+}
+
+std::map<std::string, std::vector<DatasetReplay>> BatchRunner::replays_of(const Group& group,
+                                                                          const PrepareSources& sources) {
+  std::map<std::string, std::vector<DatasetReplay>> out;
+  if (!collections_.contains(kResidue)) return out;
+  Array ids;
+  std::map<std::string, const Route*> routes;
+  for (const auto& read : group) {
+    if (read.route->direction != Direction::kUp || read.route->revisions.empty()) continue;
+    const auto id = bson::View(read.dataset).get("_id").value_or(Value());
+    ids.append(id);
+    routes.emplace(id_key(id), read.route);
+  }
+  if (ids.empty()) return out;
+  for (auto& [key, images] : residue_.open("datasets", kDatasets, ids)) {
+    const auto& revisions = routes.at(key)->revisions;
+    for (auto& image : images) {
+      const bool passed = std::any_of(revisions.begin(), revisions.end(), [&](const Revision* revision) {
+        return std::find(image.open.begin(), image.open.end(), revision->text) != image.open.end();
+      });
+      const auto* record = passed ? run_record(image.run) : nullptr;
+      if (!record || !image.before) continue;
+      const auto& route = route_of(image);
+      out[key].emplace_back(std::move(image), route, *record, sources);
+    }
+  }
+  return out;
 }
 
 BatchRunner::Changes BatchRunner::changed(const std::vector<Prepared*>& group, const std::vector<Update>& updates) {

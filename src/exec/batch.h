@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
@@ -12,6 +13,8 @@
 #include "exec/prepare.h"
 #include "exec/ranges.h"
 #include "exec/report.h"
+#include "exec/residue.h"
+#include "exec/world.h"
 #include "store/mongo.h"
 
 namespace fm {
@@ -21,12 +24,14 @@ struct BatchSettings {
   bool record_displaced = false;
   std::int64_t range_size = 10000;
   PassProgress progress;
+  // Keep what is written as it was (rules R1, R2), and leave GridFS files.
+  bool undo_log = false;
 };
 
 // Thread-safe: every call works on datasets of its own.
 class BatchRunner {
  public:
-  BatchRunner(Mongo& mongo, const RunFacts& facts, BatchSettings settings);
+  BatchRunner(Mongo& mongo, const Catalogue& catalogue, const RunFacts& facts, BatchSettings settings);
 
   struct Result {
     const Route* route = nullptr;
@@ -37,6 +42,8 @@ class BatchRunner {
     std::vector<ops::Pass> passes;  // survey only
     std::optional<Error> failure;
     bool gone = false;  // deleted meanwhile: no failure
+    std::int64_t restored = 0;                           // values that came back from the undo log
+    std::vector<std::pair<std::string, std::string>> kept;  // that could not: revision and path
   };
   struct Item {
     bson::Value id;
@@ -84,6 +91,18 @@ class BatchRunner {
   // Reads the items in groups bounded by bytes and prepares them.
   void each_group(const std::vector<Item>& items, const Handle& handle, const std::function<void(Result)>& done);
   void prepare_group(const Group& group, std::vector<Prepared>& prepared, std::vector<Result>& failed);
+  // The images that ways up of the group may restore from, by encoded _id.
+  std::map<std::string, std::vector<DatasetReplay>> replays_of(const Group& group, const PrepareSources& sources);
+  const RunRecord* run_record(const std::string& run);
+  const Route& route_of(const Image& image);
+  // Before datasets are written: the undo log; without one, what older logs
+  // hold for the same revisions is given up.
+  void keep_images(const std::vector<Prepared*>& group);
+  void supersede(const std::map<const Route*, bson::Array>& ids);
+  Image image_of(const Prepared& dataset) const;
+  Image image_of(const Route& route, const bson::Value& id, const std::string& name, const bson::Bytes& before) const;
+  // After the switch: what was restored is no longer open.
+  void settle_images(const std::vector<Prepared*>& switched);
   void leave_out_idle_passes(std::vector<Prepared>& group);
   bool has_key(const bson::Value& file, const std::string& key);
   void refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed);
@@ -104,7 +123,12 @@ class BatchRunner {
   const RunFacts& facts_;
   BatchSettings settings_;
   Journal journal_;
+  Residue residue_;
+  const Catalogue& catalogue_;
   std::set<std::string> collections_;
+  std::mutex runs_mutex_;
+  std::map<std::string, std::optional<RunRecord>> runs_;  // that images are of
+  std::map<std::pair<std::string, std::string>, Route> routes_;  // of images, by versions
   std::mutex ready_mutex_;
   std::unordered_map<std::string, Ready> ready_;  // by id_key
   std::size_t ready_bytes_ = 0;

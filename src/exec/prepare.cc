@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "bson/difference.h"
 #include "exec/ranges.h"
+#include "exec/world.h"
 #include "ops/operation.h"
 
 namespace fm {
@@ -40,6 +42,15 @@ void check_size(const Prepared& dataset) {
               "Its largest key is '" + largest_key(dataset.after) + "': make that smaller first.");
 }
 
+Prepared::Restored restore(const DatasetReplay& replay, const Revision& revision, const Document& before_step,
+                           Prepared& dataset, const RunFacts& facts) {
+  const auto made = dataset.after;
+  Prepared::Restored out{replay.image().run, revision.text, {}, {}};
+  out.kept = replay.restore(revision, before_step, dataset.after, dataset.context, facts);
+  for (const auto& one : bson::differences(made, dataset.after)) out.values.push_back(one.path);
+  return out;
+}
+
 }  // namespace
 
 std::string id_key(const Value& id) {
@@ -65,7 +76,8 @@ bool Prepared::complex() const {
   return elsewhere || !passes.empty() || !context.file_patches.empty();
 }
 
-Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts, const PrepareSources& sources) {
+Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts, const PrepareSources& sources,
+                 const std::vector<DatasetReplay>* replays) {
   auto after = dataset.decode();
   const auto* found = after.find("_id");
   const Value id = found ? *found : Value();
@@ -90,7 +102,13 @@ Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts,
   }
   for (const auto* revision : route.revisions) {
     context.revision = revision->text;
+    const DatasetReplay* replay = nullptr;
+    for (std::size_t i = 0; replays && !replay && i < replays->size(); ++i) {
+      if ((*replays)[i].open_for(revision->text)) replay = &(*replays)[i];
+    }
+    const auto before_step = replay ? out.after : Document();
     ops::apply(steps_of(*revision, route.direction), out.after, context);
+    if (replay) out.restored.push_back(restore(*replay, *revision, before_step, out, facts));
     // Later revisions, and their messages, know a dataset by its new name.
     context.dataset_name = shown_name(out.after);
   }

@@ -15,13 +15,16 @@
 
 namespace fm {
 
+class DatasetReplay;
+
 // What does not depend on one dataset.
 struct RunFacts {
   std::int64_t now_ms = 0;
   ops::IdGenerator ids;
   // Names chosen for datasets without a slug, by encoded _id.
   std::map<std::string, ops::Naming> namings;
-  std::string run;  // its id
+  std::string run;       // its id
+  std::int64_t seq = 0;  // in the undo log
 };
 
 std::string id_key(const bson::Value& id);
@@ -42,6 +45,15 @@ struct Prepared {
   std::set<std::string> done;  // passes that an earlier attempt finished
   bson::Array old_files;       // GridFS files that an earlier attempt copied
 
+  // What came back from the undo log on the way up (rule R3).
+  struct Restored {
+    std::string run;  // whose image it came from
+    std::string revision;
+    std::vector<std::string> values;  // dotted paths
+    std::vector<std::string> kept;    // edited since: those of the dataset stay
+  };
+  std::vector<Restored> restored = {};
+
   // Collections beside the dataset document are touched: it has to be parked.
   bool complex() const;
 };
@@ -52,9 +64,11 @@ struct PrepareSources {
   std::function<bool(const bson::Value& file, const std::string& key)> file_has_key;
 };
 
+// On the way up the replays, newest first, give back what ways down displaced.
 // Throws Error: kPrecondition when a guard refuses, others for documents no
 // operation can work on.
-Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts, const PrepareSources& sources);
+Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts, const PrepareSources& sources,
+                 const std::vector<DatasetReplay>* replays = nullptr);
 
 // The steps of a revision in the direction of the route.
 const ops::Steps& steps_of(const Revision& revision, Direction direction);

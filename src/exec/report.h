@@ -18,6 +18,19 @@ struct Loss {
   std::int64_t datasets = 0;
 };
 
+// What comes back from the undo log on a way up (rule R3).
+struct Given {
+  std::int64_t values = 0;
+  std::int64_t datasets = 0;
+  // Values that stay in the log, because they were edited since.
+  struct Kept {
+    std::string dataset;
+    std::string revision;
+    std::string path;
+  };
+  std::vector<Kept> kept;
+};
+
 struct DatasetFailure {
   std::string name;
   Error error;
@@ -29,6 +42,7 @@ struct RunReport {
   std::size_t datasets_done = 0;
   std::vector<DatasetFailure> failures;  // refused ones first
   std::vector<Loss> losses;
+  Given given;
   double seconds = 0;
 };
 

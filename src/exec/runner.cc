@@ -119,6 +119,12 @@ class InOrder {
   std::function<void(Results)> emit_;
 };
 
+void add_given(const BatchRunner::Result& result, Given& given) {
+  given.values += result.restored;
+  if (result.restored > 0) ++given.datasets;
+  for (const auto& [revision, path] : result.kept) given.kept.push_back({result.name, revision, path});
+}
+
 using Work = void (BatchRunner::*)(const std::vector<BatchRunner::Item>&,
                                    const std::function<void(BatchRunner::Result)>&);
 
@@ -158,12 +164,13 @@ BatchRunner& Runner::batches() {
   if (!batches_) {
     BatchSettings settings;
     settings.record_displaced = !settings_.allow_loss;
+    settings.undo_log = settings_.undo_log;
     settings.range_size = settings_.range_size;
     settings.progress = [this](const std::string& name, std::int64_t done, std::int64_t total) {
       const std::lock_guard lock(progress_);
       observer_.collection(name, done, total);
     };
-    batches_ = std::make_unique<BatchRunner>(mongo_, facts_, std::move(settings));
+    batches_ = std::make_unique<BatchRunner>(mongo_, catalogue_, facts_, std::move(settings));
   }
   return *batches_;
 }
@@ -224,6 +231,7 @@ Survey Runner::survey(const Plan& plan, const DatabaseHeads& heads, bool count_d
       }
       if (result.gone) continue;
       if (result.route->direction == Direction::kDown) losses.add(result.displaced);
+      add_given(result, out.given);
       for (const auto& pass : result.passes) {
         if (pass.loss) {
           losses.add_documents("0.6.2", "points of polylines in " + pass.collection,
@@ -307,13 +315,13 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
     throw Error(refused.front().error.code(), text,
                 "Leave them out with -n, or let the others go with --error-level 1.", refused.front().error.type());
   }
-  if (!report.losses.empty() && !settings_.allow_loss) {
+  if (!report.losses.empty() && !settings_.allow_loss && !settings_.undo_log) {
     std::string text = "Going down to v" + plan.target + " removes values for good:";
     for (const auto& loss : report.losses) {
       text += "\n  v" + loss.revision + "  " + loss.what + ": " + std::to_string(loss.values) + " in " +
               std::to_string(loss.datasets) + (loss.datasets == 1 ? " dataset" : " datasets");
     }
-    throw Error(Exit::kIncompatible, text, "Back the database up and repeat the command with --allow-loss.");
+    throw Error(Exit::kIncompatible, text, "Leave the undo log on, or back the database up and repeat the command with --allow-loss.");
   }
   for (const auto& failure : refused) observer_.failure(failure);
   report.failures = refused;
@@ -345,6 +353,7 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
 
 void Runner::write(const Plan& plan, const DatabaseHeads& heads, const std::vector<DatasetFailure>& refused,
                    RunReport& report) {
+  keep_run(plan, heads);
   run_database(plan, heads);
   if (!refused.empty()) {
     // Names are chosen among fewer datasets now.
@@ -357,10 +366,22 @@ void Runner::write(const Plan& plan, const DatabaseHeads& heads, const std::vect
   check_arrival(plan, report);
 }
 
+void Runner::keep_run(const Plan& plan, const DatabaseHeads& heads) {
+  if (!settings_.undo_log) return;
+  RunRecord record;
+  record.run = facts_.run;
+  record.now_ms = facts_.now_ms;
+  record.seed = seed_;
+  record.target = plan.target;
+  if (!plan.database.empty() || plan.save_database_version) record.config = heads.config.value_or(Document());
+  facts_.seq = Residue(mongo_).begin(std::move(record)).seq;
+}
+
 void Runner::account(const BatchRunner::Result& result, RunReport& report) {
   for (const auto& message : result.messages) observer_.message(message);
   if (!result.failure) {
     ++report.datasets_done;
+    add_given(result, report.given);
     return;
   }
   report.failures.push_back({result.name, *result.failure, false, id_key(result.id)});
@@ -372,6 +393,10 @@ std::optional<Runner::Finished> Runner::roll_forward() {
   const auto left = journal.unfinished();
   if (!left) return std::nullopt;
   facts_ = {left->now_ms, ops::IdGenerator(left->now_ms, left->seed), {}, left->run};
+  Residue residue(mongo_);
+  const auto record = residue.run(left->run);
+  settings_.undo_log = record.has_value();
+  facts_.seq = record ? record->seq : 0;
   Plan plan;
   Heads heads;
   for (const auto& entry : left->entries) {

@@ -20,7 +20,9 @@ struct RunSettings {
   std::size_t jobs = 2;
   // Refused datasets stop everything before the first write.
   bool refuse_all = true;
-  // Going down may remove values for good.
+  // What is written is kept for undo first.
+  bool undo_log = true;
+  // Without it, going down may remove values for good.
   bool allow_loss = false;
   bool verbose = false;
   std::int64_t range_size = 10000;
@@ -38,6 +40,7 @@ struct Survey {
   };
   std::vector<CollectionEdit> edits;
   std::vector<std::string> drops;  // collections
+  Given given;
 };
 
 class Runner {
@@ -74,6 +77,8 @@ class Runner {
                                        const std::vector<DatasetFailure>& refused) const;
   void write(const Plan& plan, const DatabaseHeads& heads, const std::vector<DatasetFailure>& refused,
              RunReport& report);
+  // The run's own record in the undo log.
+  void keep_run(const Plan& plan, const DatabaseHeads& heads);
   void run_database(const Plan& plan, const DatabaseHeads& heads);
   void run_datasets(const Plan& plan, const Heads& heads, const std::vector<BatchRunner::Item>& items,
                     RunReport& report);

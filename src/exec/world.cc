@@ -1,0 +1,210 @@
+#include "exec/world.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "bson/merge.h"
+#include "ops/operation.h"
+
+namespace fm {
+
+using bson::Array;
+using bson::Document;
+using bson::Oid;
+using bson::Value;
+
+namespace {
+
+void collect_ids(const Value& value, std::set<Oid>& out) {
+  if (const auto* id = value.as<Oid>()) {
+    out.insert(*id);
+  } else if (const auto* doc = value.as<Document>()) {
+    for (const auto& [key, element] : *doc) collect_ids(element, out);
+  } else if (const auto* list = value.as<Array>()) {
+    for (const auto& item : *list) collect_ids(item, out);
+  }
+}
+
+Document without_id(Document document) {
+  document.take("_id");
+  return document;
+}
+
+// The name and the version of the result are those of `mine`, wherever they
+// stand in the others.
+void align(Document& document, const Document& mine, std::string_view key) {
+  const auto* value = mine.find(key);
+  if (value && document.has(key)) document.set(key, *value);
+}
+
+}  // namespace
+
+Others others_of(const std::vector<OtherDocument>& documents) {
+  Others out;
+  for (const auto& [collection, document] : documents) {
+    if (const auto* id = document.find("_id")) out.emplace(std::pair(collection, id_key(*id)), document);
+  }
+  return out;
+}
+
+Others others_of(const ops::References& references) {
+  Others out;
+  for (const auto& entry : references.entries()) {
+    const std::pair key(entry.collection, id_key(entry.id));
+    if (entry.after) {
+      out.insert_or_assign(key, *entry.after);
+    } else {
+      out.erase(key);
+    }
+  }
+  return out;
+}
+
+Document merge_worlds(const Document& base, ops::References& base_others, const Document& mine,
+                      ops::References& mine_others, const Document& theirs, const Others& theirs_others,
+                      std::vector<std::string>& conflicts) {
+  std::set<std::string> collections;
+  for (const auto& [key, document] : theirs_others) collections.insert(key.first);
+  for (const auto& entry : base_others.entries()) collections.insert(entry.collection);
+
+  std::set<std::pair<std::string, std::string>> renamed;  // theirs that took the place of mine
+  const auto find = [&](ops::References& others, const Value& id) -> std::optional<OtherDocument> {
+    for (const auto& collection : collections) {
+      if (const auto* found = others.find(collection, id)) return OtherDocument{collection, *found};
+    }
+    return std::nullopt;
+  };
+  const auto keep_conflicts = [&](const bson::Merged& merged, const std::string& collection) {
+    for (const auto& path : merged.conflicts) conflicts.push_back("(" + collection + ")." + path);
+  };
+  const bson::MergeRule rule = [&](const Value* a, const Value* b, const Value* c) -> std::optional<Value> {
+    if (!a || !b || !c || !a->as<Oid>() || !b->as<Oid>()) return std::nullopt;
+    const auto base_doc = find(base_others, *a);
+    const auto mine_doc = find(mine_others, *b);
+    if (!base_doc || !mine_doc || base_doc->collection != mine_doc->collection) return std::nullopt;
+    const auto& collection = mine_doc->collection;
+    if (c->as<Document>()) {  // the document was part of the dataset
+      auto merged = bson::merge(without_id(base_doc->document), without_id(mine_doc->document), *c->as<Document>());
+      keep_conflicts(merged, collection);
+      return Value(std::move(merged.document));
+    }
+    const auto found = theirs_others.find({collection, id_key(*c)});
+    if (!c->as<Oid>() || found == theirs_others.end() || *b == *c) return std::nullopt;
+    auto merged =
+        bson::merge(without_id(base_doc->document), without_id(mine_doc->document), without_id(found->second));
+    keep_conflicts(merged, collection);
+    merged.document.insert(found->second.index_of("_id"), "_id", *c);
+    mine_others.remove(collection, *b);
+    mine_others.replace(collection, *c, std::move(merged.document));
+    renamed.insert(found->first);
+    return *c;
+  };
+  auto merged = bson::merge(base, mine, theirs, collections.empty() ? bson::MergeRule() : rule);
+  std::move(merged.conflicts.begin(), merged.conflicts.end(), std::back_inserter(conflicts));
+
+  std::set<Oid> named;
+  collect_ids(Value(merged.document), named);
+  const auto is_named = [&](const Value& id) { return id.as<Oid>() && named.contains(*id.as<Oid>()); };
+  for (const auto& [key, document] : theirs_others) {
+    const auto& id = *document.find("_id");
+    if (renamed.contains(key) || !is_named(id)) continue;
+    const auto* a = base_others.find(key.first, id);
+    const auto* b = mine_others.find(key.first, id);
+    if (!b) {
+      if (a) continue;  // deleted since
+      mine_others.replace(key.first, id, document);
+    } else {
+      auto one = bson::merge(a ? *a : *b, *b, document);
+      keep_conflicts(one, key.first);
+      mine_others.replace(key.first, id, std::move(one.document));
+    }
+  }
+  for (const auto& entry : std::vector(base_others.entries())) {
+    const bool made = !entry.before && entry.after && !theirs_others.contains({entry.collection, id_key(entry.id)});
+    if (made && !is_named(entry.id)) mine_others.remove(entry.collection, entry.id);
+  }
+  return std::move(merged.document);
+}
+
+DatasetReplay::DatasetReplay(Image image, const Route& route, const RunRecord& run, const PrepareSources& sources)
+    : image_(std::move(image)), sources_(sources), ids_(run.now_ms, run.seed) {
+  if (!image_.before) return;
+  const auto stored = others_of(image_.others);
+  ops::Context context(image_.document, run.now_ms, ids_,
+                       [&](const std::string& collection, const Value& id) -> std::optional<Document> {
+                         const auto found = stored.find({collection, id_key(id)});
+                         return found != stored.end() ? std::optional(found->second) : sources_.fetch(collection, id);
+                       });
+  context.dataset_name = shown_name(*image_.before);
+  context.down = true;
+  context.record_displaced = false;
+  context.file_has_key = sources_.file_has_key;
+  auto dataset = *image_.before;
+  auto state = State{dataset, stored};
+  for (const auto* revision : route.revisions) {
+    context.revision = revision->text;
+    ops::apply(steps_of(*revision, Direction::kDown), dataset, context);
+    auto after = State{dataset, others_of(context.references)};
+    // What the steps have not asked for yet is as it was.
+    for (const auto& entry : stored) {
+      const auto touched =
+          std::any_of(context.references.entries().begin(), context.references.entries().end(), [&](const auto& one) {
+            return one.collection == entry.first.first && id_key(one.id) == entry.first.second;
+          });
+      if (!touched) after.others.insert(entry);
+    }
+    states_.emplace(revision->text, std::pair(std::move(state), after));
+    state = std::move(after);
+  }
+  work_ = std::move(context.work);
+}
+
+bool DatasetReplay::open_for(const std::string& revision) const {
+  return states_.contains(revision) &&
+         std::find(image_.open.begin(), image_.open.end(), revision) != image_.open.end();
+}
+
+std::vector<std::string> DatasetReplay::restore(const Revision& revision, const Document& before_step, Document& mine,
+                                                ops::Context& context, const RunFacts& facts) const {
+  const auto& [theirs, left] = states_.at(revision.text);
+  ops::Context scratch(context.dataset_id, facts.now_ms, facts.ids,
+                       [&](const std::string& collection, const Value& id) -> std::optional<Document> {
+                         const auto found = left.others.find({collection, id_key(id)});
+                         if (found != left.others.end()) return found->second;
+                         if (theirs.others.contains({collection, id_key(id)})) return std::nullopt;
+                         return sources_.fetch(collection, id);
+                       });
+  auto base = left.dataset;
+  auto old = theirs.dataset;
+  align(base, before_step, "version");
+  scratch.dataset_name = shown_name(base);
+  scratch.revision = revision.text;
+  scratch.record_displaced = false;
+  scratch.file_has_key = context.file_has_key;
+  if (context.naming) {
+    const auto* name = before_step.find("name");
+    const auto* own = base.find("name");
+    const bool renamed = !name || !own || !(*name == *own) || !(context.naming->name == *name);
+    scratch.naming = context.naming;
+    if (renamed) {
+      // Another name has another slug; neither comes back.
+      scratch.naming->name = own ? *own : Value();
+      if (const auto* slug = old.find("slug"); slug && slug->as<std::string>()) {
+        scratch.naming->slug = *slug->as<std::string>();
+      }
+    }
+  }
+  ops::apply(steps_of(revision, Direction::kUp), base, scratch);
+  align(old, mine, "version");
+  std::vector<std::string> conflicts;
+  mine = merge_worlds(base, scratch.references, mine, context.references, old, theirs.others, conflicts);
+  std::set<Oid> named;
+  for (const auto& entry : context.references.entries()) {
+    if (entry.after) collect_ids(Value(*entry.after), named);
+  }
+  std::erase_if(context.file_patches, [&](const ops::FilePatch& patch) { return !named.contains(patch.new_id); });
+  return conflicts;
+}
+
+}  // namespace fm
