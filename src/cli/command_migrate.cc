@@ -118,6 +118,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   MigrateObserver observer(progress, log, options.verbose);
   RunSettings run_settings;
   run_settings.jobs = jobs_of(settings);
+  run_settings.undo_log = settings.undo_log;
   run_settings.origin = {globals.command_line, program_version()};
   std::optional<Lease> lease;
   std::optional<Runner::Finished> finished;
@@ -173,7 +174,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     return 0;
   }
   const bool refused = run_settings.refuse_all && !(plan.refused.empty() && survey.refused.empty());
-  const bool losing = !survey.losses.empty() && !settings.allow_loss;
+  const bool losing = !survey.losses.empty() && !settings.allow_loss && !settings.undo_log;
   // What is refused ends the run at once, which says why.
   const bool goes_ahead = !refused && !losing && !plan.nothing_to_do();
   const bool shows = goes_ahead && (asks || (!globals.quiet && !log.json()));

@@ -162,6 +162,7 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   DropInObserver observer(error_level, progress, log);
   RunSettings run_settings;
   run_settings.jobs = jobs_of(settings);
+  run_settings.undo_log = settings.undo_log;
   run_settings.origin = {options.command_line, program_version()};
   std::optional<Lease> lease;
   std::optional<Runner::Finished> finished;

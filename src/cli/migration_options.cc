@@ -16,7 +16,8 @@ void bind_target_options(CLI::App& command, MigrationOptions& options) {
 void bind_migration_options(CLI::App& command, MigrationOptions& options) {
   bind_target_options(command, options);
   add_setting(command, options.flags, "-j,--jobs", "jobs", "datasets at a time", "N");
-  add_setting(command, options.flags, "--allow-loss", "allow_loss", "lose what cannot come back");
+  add_setting(command, options.flags, "--undo-log", "undo_log", "keep what is written as it was (on)", "on|off");
+  add_setting(command, options.flags, "--allow-loss", "allow_loss", "without an undo log: lose what cannot come back");
 }
 
 }  // namespace fm::cli

@@ -62,6 +62,14 @@ Array loss_array(const std::vector<Loss>& losses) {
   return out;
 }
 
+Document given_document(const Given& given) {
+  Array kept;
+  for (const auto& one : given.kept) {
+    kept.append(Document{{"dataset", one.dataset}, {"revision", one.revision}, {"path", one.path}});
+  }
+  return {{"values", given.values}, {"datasets", given.datasets}, {"kept", std::move(kept)}};
+}
+
 Array failure_array(const std::vector<DatasetFailure>& failures) {
   Array out;
   for (const auto& failure : failures) {
@@ -75,13 +83,29 @@ Array failure_array(const std::vector<DatasetFailure>& failures) {
 
 }  // namespace
 
-std::string loss_text(const std::vector<Loss>& losses, const Style& style) {
+std::string loss_text(const std::vector<Loss>& losses, bool undo_log, const Style& style) {
   std::vector<std::vector<std::string>> rows;
   rows.reserve(losses.size());
   for (const auto& loss : losses) {
     rows.push_back({"v" + loss.revision, loss.what, format_count(loss.values), format_count(loss.datasets)});
   }
-  return style.heading("Lost on the way down:") + "\n" + text_table({"revision", "what", "values", "datasets"}, rows);
+  const char* heading = undo_log ? "Goes into the undo log, and comes back on the way up:" : "Lost on the way down:";
+  return style.heading(heading) + "\n" + text_table({"revision", "what", "values", "datasets"}, rows);
+}
+
+std::string given_text(const Given& given, const Style& style) {
+  std::string out;
+  if (given.values > 0) {
+    out += format_count(given.values) + (given.values == 1 ? " value comes" : " values come") +
+           " back from the undo log, in " + format_count(given.datasets) +
+           (given.datasets == 1 ? " dataset\n" : " datasets\n");
+  }
+  if (given.kept.empty()) return out;
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& one : given.kept) rows.push_back({one.dataset, "v" + one.revision, one.path});
+  if (!out.empty()) out += "\n";
+  return out + style.heading("Stays in the undo log, because it was changed since:") + "\n" +
+         text_table({"dataset", "revision", "value"}, rows);
 }
 
 std::string plan_text(const Plan& plan, const Survey& survey, const Style& style) {
@@ -135,7 +159,11 @@ std::string plan_text(const Plan& plan, const Survey& survey, const Style& style
   }
   if (!survey.losses.empty()) {
     section("");
-    out += loss_text(survey.losses, style);
+    out += loss_text(survey.losses, survey.undo_log, style);
+  }
+  if (const auto given = given_text(survey.given, style); !given.empty()) {
+    section("");
+    out += given;
   }
   if (!plan.refused.empty() || !survey.refused.empty()) {
     section("Refused:");
@@ -170,7 +198,9 @@ Document plan_document(const Plan& plan, const DatabaseHeads& found, const Surve
           {"unchanged", static_cast<std::int64_t>(plan.unchanged)},
           {"documents", std::move(edits)},
           {"drops", std::move(drops)},
+          {"undo_log", survey.undo_log},
           {"losses", loss_array(survey.losses)},
+          {"restored", given_document(survey.given)},
           {"refused", failure_array(refused)}};
 }
 
@@ -182,7 +212,8 @@ std::string report_text(const Plan& plan, const RunReport& report, const Style& 
   std::string out = "Migrated ";
   if (!plan.database.empty() || plan.save_database_version) out += "the database and ";
   out += counted(report.datasets_done) + " to v" + plan.target + " in " + format_duration(report.seconds) + ".\n";
-  if (!report.losses.empty()) out += "\n" + loss_text(report.losses, style);
+  if (!report.losses.empty()) out += "\n" + loss_text(report.losses, report.undo_log, style);
+  if (const auto given = given_text(report.given, style); !given.empty()) out += "\n" + given;
   const auto list = [&](const char* what, bool refused) {
     std::string lines;
     std::size_t n = 0;
@@ -205,7 +236,9 @@ Document report_document(const Plan& plan, const RunReport& report) {
           {"datasets", static_cast<std::int64_t>(report.datasets_done)},
           {"unchanged", static_cast<std::int64_t>(plan.unchanged)},
           {"failures", failure_array(report.failures)},
+          {"undo_log", report.undo_log},
           {"losses", loss_array(report.losses)},
+          {"restored", given_document(report.given)},
           {"seconds", report.seconds}};
 }
 

@@ -21,7 +21,7 @@ std::string report_text(const Plan& plan, const RunReport& report, const Style& 
 bson::Document report_document(const Plan& plan, const RunReport& report);
 
 // What goes for good, as a table.
-std::string loss_text(const std::vector<Loss>& losses, const Style& style);
+std::string loss_text(const std::vector<Loss>& losses, bool undo_log, const Style& style);
 
 std::size_t jobs_of(const Settings& settings);
 std::int64_t now_ms();

@@ -41,8 +41,8 @@ class BatchRunner {
     std::vector<ops::Displaced> displaced;
     std::vector<ops::Pass> passes;  // survey only
     std::optional<Error> failure;
-    bool gone = false;  // deleted meanwhile: no failure
-    std::int64_t restored = 0;                           // values that came back from the undo log
+    bool gone = false;                                      // deleted meanwhile: no failure
+    std::int64_t restored = 0;                              // values that came back from the undo log
     std::vector<std::pair<std::string, std::string>> kept;  // that could not: revision and path
   };
   struct Item {
@@ -127,7 +127,7 @@ class BatchRunner {
   const Catalogue& catalogue_;
   std::set<std::string> collections_;
   std::mutex runs_mutex_;
-  std::map<std::string, std::optional<RunRecord>> runs_;  // that images are of
+  std::map<std::string, std::optional<RunRecord>> runs_;         // that images are of
   std::map<std::pair<std::string, std::string>, Route> routes_;  // of images, by versions
   std::mutex ready_mutex_;
   std::unordered_map<std::string, Ready> ready_;  // by id_key

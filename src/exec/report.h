@@ -42,6 +42,7 @@ struct RunReport {
   std::size_t datasets_done = 0;
   std::vector<DatasetFailure> failures;  // refused ones first
   std::vector<Loss> losses;
+  bool undo_log = false;  // what is lost is kept there
   Given given;
   double seconds = 0;
 };

@@ -155,7 +155,7 @@ Runner::Runner(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, st
                RunObserver& observer)
     : mongo_(mongo),
       catalogue_(catalogue),
-      facts_{now_ms, ops::IdGenerator(now_ms, seed), {}, run_id(now_ms, seed)},
+      facts_{now_ms, ops::IdGenerator(now_ms, seed), {}, run_id(now_ms, seed), 0},
       seed_(std::move(seed)),
       settings_(settings),
       observer_(observer) {}
@@ -220,6 +220,7 @@ void Runner::choose_names(const Plan& plan, const Heads& heads, const std::vecto
 
 Survey Runner::survey(const Plan& plan, const DatabaseHeads& heads, bool count_documents) {
   Survey out;
+  out.undo_log = settings_.undo_log;
   choose_names(plan, heads.heads, {});
   const auto all = items(plan, heads.heads, {});
   LossCounter losses;
@@ -298,6 +299,7 @@ void Runner::run_database(const Plan& plan, const DatabaseHeads& heads) {
 RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   const auto start = std::chrono::steady_clock::now();
   RunReport report;
+  report.undo_log = settings_.undo_log;
   std::vector<DatasetFailure> refused;
   for (const auto& refusal : plan.refused) {
     const auto id = refusal.head ? id_key(heads.heads.datasets[*refusal.head].id) : std::string();
@@ -321,7 +323,8 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
       text += "\n  v" + loss.revision + "  " + loss.what + ": " + std::to_string(loss.values) + " in " +
               std::to_string(loss.datasets) + (loss.datasets == 1 ? " dataset" : " datasets");
     }
-    throw Error(Exit::kIncompatible, text, "Leave the undo log on, or back the database up and repeat the command with --allow-loss.");
+    throw Error(Exit::kIncompatible, text,
+                "Leave the undo log on, or back the database up and repeat the command with --allow-loss.");
   }
   for (const auto& failure : refused) observer_.failure(failure);
   report.failures = refused;
@@ -392,7 +395,7 @@ std::optional<Runner::Finished> Runner::roll_forward() {
   Journal journal(mongo_);
   const auto left = journal.unfinished();
   if (!left) return std::nullopt;
-  facts_ = {left->now_ms, ops::IdGenerator(left->now_ms, left->seed), {}, left->run};
+  facts_ = {left->now_ms, ops::IdGenerator(left->now_ms, left->seed), {}, left->run, 0};
   Residue residue(mongo_);
   const auto record = residue.run(left->run);
   settings_.undo_log = record.has_value();

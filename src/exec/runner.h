@@ -40,6 +40,7 @@ struct Survey {
   };
   std::vector<CollectionEdit> edits;
   std::vector<std::string> drops;  // collections
+  bool undo_log = false;           // what is lost is kept there
   Given given;
 };
 

@@ -148,10 +148,9 @@ DatasetReplay::DatasetReplay(Image image, const Route& route, const RunRecord& r
     auto after = State{dataset, others_of(context.references)};
     // What the steps have not asked for yet is as it was.
     for (const auto& entry : stored) {
-      const auto touched =
-          std::any_of(context.references.entries().begin(), context.references.entries().end(), [&](const auto& one) {
-            return one.collection == entry.first.first && id_key(one.id) == entry.first.second;
-          });
+      const auto touched = std::any_of(
+          context.references.entries().begin(), context.references.entries().end(),
+          [&](const auto& one) { return one.collection == entry.first.first && id_key(one.id) == entry.first.second; });
       if (!touched) after.others.insert(entry);
     }
     states_.emplace(revision->text, std::pair(std::move(state), after));
@@ -161,8 +160,7 @@ DatasetReplay::DatasetReplay(Image image, const Route& route, const RunRecord& r
 }
 
 bool DatasetReplay::open_for(const std::string& revision) const {
-  return states_.contains(revision) &&
-         std::find(image_.open.begin(), image_.open.end(), revision) != image_.open.end();
+  return states_.contains(revision) && std::find(image_.open.begin(), image_.open.end(), revision) != image_.open.end();
 }
 
 std::vector<std::string> DatasetReplay::restore(const Revision& revision, const Document& before_step, Document& mine,

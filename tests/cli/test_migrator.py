@@ -147,17 +147,21 @@ def test_refused_dataset(tool):
 
     r = tool.migrator("migrate", "0.16.0")  # the guard comes first
     assert r.status == 16
-    r = tool.migrator("migrate", "0.16.0", "--error-level", "1")
+    r = tool.migrator("migrate", "0.16.0", "--error-level", "1", "--undo-log", "off")
     assert (r.status, r.out) == (14, "")
     assert "  v0.16.3  tags: 1 in 1 dataset\n" in r.err and r.err.endswith("--allow-loss.\n")
     assert tool.versions() == everything
 
-    r = tool.migrator("migrate", "0.16.0", "--error-level", "1", "--allow-loss", "-o", "json", "-q")
+    r = tool.migrator("migrate", "0.16.0", "--error-level", "1", "-o", "json", "-q")
     assert (r.status, r.err) == (3, "")
     assert [f["dataset"] for f in r.json["failures"]] == ["multi rig"]
     assert {"revision": "0.16.3", "what": "tags", "values": 1, "datasets": 1} in r.json["losses"]
     assert tool.versions()[0]["multi rig"] == "1.22.1"
     assert tool.versions()[0]["plain"] == "0.16.0"
+
+    # The undo log gives back what went.
+    r = tool.migrator("migrate", "-o", "json", "-q")
+    assert r.json["restored"]["values"] > 0 and r.json["restored"]["kept"] == []
 
 
 def test_refused_dataset_as_text(tool):

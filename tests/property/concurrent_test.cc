@@ -40,7 +40,7 @@ class Concurrent : public testing::Test {
 
 TEST_F(Concurrent, AChangeAfterTheSurveyIsKept) {
   steps({R"({"rename": {"from": "a", "to": "b"}})"});
-  BatchRunner runner(test_server(), facts_, {});
+  BatchRunner runner(test_server(), built_in_catalogue(), facts_, {});
   runner.survey(items_, [](const BatchRunner::Result&) {});
   write(R"({"$set": {"info": "new", "a": 2}})");
   runner.run(items_, keep_);
@@ -60,7 +60,7 @@ TEST_F(Concurrent, AChangeWhileItIsParkedIsKept) {
   settings.progress = [&](const std::string&, std::int64_t, std::int64_t) {
     if (++changes == 1) write(R"({"$set": {"info": "new"}})");
   };
-  BatchRunner runner(test_server(), facts_, settings);
+  BatchRunner runner(test_server(), built_in_catalogue(), facts_, settings);
   runner.run(items_, keep_);
   EXPECT_GE(changes, 1);
   ASSERT_EQ(results_.size(), 1u);
@@ -74,7 +74,7 @@ TEST_F(Concurrent, AChangeWhileItIsParkedIsKept) {
 
 TEST_F(Concurrent, ADatasetThatIsDeletedIsNoFailure) {
   steps({R"({"rename": {"from": "a", "to": "b"}})"});
-  BatchRunner runner(test_server(), facts_, {});
+  BatchRunner runner(test_server(), built_in_catalogue(), facts_, {});
   runner.survey(items_, [](const BatchRunner::Result&) {});
   test_server().remove("datasets", {kDatasetId});
   runner.run(items_, keep_);

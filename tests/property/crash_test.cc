@@ -1,84 +1,19 @@
 // A run that is cut off before or after any of its writes, and the next one.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <map>
 #include <string>
-#include <vector>
 
-#include "exec/runner.h"
-#include "property/datasets.h"
-#include "property/private_mongod.h"
+#include "property/stored_run.h"
 
 namespace fm {
 namespace {
 
 using bson::Document;
+using stored::content;
+using stored::migrate_to;
+using stored::store;
 
-constexpr std::int64_t kNow = 1'700'000'000'123;
 constexpr int kMostWrites = 1000;
-
-class Silent final : public RunObserver {
- public:
-  void message(const ops::Message&) override {}
-  void failure(const DatasetFailure&) override {}
-  void phase(const std::string&, std::size_t) override {}
-  void datasets_done(std::size_t) override {}
-  void collection(const std::string&, std::int64_t, std::int64_t) override {}
-};
-
-using Stored = std::map<std::string, std::vector<std::string>>;
-
-// Every document that is not ours, byte by byte.
-Stored content() {
-  Stored out;
-  for (const auto& name : test_server().collection_names()) {
-    if (name.starts_with("migrator.")) continue;
-    auto& docs = out[name];
-    test_server().find(name, {}, {}, [&](bson::View view) {
-      const auto bytes = view.copy();
-      docs.emplace_back(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    });
-    std::sort(docs.begin(), docs.end());
-    if (docs.empty()) out.erase(name);
-  }
-  return out;
-}
-
-void store(const FakeDatabase& db, const std::string& version) {
-  auto& mongo = test_server();
-  for (const auto& name : mongo.collection_names()) mongo.drop(name);
-  mongo.insert("config", {Document{{"_id", 1}, {"version", version}, {"type", "fiftyone"}}});
-  mongo.insert("datasets", {db.dataset});
-  for (const auto& [name, docs] : db.collections) mongo.insert(name, docs);
-}
-
-// The same command, as often as it takes: what a killed run left first.
-void migrate_to(const std::string& target, const std::string& seed) {
-  auto& mongo = test_server();
-  const auto& catalogue = built_in_catalogue();
-  Silent silent;
-  RunSettings settings;
-  settings.jobs = 1;
-  settings.allow_loss = true;
-  settings.range_size = 2;
-  auto now = kNow;
-  auto drawn = seed;
-  if (const auto finished = Runner(mongo, catalogue, now, drawn, settings, silent).roll_forward()) {
-    ASSERT_TRUE(finished->report.failures.empty()) << finished->report.failures.front().error.what();
-    if (finished->target == target) {
-      now = finished->now_ms;
-      drawn = finished->seed;
-    }
-  }
-  const auto heads = read_heads(mongo);
-  Request request;
-  request.target = target;
-  const auto plan = make_plan(catalogue, heads.heads, request);
-  if (plan.nothing_to_do()) return;
-  const auto report = Runner(mongo, catalogue, now, drawn, settings, silent).run(plan, heads);
-  ASSERT_TRUE(report.failures.empty()) << report.failures.front().error.what();
-}
 
 struct Case {
   const char* name;

@@ -1,0 +1,46 @@
+// What a way down had no place for comes back on the way up; a run can be
+// taken back.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "property/stored_run.h"
+
+namespace fm {
+namespace {
+
+using stored::content;
+using stored::difference;
+using stored::migrate_to;
+using stored::store;
+
+constexpr const char* kNewest = "1.22.1";
+constexpr const char* kKinds[] = {"image", "video", "group", ""};
+
+class RoundTrip : public testing::TestWithParam<const char*> {};
+
+TEST_P(RoundTrip, DownAndUpAgainIsTheStart) {
+  for (const char* kind : kKinds) {
+    if (std::string(kind) == "group" && Version::parse(GetParam()) < Version::parse("0.17.0")) continue;
+    store(modern_dataset(Content::kFull, kind), kNewest);
+    const auto start = content();
+    migrate_to(GetParam(), "down");
+    ASSERT_NE(content(), start);
+    migrate_to(kNewest, "up");
+    const auto end = content();
+    EXPECT_TRUE(end == start) << kind << ":\n" << difference(start, end);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(To, RoundTrip,
+                         testing::Values("1.12.0", "1.3.0", "1.0.0", "0.22.0", "0.19.0", "0.18.0", "0.17.0", "0.16.2",
+                                         "0.16.0", "0.15.0", "0.13.0", "0.11.0", "0.9.0", "0.7.3", "0.7.0"),
+
+                         [](const auto& one) {
+                           std::string out = one.param;
+                           std::replace(out.begin(), out.end(), '.', '_');
+                           return "v" + out;
+                         });
+
+}  // namespace
+}  // namespace fm
