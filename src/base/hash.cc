@@ -46,6 +46,28 @@ std::string sha1(std::string_view bytes) {
   return digest;
 }
 
+void Md5::Free::operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+
+Md5::Md5() : context_(EVP_MD_CTX_new()) {
+  check(context_ != nullptr ? 1 : 0);
+  check(EVP_DigestInit_ex(context_.get(), EVP_md5(), nullptr));
+}
+
+void Md5::update(std::string_view bytes) { check(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size())); }
+
+std::string Md5::finish() {
+  constexpr std::size_t kSize = 16;
+  std::string digest(kSize, '\0');
+  check(EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr));
+  return digest;
+}
+
+std::string md5(std::string_view bytes) {
+  Md5 hash;
+  hash.update(bytes);
+  return hash.finish();
+}
+
 std::string to_hex(std::string_view bytes) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string text;

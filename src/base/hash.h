@@ -1,4 +1,4 @@
-// SHA-256, and SHA-1 where another program's format has it.
+// SHA-256, and SHA-1 and MD5 where others' formats have them.
 #pragma once
 
 #include <openssl/types.h>
@@ -21,6 +21,9 @@ std::string sha1(std::string_view bytes);
 std::string to_hex(std::string_view bytes);
 std::string to_hex(const Digest& digest);
 
+// 16 bytes.
+std::string md5(std::string_view bytes);
+
 // For what does not lie in memory in one piece.
 class Sha256 {
  public:
@@ -28,6 +31,20 @@ class Sha256 {
   void update(std::string_view bytes);
   // Ends the computation: nothing may be called afterwards.
   Digest finish();
+
+ private:
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const;
+  };
+  std::unique_ptr<EVP_MD_CTX, Free> context_;
+};
+
+// Likewise; 16 bytes.
+class Md5 {
+ public:
+  Md5();
+  void update(std::string_view bytes);
+  std::string finish();
 
  private:
   struct Free {

@@ -3,8 +3,9 @@
 namespace fm::cli {
 
 void setup_media(Program& program) {
-  auto* media = program.app.add_subcommand("media", "Paths of media: rewrite, take back.");
+  auto* media = program.app.add_subcommand("media", "Uploads media, changes their paths, takes that back.");
   media->require_subcommand(0, 1);
+  setup_media_upload(program, *media);
   setup_media_rewrite(program, *media);
   setup_media_undo(program, *media);
 }

@@ -55,6 +55,11 @@ void Progress::bytes(std::int64_t done, std::int64_t total) {
   show(false);
 }
 
+void Progress::files(std::int64_t done, std::int64_t total) {
+  files_done_ = done;
+  files_total_ = total;
+}
+
 void Progress::datasets_done(std::size_t done) {
   done_ = done;
   show(false);
@@ -74,8 +79,9 @@ std::string Progress::bytes_text() const {
   const auto elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
   const auto part = static_cast<double>(bytes_done_) / static_cast<double>(std::max<std::int64_t>(1, bytes_total_));
   const auto shown = [](double bytes) { return format_bytes(static_cast<std::uint64_t>(bytes)); };
-  auto out = phase_ + " " + shown(static_cast<double>(bytes_done_)) + "/" + shown(static_cast<double>(bytes_total_)) +
-             " (" + std::to_string(static_cast<int>(100 * part)) + "%), " +
+  auto out = phase_ + " " + (files_total_ > 0 ? share(files_done_, files_total_) + " files, " : "") +
+             shown(static_cast<double>(bytes_done_)) + "/" + shown(static_cast<double>(bytes_total_)) + " (" +
+             std::to_string(static_cast<int>(100 * part)) + "%), " +
              shown(static_cast<double>(bytes_done_) / std::max(0.001, elapsed)) + "/s";
   if (part > 0) out += ", about " + format_duration(elapsed / part - elapsed) + " left";
   return out;

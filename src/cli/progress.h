@@ -23,6 +23,8 @@ class Progress {
   // A phase that counts bytes alone.
   void phase(const std::string& name);
   void bytes(std::int64_t done, std::int64_t total);
+  // Beside bytes; shown with the next call of bytes().
+  void files(std::int64_t done, std::int64_t total);
   void datasets_done(std::size_t done);
   void collection(const std::string& name, std::int64_t done, std::int64_t total);
   // Takes the line away, so that something else can be printed.
@@ -41,6 +43,8 @@ class Progress {
   bool in_bytes_ = false;
   std::int64_t bytes_done_ = 0;
   std::int64_t bytes_total_ = 0;
+  std::int64_t files_done_ = 0;
+  std::int64_t files_total_ = 0;
   std::string collection_;
   std::int64_t collection_done_ = 0;
   std::int64_t collection_total_ = 0;

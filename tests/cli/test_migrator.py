@@ -9,7 +9,7 @@ from test_fiftyone import park
 
 COMMANDS = [
     "migrate", "plan", "info", "history", "backup", "restore", "doctor", "verify", "lock", "lock status",
-    "lock release", "media", "media rewrite", "media undo",
+    "lock release", "media", "media upload", "media rewrite", "media undo",
     "versions", "revisions", "revisions list", "revisions show", "revisions lint",
 ]
 OTHERS = "Left alone: cas hub enterprise (this version of the tool migrates datasets only)\n"

@@ -1,0 +1,258 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "bson/json.h"
+#include "cli/deployment.h"
+#include "cli/media_commands.h"
+#include "cli/table.h"
+#include "config/environment.h"
+#include "media/upload.h"
+#include "store/lease.h"
+
+namespace fm::cli {
+
+using bson::Array;
+using bson::Document;
+
+namespace {
+
+struct UploadOptions {
+  std::string name;
+  media::UploadRequest request;
+  std::string on_clash = "rename";
+  std::string outside = "error";
+  std::string manifest;
+  std::string report;
+  SettingFlags flags;
+};
+
+constexpr std::size_t kShown = 10;
+
+std::string size(std::int64_t bytes) { return format_bytes(static_cast<std::uint64_t>(bytes)); }
+
+// The same request finds the manifest of the last attempt.
+Document header_of(const std::string& database, const media::MediaDataset& dataset,
+                   const media::UploadRequest& request) {
+  Array fields;
+  for (const auto& field : request.fields) fields.append(field);
+  return {{"database", database},        {"dataset", bson::to_canonical_json(Document{{"_id", dataset.id}})},
+          {"name", dataset.name},        {"destination", media::without_slash(request.destination)},
+          {"fields", std::move(fields)}, {"rel_dir", request.rel_dir.value_or("")}};
+}
+
+std::string manifest_path(const UploadOptions& options, const Document& header) {
+  const auto environment = Environment::process();
+  if (!options.manifest.empty()) return environment.expand_user(options.manifest);
+  return environment.expand_user("~/.fiftyone/migrator/media/") +
+         sha256_hex(bson::to_canonical_json(header)).substr(0, 16) + ".jsonl";
+}
+
+// JSON lines, one a file.
+class ReportFile {
+ public:
+  explicit ReportFile(const std::string& path) {
+    if (path.empty()) return;
+    file_.reset(std::fopen(path.c_str(), "w"));
+    if (!file_) throw Error(Exit::kUsage, "The report '" + path + "' cannot be written", "", "OSError");
+  }
+  void line(const media::PlannedFile& file, const std::string& state, const std::string& error) {
+    if (!file_) return;
+    Document document{{"state", state},
+                      {"local", clean_utf8(file.local)},
+                      {"remote", clean_utf8(file.remote.path())},
+                      {"bytes", file.state.size}};
+    if (!error.empty()) document.append("error", clean_utf8(error));
+    std::fprintf(file_.get(), "%s\n", bson::to_relaxed_json(document).c_str());
+  }
+
+ private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::unique_ptr<std::FILE, Close> file_;
+};
+
+std::string clashes_text(const std::vector<media::Clash>& clashes, const Style& style) {
+  if (clashes.empty()) return "";
+  auto out = "\n" + style.heading("Names that were taken:") + "\n";
+  for (std::size_t i = 0; i < clashes.size() && i < kShown; ++i) {
+    out += "  " + clashes[i].local + " -> " + clashes[i].given + "\n";
+  }
+  if (clashes.size() > kShown) {
+    out += fmt::format("  and {} more\n", format_count(static_cast<std::int64_t>(clashes.size() - kShown)));
+  }
+  return out;
+}
+
+Array clashes_array(const std::vector<media::Clash>& clashes) {
+  Array out;
+  for (const auto& clash : clashes) {
+    out.append(Document{{"local", clash.local}, {"wanted", clash.wanted}, {"given", clash.given}});
+  }
+  return out;
+}
+
+int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile& report) {
+  for (const auto& file : plan.files) report.line(file, "planned", "");
+  Array fields;
+  Array missing;
+  for (const auto& field : plan.fields) fields.append(field.name);
+  for (const auto& line : plan.missing) missing.append(line);
+  const auto files = static_cast<std::int64_t>(plan.files.size());
+  auto text = fmt::format("Would upload {} files, {}, for {} paths; nothing was written.\n", format_count(files),
+                          size(plan.bytes), format_count(plan.paths - plan.missing_paths));
+  if (plan.remote_paths > 0) text += fmt::format("Remote already: {} paths.\n", format_count(plan.remote_paths));
+  if (plan.missing_paths > 0) {
+    text += fmt::format("Not there: {} files.\n", format_count(plan.missing_paths));
+    for (std::size_t i = 0; i < plan.missing.size() && i < kShown; ++i) text += "  " + plan.missing[i] + "\n";
+  }
+  text += clashes_text(plan.clashes, globals.style(STDOUT_FILENO));
+  globals.print(text, Document{{"dry_run", true},
+                               {"fields", std::move(fields)},
+                               {"files", files},
+                               {"bytes", plan.bytes},
+                               {"paths", plan.paths},
+                               {"remote_paths", plan.remote_paths},
+                               {"missing_paths", plan.missing_paths},
+                               {"missing", std::move(missing)},
+                               {"clashes", clashes_array(plan.clashes)}});
+  return 0;
+}
+
+int show_report(const media::UploadReport& report, const media::UploadPlan& plan, const UploadOptions& options,
+                const Globals& globals, double seconds) {
+  auto text = fmt::format("Uploaded {} files, {}, in {}.\n", format_count(report.uploaded), size(report.bytes),
+                          format_duration(seconds));
+  if (report.adopted > 0)
+    text += fmt::format("There already, with the same content: {} files.\n", format_count(report.adopted));
+  if (report.known > 0) text += fmt::format("Uploaded by an earlier attempt: {} files.\n", format_count(report.known));
+  if (plan.remote_paths > 0) text += fmt::format("Remote already: {} paths.\n", format_count(plan.remote_paths));
+  if (plan.missing_paths > 0)
+    text += fmt::format("Not there, and left out: {} files.\n", format_count(plan.missing_paths));
+  if (options.request.update) {
+    text += fmt::format("Wrote the new paths of {} documents.", format_count(report.documents));
+    if (!report.run.empty()) text += " `fiftyone-migrator media undo " + report.run + "` takes this back.";
+    text += "\n";
+  } else {
+    text += "The dataset still names the local files; --update-filepaths changes that.\n";
+  }
+  if (report.changed > 0) {
+    text += fmt::format("{} documents were changed by somebody else meanwhile and left alone.\n",
+                        format_count(report.changed));
+  }
+  text += clashes_text(report.clashes, globals.style(STDOUT_FILENO));
+  Array failures;
+  for (const auto& failure : report.failures) {
+    failures.append(
+        Document{{"local", failure.local}, {"remote", failure.remote}, {"error", clean_utf8(failure.error)}});
+  }
+  if (!report.failures.empty()) {
+    text += "\n" + globals.style(STDOUT_FILENO).heading(fmt::format("{} files failed:", format_count(report.failed))) +
+            "\n";
+    for (std::size_t i = 0; i < report.failures.size() && i < kShown; ++i) {
+      text += "  " + report.failures[i].local + ": " + report.failures[i].error + "\n";
+    }
+    if (report.failures.size() > kShown) text += "  and more; --report FILE lists all\n";
+  }
+  globals.print(text, Document{{"uploaded", report.uploaded},
+                               {"adopted", report.adopted},
+                               {"known", report.known},
+                               {"failed", report.failed},
+                               {"bytes", report.bytes},
+                               {"seconds", seconds},
+                               {"remote_paths", plan.remote_paths},
+                               {"missing_paths", plan.missing_paths},
+                               {"documents", report.documents},
+                               {"changed", report.changed},
+                               {"run", report.run.empty() ? bson::Value() : bson::Value(report.run)},
+                               {"clashes", clashes_array(report.clashes)},
+                               {"failures", std::move(failures)}});
+  const bool partial = report.failed > 0 || plan.missing_paths > 0 || report.changed > 0;
+  return static_cast<int>(partial ? Exit::kPartial : Exit::kDone);
+}
+
+int run_upload(UploadOptions options, const Globals& globals) {
+  using Clock = std::chrono::steady_clock;
+  using Clash = media::UploadRequest::Clash;
+  const auto start = Clock::now();
+  const auto settings = globals.load(options.flags);
+  auto& request = options.request;
+  if (request.fields.empty()) request.fields = {"filepath"};
+  request.on_clash = options.on_clash == "rename" ? Clash::kRename
+                     : options.on_clash == "hash" ? Clash::kHash
+                                                  : Clash::kError;
+  request.outside_by_name = options.outside == "basename";
+  const auto log = Log::to_stderr(settings, globals.quiet);
+  media::Stores stores{media::MediaConfig(Environment::process())};
+  if (settings.jobs) stores.set_workers(*settings.jobs);
+  const MongoDriver driver;
+  Deployment deployment(settings, log);
+  auto& mongo = deployment.session.mongo();
+  std::optional<Lease> lease;
+  if (request.update && !settings.dry_run) lease.emplace(mongo);
+  const auto dataset = media::open_dataset(mongo, options.name);
+  media::select_fields(dataset, request.fields);
+  ReportFile report(options.report);
+  const auto header = header_of(mongo.database(), dataset, request);
+  std::optional<media::Manifest> manifest;
+  if (!settings.dry_run) manifest.emplace(manifest_path(options, header), header);
+  auto plan = media::plan_upload(mongo, dataset, request, stores, manifest ? &*manifest : nullptr);
+  if (settings.dry_run) return show_plan(plan, globals, report);
+  Progress progress(globals.progress_mode());
+  progress.phase("Uploading");
+  const auto done = media::upload(
+      mongo, dataset, request, plan, stores, &*manifest,
+      [&](const media::UploadProgress& at) {
+        progress.files(at.files, at.files_total);
+        progress.bytes(at.bytes, at.bytes_total);
+      },
+      [&](const media::PlannedFile& file, const std::string& state, const std::string& error) {
+        report.line(file, state, error);
+      });
+  progress.clear();
+  const auto seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  return show_report(done, plan, options, globals, seconds);
+}
+
+}  // namespace
+
+void setup_media_upload(Program& program, CLI::App& media) {
+  auto options = std::make_shared<UploadOptions>();
+  auto& request = options->request;
+  auto* command = media.add_subcommand("upload", "Local media to an object store.");
+  command->add_option("NAME", options->name, "a dataset")->required()->option_text("NAME");
+  command->add_option("DEST", request.destination, "s3://bucket/folder, gs://..., https://...")
+      ->required()
+      ->option_text("DEST");
+  const auto many = [&](const char* name, std::vector<std::string>& values, const char* text, const char* help) {
+    command->add_option(name, values, help)->option_text(text)->allow_extra_args(false);
+  };
+  many("--media-field", request.fields, "F", "several times; '*': all, each in a folder; else filepath");
+  many("--group-slice", request.group_slices, "S", "only this slice; several times");
+  request.fields.clear();
+  command->add_option("--rel-dir", request.rel_dir, "keep the folders below this one")->option_text("DIR");
+  command->add_flag("--update-filepaths", request.update, "write the new paths to the dataset");
+  command->add_flag("--overwrite", request.overwrite, "replace objects that are there");
+  command->add_flag("--skip-failures", request.skip_failures, "leave missing files out");
+  command->add_flag("--verify-full", request.verify_full, "read every object back");
+  const auto choice = [&](const char* name, std::string& value, const std::vector<std::string>& values,
+                          const char* help) {
+    command->add_option(name, value, help)->option_text(CLI::detail::join(values, "|"))->check(CLI::IsMember(values));
+  };
+  choice("--on-clash", options->on_clash, {"rename", "error", "hash"}, "a name is taken");
+  choice("--outside", options->outside, {"error", "basename"}, "files not in --rel-dir");
+  command->add_option("--report", options->report, "what became of each file, JSON lines")->option_text("FILE");
+  command->add_option("--manifest", options->manifest, "state of the upload")->option_text("FILE");
+  add_setting(*command, options->flags, "--dry-run", "dry_run", "plan only");
+  add_setting(*command, options->flags, "-j,--jobs", "jobs", "files at a time", "N");
+  command->callback(
+      [options, &program] { program.run = [options, &program] { return run_upload(*options, program.globals); }; });
+}
+
+}  // namespace fm::cli

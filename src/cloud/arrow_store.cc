@@ -1,0 +1,200 @@
+#include "cloud/arrow_store.h"
+
+#include <arrow/buffer.h>
+#include <arrow/io/interfaces.h>
+#include <arrow/util/key_value_metadata.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "cloud/status.h"
+
+namespace fm::cloud {
+
+using media::Content;
+using media::ObjectFacts;
+
+namespace {
+
+constexpr std::int64_t kRead = std::int64_t{8} << 20;
+
+// A part of an object in memory. While it lives it takes a slot, so that a file
+// is not read faster than it is sent.
+class Part final : public arrow::Buffer {
+ public:
+  Part(std::counting_semaphore<>& slots, std::size_t capacity)
+      : Buffer(nullptr, 0), slots_(slots), bytes_(capacity, '\0') {
+    slots_.acquire();
+  }
+  Part(const Part&) = delete;
+  Part& operator=(const Part&) = delete;
+  ~Part() override { slots_.release(); }
+
+  void fill(const Content& content) {
+    size_ = static_cast<std::int64_t>(content.read(bytes_.data(), bytes_.size()));
+    capacity_ = size_;
+    data_ = reinterpret_cast<const std::uint8_t*>(bytes_.data());
+  }
+
+ private:
+  std::counting_semaphore<>& slots_;
+  std::string bytes_;
+};
+
+// A stream that is dropped without Close publishes what it has.
+class Stream {
+ public:
+  Stream(std::shared_ptr<arrow::io::OutputStream> stream, std::function<void()> clean)
+      : stream_(std::move(stream)), clean_(std::move(clean)) {}
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  ~Stream() {
+    if (closed_) return;
+    (void)stream_->Flush();  // parts under way
+    (void)stream_->Abort();
+    if (clean_) clean_();
+  }
+  void write(const std::shared_ptr<arrow::Buffer>& part, const std::string& doing) {
+    check(stream_->Write(part), doing);
+  }
+  void close(const std::string& doing) {
+    check(stream_->Close(), doing);
+    closed_ = true;
+  }
+
+ private:
+  std::shared_ptr<arrow::io::OutputStream> stream_;
+  std::function<void()> clean_;
+  bool closed_ = false;
+};
+
+int digit(char c) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+std::string hex_of_base64(const std::string& text) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const int value = digit(c);
+    if (value < 0) break;
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    const auto byte = bits >> count & 0xff;
+    out += kHex[byte >> 4];
+    out += kHex[byte & 15];
+  }
+  return out;
+}
+
+std::string unquoted(const std::string& text) {
+  return text.size() >= 2 && text.front() == '"' && text.back() == '"' ? text.substr(1, text.size() - 2) : text;
+}
+
+void take_metadata(const arrow::KeyValueMetadata& metadata, ObjectFacts& out) {
+  for (std::int64_t i = 0; i < metadata.size(); ++i) {
+    const auto& key = metadata.key(i);
+    const auto& value = metadata.value(i);
+    if (key == "ETag" || key == "etag") out.etag = unquoted(value);
+    if (key == "md5Hash" || key == "Content-Hash") out.md5 = hex_of_base64(value);
+    if (key == "crc32c") out.crc32c = hex_of_base64(value);
+    if (key == "Content-Type") out.content_type = value;
+  }
+}
+
+}  // namespace
+
+ArrowStore::ArrowStore(Traits traits, std::function<FileSystems(const std::string& bucket)> open)
+    : traits_(std::move(traits)), open_(std::move(open)), slots_(traits_.part_slots) {}
+
+std::string ArrowStore::doing(const char* verb, const std::string& key) const {
+  return traits_.name + ", " + verb + " '" + key + "'";
+}
+
+std::optional<ObjectFacts> ArrowStore::stat(const std::string& key) {
+  auto opened = at(key).one->OpenInputFile(key);
+  if (!opened.ok()) {
+    if (is_not_found(opened.status())) return std::nullopt;
+    fail(opened.status(), doing("looking at", key));
+  }
+  const auto& file = *opened;
+  ObjectFacts out;
+  out.size = check(file->GetSize(), doing("looking at", key));
+  const auto metadata = check(file->ReadMetadata(), doing("looking at", key));
+  if (metadata) take_metadata(*metadata, out);
+  return out;
+}
+
+void ArrowStore::put(const std::string& key, const Content& content, const std::string& content_type) {
+  const auto text = doing("writing", key);
+  const auto place = at(key);
+  // One byte more than there should be tells a file that grew.
+  const auto capacity = static_cast<std::size_t>(std::min(content.size + 1, media::kPartSize));
+  const auto next = [&] {
+    auto part = std::make_shared<Part>(slots_, capacity);
+    part->fill(content);
+    return part;
+  };
+  auto part = next();  // what cannot be read opens no object
+  auto& fs = content.size >= media::kPartSize ? *place.parts : *place.one;
+  auto opened = check(fs.OpenOutputStream(key, arrow::key_value_metadata({"Content-Type"}, {content_type})), text);
+  Stream stream(std::move(opened), [&] {
+    if (!traits_.abort_discards) (void)fs.DeleteFile(key);
+  });
+  std::int64_t size = 0;
+  while (part->size() > 0) {
+    size += part->size();
+    const bool last = part->size() < static_cast<std::int64_t>(capacity);
+    stream.write(part, text);
+    part.reset();
+    if (last || size > content.size) break;
+    part = next();
+  }
+  if (size != content.size) throw Error(Exit::kFailed, "The content for '" + key + "' changed while it was read");
+  part.reset();
+  stream.close(text);
+}
+
+void ArrowStore::get(const std::string& key, const std::function<void(std::string_view)>& sink) {
+  const auto text = doing("reading", key);
+  const auto stream = check(at(key).one->OpenInputStream(key), text);
+  while (true) {
+    const auto buffer = check(stream->Read(kRead), text);
+    if (buffer->size() == 0) return;
+    sink({reinterpret_cast<const char*>(buffer->data()), static_cast<std::size_t>(buffer->size())});
+  }
+}
+
+void ArrowStore::list(const std::string& folder, bool recursive, const std::function<void(const Entry&)>& visit) {
+  arrow::fs::FileSelector selector;
+  selector.base_dir = folder;
+  selector.recursive = recursive;
+  selector.allow_not_found = true;
+  const auto found = check(at(folder).one->GetFileInfo(selector), doing("listing", folder));
+  for (const auto& info : found) {
+    if (info.type() == arrow::fs::FileType::File) {
+      visit({info.path(), info.size(), false});
+    } else if (info.type() == arrow::fs::FileType::Directory && !recursive) {
+      visit({info.path(), 0, true});
+    }
+  }
+}
+
+void ArrowStore::copy(const std::string& from, const std::string& to) {
+  check(at(from).one->CopyFile(from, to), doing("copying", from));
+}
+
+void ArrowStore::remove(const std::string& key) {
+  const auto status = at(key).one->DeleteFile(key);
+  if (!status.ok() && !is_not_found(status)) fail(status, doing("deleting", key));
+}
+
+}  // namespace fm::cloud

@@ -1,0 +1,55 @@
+// An ObjectStore on Arrow's file systems.
+#pragma once
+
+#include <arrow/filesystem/filesystem.h>
+
+#include <functional>
+#include <memory>
+#include <semaphore>
+#include <string>
+
+#include "media/object_store.h"
+#include "media/store_config.h"
+
+namespace fm::cloud {
+
+struct FileSystems {
+  std::shared_ptr<arrow::fs::FileSystem> one;  // writes one request after another
+  // Writes the parts of an object side by side; the same as `one` where that
+  // does not end cleanly.
+  std::shared_ptr<arrow::fs::FileSystem> parts;
+};
+
+struct Traits {
+  std::string name;               // for messages: "S3"
+  bool abort_discards = false;    // what was written before an abort is gone
+  std::ptrdiff_t part_slots = 8;  // parts in memory at the same time
+};
+
+class ArrowStore final : public media::ObjectStore {
+ public:
+  // `open` is asked with the bucket of each key; it has to be thread-safe.
+  ArrowStore(Traits traits, std::function<FileSystems(const std::string& bucket)> open);
+
+  std::optional<media::ObjectFacts> stat(const std::string& key) override;
+  void put(const std::string& key, const media::Content& content, const std::string& content_type) override;
+  void get(const std::string& key, const std::function<void(std::string_view)>& sink) override;
+  void list(const std::string& folder, bool recursive, const std::function<void(const Entry&)>& visit) override;
+  void copy(const std::string& from, const std::string& to) override;
+  void remove(const std::string& key) override;
+
+ private:
+  FileSystems at(const std::string& key) const { return open_(key.substr(0, key.find('/'))); }
+  std::string doing(const char* verb, const std::string& key) const;
+
+  Traits traits_;
+  std::function<FileSystems(const std::string& bucket)> open_;
+  std::counting_semaphore<> slots_;
+};
+
+// By provider. Throw Error where credentials are missing.
+std::unique_ptr<media::ObjectStore> open_s3(const media::StoreConfig& config);
+std::unique_ptr<media::ObjectStore> open_gcs(const media::StoreConfig& config);
+std::unique_ptr<media::ObjectStore> open_azure(const media::StoreConfig& config);
+
+}  // namespace fm::cloud

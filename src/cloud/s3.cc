@@ -1,0 +1,123 @@
+#include <arrow/filesystem/s3fs.h>
+#include <arrow/io/interfaces.h>
+#include <arrow/util/thread_pool.h>
+
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+#include "base/error.h"
+#include "cloud/arrow_store.h"
+#include "cloud/status.h"
+
+namespace fm::cloud {
+
+namespace {
+
+namespace afs = arrow::fs;
+
+constexpr double kConnectSeconds = 5;
+constexpr double kRequestSeconds = 60;
+constexpr std::int64_t kAttempts = 5;
+
+// At the program's end S3 has to be finalized before the statics of Arrow that
+// it uses are gone, so they are made first.
+void initialize(int connections) {
+  static const bool done = [connections] {
+    check(arrow::io::SetIOThreadPoolCapacity(connections), "Starting Arrow's S3");
+    (void)arrow::internal::GetCpuThreadPool();
+    if (!afs::IsS3Initialized()) {
+      afs::S3GlobalOptions options = afs::S3GlobalOptions::Defaults();
+      options.log_level = afs::S3LogLevel::Off;  // its lines may name what is secret
+      check(afs::InitializeS3(options), "Starting Arrow's S3");
+    }
+    auto options = afs::S3Options::Anonymous();
+    options.region = "us-east-1";
+    (void)afs::S3FileSystem::Make(options);
+    std::atexit([] { (void)afs::EnsureS3Finalized(); });
+    return true;
+  }();
+  (void)done;
+}
+
+afs::S3Options options_of(const media::StoreConfig& config) {
+  afs::S3Options options;
+  if (config.anonymous) {
+    options = afs::S3Options::Anonymous();
+  } else if (!config.access_key.empty()) {
+    options =
+        afs::S3Options::FromAccessKey(config.access_key, config.secret_key.reveal(), config.session_token.reveal());
+  } else if (config.system == media::FileSystem::kS3) {
+    options = afs::S3Options::Defaults();
+  }
+  // Without credentials requests would go out unsigned and fail strangely.
+  if (!config.anonymous && options.GetAccessKey().empty()) {
+    const bool minio = config.system == media::FileSystem::kMinio;
+    throw Error(Exit::kRights, minio ? "There are no MinIO credentials" : "There are no AWS credentials",
+                minio
+                    ? "Set MINIO_ACCESS_KEY and MINIO_SECRET_ACCESS_KEY, or MINIO_CONFIG_FILE."
+                    : "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; docs/media.md lists all ways.");
+  }
+  options.allow_delayed_open = true;
+  options.background_writes = false;
+  options.connect_timeout = kConnectSeconds;
+  options.request_timeout = kRequestSeconds;
+  options.retry_strategy = afs::S3RetryStrategy::GetAwsStandardRetryStrategy(kAttempts);
+  if (!config.ca_file.empty()) options.tls_ca_file_path = config.ca_file;
+  if (!config.endpoint.empty()) {
+    const auto colon = config.endpoint.find("://");
+    options.scheme = colon == std::string::npos ? "https" : config.endpoint.substr(0, colon);
+    options.endpoint_override = colon == std::string::npos ? config.endpoint : config.endpoint.substr(colon + 3);
+    while (options.endpoint_override.ends_with('/')) options.endpoint_override.pop_back();
+  }
+  return options;
+}
+
+// File systems by region; the region of a bucket is asked for once where none
+// is configured.
+class Regions {
+ public:
+  explicit Regions(const media::StoreConfig& config) : config_(config), options_(options_of(config)) {}
+
+  FileSystems at(const std::string& bucket) {
+    const std::lock_guard lock(mutex_);
+    auto region = config_.region;
+    if (region.empty() && !config_.endpoint.empty()) region = "us-east-1";
+    if (region.empty() && bucket.empty()) region = "us-east-1";
+    if (region.empty()) {
+      auto& known = regions_[bucket];
+      if (known.empty()) known = check(afs::ResolveS3BucketRegion(bucket), "S3, looking for bucket '" + bucket + "'");
+      region = known;
+    }
+    auto& made = systems_[region];
+    if (!made.one) {
+      auto options = options_;
+      options.region = region;
+      made.one = check(afs::S3FileSystem::Make(options), "S3");
+      options.background_writes = true;
+      made.parts = check(afs::S3FileSystem::Make(options), "S3");
+    }
+    return made;
+  }
+
+ private:
+  media::StoreConfig config_;
+  afs::S3Options options_;
+  std::mutex mutex_;
+  std::map<std::string, std::string> regions_;
+  std::map<std::string, FileSystems> systems_;
+};
+
+}  // namespace
+
+std::unique_ptr<media::ObjectStore> open_s3(const media::StoreConfig& config) {
+  initialize(config.connections);
+  auto regions = std::make_shared<Regions>(config);
+  Traits traits;
+  traits.name = config.system == media::FileSystem::kMinio ? "MinIO" : "S3";
+  traits.abort_discards = true;
+  traits.part_slots = config.connections;
+  return std::make_unique<ArrowStore>(traits, [regions](const std::string& bucket) { return regions->at(bucket); });
+}
+
+}  // namespace fm::cloud

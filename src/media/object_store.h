@@ -1,0 +1,72 @@
+// A place that keeps objects under names: what S3, Google Cloud Storage, Azure
+// Blob, a folder and a map in memory have in common.
+//
+// A key is "bucket/name of the object" ("container/..."; for a folder the
+// absolute path). Stores are thread-safe. Errors are thrown as Error:
+// kUnreachable for what may succeed when it is tried again, kRights for missing
+// or refused credentials, kNotFound for a bucket or object that is not there,
+// else kFailed. None names a secret.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fm::media {
+
+// S3 objects of this size and above are sent in parts of this size.
+inline constexpr std::int64_t kPartSize = std::int64_t{10} << 20;
+
+// What a store says of an object; empty where it does not say.
+struct ObjectFacts {
+  std::int64_t size = 0;
+  std::string etag;    // without quotes
+  std::string md5;     // of the content, 32 hexadecimal digits
+  std::string crc32c;  // of the content, 8 hexadecimal digits
+  std::string content_type;
+};
+
+// Content to store. `read` fills the buffer from where the last call ended and
+// returns how much it gave: less than asked for only at the end.
+struct Content {
+  std::int64_t size = 0;
+  std::function<std::size_t(char* buffer, std::size_t capacity)> read;
+};
+
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+
+  // Nothing when there is no such object. One request.
+  virtual std::optional<ObjectFacts> stat(const std::string& key) = 0;
+
+  // Writes the object, over one of that key. When it throws, none is left that
+  // holds a part of the content (an Azure store that loses its connection then
+  // may leave an empty one). Throws Error(kFailed) when the content has another
+  // size than it says. Memory: one part.
+  virtual void put(const std::string& key, const Content& content, const std::string& content_type) = 0;
+
+  // From the first byte to the last. Throws Error(kNotFound).
+  virtual void get(const std::string& key, const std::function<void(std::string_view)>& sink) = 0;
+
+  struct Entry {
+    std::string key;
+    std::int64_t size = 0;
+    bool folder = false;
+  };
+  // What lies under a folder ("bucket/a"), or the buckets for "". Nothing when
+  // there is none. Folders come only without `recursive`.
+  virtual void list(const std::string& folder, bool recursive, const std::function<void(const Entry&)>& visit) = 0;
+
+  // Within the store, without a detour through here.
+  virtual void copy(const std::string& from, const std::string& to) = 0;
+
+  // Nothing happens when there is no such object.
+  virtual void remove(const std::string& key) = 0;
+};
+
+}  // namespace fm::media

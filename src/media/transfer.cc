@@ -1,0 +1,288 @@
+#include "media/transfer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <thread>
+
+#include "base/error.h"
+#include "media/content_type.h"
+#include "media/scene.h"
+
+namespace fm::media {
+
+using namespace std::chrono_literals;
+
+using State = FileResult::State;
+
+namespace {
+
+constexpr int kAttempts = 5;
+constexpr auto kFirstPause = 500ms;
+
+// What goes wrong for one file alone, and may go right the next time.
+class Changed : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+void pause(int attempt) {
+  static thread_local std::mt19937 random(std::random_device{}());
+  const auto longest = kFirstPause * (1 << attempt);
+  std::uniform_real_distribution<double> part(0.5, 1.0);
+  std::this_thread::sleep_for(longest * part(random));
+}
+
+bool md5_like(const std::string& etag) {
+  return etag.size() >= 32 && etag.find_first_not_of("0123456789abcdef-") == std::string::npos;
+}
+
+// Only S3 makes its ETags from parts.
+bool in_parts(FileSystem system) { return system == FileSystem::kS3 || system == FileSystem::kMinio; }
+
+Content counted(Content content, std::atomic<std::int64_t>& total, std::int64_t& own) {
+  return {content.size, [read = std::move(content.read), &total, &own](char* buffer, std::size_t capacity) {
+            const auto n = read(buffer, capacity);
+            total += static_cast<std::int64_t>(n);
+            own += static_cast<std::int64_t>(n);
+            return n;
+          }};
+}
+
+Content content_of(const std::string& text) {
+  auto at = std::make_shared<std::size_t>(0);
+  return {static_cast<std::int64_t>(text.size()), [&text, at](char* buffer, std::size_t capacity) {
+            const auto n = std::min(capacity, text.size() - *at);
+            std::copy_n(text.data() + *at, n, buffer);
+            *at += n;
+            return n;
+          }};
+}
+
+std::string sha256_of(ObjectStore& store, const std::string& key) {
+  Sha256 hash;
+  store.get(key, [&](std::string_view bytes) { hash.update(bytes); });
+  return to_hex(hash.finish());
+}
+
+}  // namespace
+
+Transfer::Transfer(UploadPlan& plan, const UploadRequest& request, Stores& stores, Manifest* manifest)
+    : plan_(plan), request_(request), stores_(stores), manifest_(manifest), results_(plan.files.size()) {}
+
+Location Transfer::place(std::size_t index) const {
+  const std::lock_guard lock(mutex_);
+  return plan_.files[index].remote;
+}
+
+std::string Transfer::remote_path(std::size_t index) const { return place(index).path(); }
+
+FileResult Transfer::result(std::size_t index) const {
+  const std::lock_guard lock(mutex_);
+  return results_[index];
+}
+
+bool Transfer::done(std::size_t index) const {
+  const std::lock_guard lock(mutex_);
+  return results_[index].done();
+}
+
+void Transfer::stop() {
+  stopped_ = true;
+  const std::lock_guard lock(mutex_);
+  ended_.notify_all();
+}
+
+FileResult Transfer::run(std::size_t index) {
+  FileResult result;
+  try {
+    result = attempt(index);
+  } catch (...) {
+    stop();
+    throw;
+  }
+  const std::lock_guard lock(mutex_);
+  results_[index] = result;
+  ended_.notify_all();
+  return result;
+}
+
+FileResult Transfer::attempt(std::size_t index) {
+  auto& store = stores_.at(place(index));
+  for (int attempt = 0;; ++attempt) {
+    const bool last = attempt + 1 >= kAttempts || stopped_;
+    try {
+      return plan_.files[index].scene ? upload_scene(index, store) : upload(index, store);
+    } catch (const Changed& error) {
+      if (last) return {State::kFailed, error.what()};
+    } catch (const Error& error) {
+      if (error.code() == Exit::kUnreachable && last) throw;
+      const bool of_this_file =
+          error.type() == "OSError" || (error.code() != Exit::kRights && error.code() != Exit::kNotFound);
+      if (error.code() != Exit::kUnreachable) {
+        if (!of_this_file) throw;
+        return {State::kFailed, error.what()};
+      }
+    }
+    pause(attempt);
+  }
+}
+
+bool Transfer::same_content(ObjectStore& store, const std::string& key, LocalFile& file) {
+  const auto facts = store.stat(key);
+  if (!facts || facts->size != file.state().size) return false;
+  const auto content = file.content(facts->etag.find('-') != std::string::npos);
+  std::string buffer(std::size_t{1} << 20, '\0');
+  while (content.read(buffer.data(), buffer.size()) == buffer.size()) {
+  }
+  const auto hashes = file.hashes();
+  if (!facts->md5.empty() && !hashes.md5.empty()) return facts->md5 == hashes.md5;
+  if (md5_like(facts->etag) && facts->etag == hashes.etag) return true;
+  return sha256_of(store, key) == hashes.sha256;
+}
+
+bool Transfer::settle(std::size_t index, ObjectStore& store, LocalFile& file) {
+  while (true) {
+    const auto key = place(index).key;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!plan_.present.contains(key)) return false;
+    }
+    if (same_content(store, key, file)) return true;
+    if (request_.overwrite) return false;
+    if (request_.on_clash == UploadRequest::Clash::kError) {
+      throw Error(Exit::kFailed, "Something else is at '" + remote_path(index) + "'", "", "OSError");
+    }
+    const std::lock_guard lock(mutex_);
+    for (int n = 2;; ++n) {
+      const auto other = numbered(key, n);
+      if (plan_.present.contains(other) || !plan_.taken.insert(other).second) continue;
+      plan_.clashes.push_back(
+          {plan_.files[index].local, plan_.files[index].remote.path(), plan_.files[index].remote.root + other});
+      plan_.files[index].remote.key = other;
+      break;
+    }
+  }
+}
+
+std::string Transfer::confirm(ObjectStore& store, const std::string& key, std::int64_t size,
+                              const LocalFile::Hashes& hashes) {
+  const auto facts = store.stat(key);
+  if (!facts) throw Changed("The store says that it has '" + key + "' and then that it has not");
+  if (facts->size != size) {
+    throw Changed("'" + key + "' has " + std::to_string(facts->size) + " bytes in the store instead of " +
+                  std::to_string(size));
+  }
+  std::string how = "size";
+  bool read_back = request_.verify_full;
+  if (!facts->md5.empty() && !hashes.md5.empty()) {
+    if (facts->md5 != hashes.md5) throw Changed("'" + key + "' has another MD5 in the store");
+    how = "md5";
+  } else if (md5_like(facts->etag)) {
+    // A store that encrypts with a key of its own has ETags that are no MD5.
+    if (facts->etag == hashes.etag) {
+      how = "etag";
+    } else {
+      read_back = true;
+    }
+  }
+  if (!read_back) return how;
+  if (sha256_of(store, key) != hashes.sha256) throw Changed("'" + key + "' has another content in the store");
+  return "read";
+}
+
+FileResult Transfer::upload(std::size_t index, ObjectStore& store) {
+  const auto local = plan_.files[index].local;
+  LocalFile file(local);
+  if (manifest_) {
+    const auto entry = manifest_->find(local);
+    const auto key = place(index).key;
+    const auto found = plan_.present.find(key);
+    const bool ours = entry && entry->remote == remote_path(index);
+    if (ours && entry->uploaded && entry->state == file.state() && found != plan_.present.end() &&
+        found->second == file.state().size) {
+      return {State::kKnown, ""};
+    }
+    if (!ours && settle(index, store, file)) {
+      manifest_->add(local, {remote_path(index), file.state(), "", "", "adopted", true});
+      return {State::kAdopted, ""};
+    }
+    manifest_->add(local, {remote_path(index), file.state(), "", "", "", false});
+  } else if (settle(index, store, file)) {
+    return {State::kAdopted, ""};
+  }
+  const auto target = place(index);
+  std::int64_t sent = 0;
+  try {
+    store.put(target.key, counted(file.content(in_parts(target.system)), bytes_done_, sent), content_type_of(local));
+    const auto hashes = file.hashes();
+    if (!file.unchanged()) throw Changed("'" + local + "' changed while it was uploaded");
+    const auto how = confirm(store, target.key, file.state().size, hashes);
+    if (manifest_) manifest_->add(local, {target.path(), file.state(), hashes.sha256, hashes.etag, how, true});
+  } catch (const Error& error) {
+    bytes_done_ -= sent;
+    if (error.code() == Exit::kFailed && !file.unchanged()) throw Changed(error.what());
+    throw;
+  } catch (...) {
+    bytes_done_ -= sent;
+    throw;
+  }
+  return {State::kUploaded, ""};
+}
+
+bool Transfer::wait_for_assets(std::size_t index) {
+  std::unique_lock lock(mutex_);
+  const auto& assets = plan_.files[index].assets;
+  ended_.wait(lock, [&] {
+    return stopped_ || std::all_of(assets.begin(), assets.end(), [&](auto i) { return results_[i].done(); });
+  });
+  return std::all_of(assets.begin(), assets.end(), [&](auto i) { return results_[i].good(); });
+}
+
+std::string Transfer::scene_content(std::size_t index) {
+  const auto& local = plan_.files[index].local;
+  std::ifstream in(local, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  const auto folder = local.substr(0, local.find_last_of('/'));
+  const auto own = remote_path(index);
+  const auto own_folder = own.substr(0, own.find_last_of('/') + 1);
+  return with_assets(text, [&](const std::string& name) {
+    const bool absolute = name.starts_with('/') || name.find("://") != std::string::npos;
+    const auto found = plan_.by_local.find(stores_.locate(absolute ? name : join(folder, name)).key);
+    if (found == plan_.by_local.end()) return name;
+    const auto remote = remote_path(found->second);
+    return remote.starts_with(own_folder) ? remote.substr(own_folder.size()) : remote;
+  });
+}
+
+FileResult Transfer::upload_scene(std::size_t index, ObjectStore& store) {
+  if (!wait_for_assets(index)) return {State::kFailed, "an asset of this scene failed"};
+  const auto& local = plan_.files[index].local;
+  const auto state = state_of(local).value_or(FileState{});
+  const auto text = scene_content(index);
+  const auto target = place(index);
+  const auto entry = manifest_ ? manifest_->find(local) : std::nullopt;
+  const bool ours = entry && entry->remote == target.path();
+  if (plan_.present.contains(target.key)) {
+    const auto facts = store.stat(target.key);
+    const bool same = facts && facts->size == static_cast<std::int64_t>(text.size()) &&
+                      sha256_of(store, target.key) == sha256_hex(text);
+    if (same) return {ours ? State::kKnown : State::kAdopted, ""};
+    if (!ours && !request_.overwrite) {
+      throw Error(Exit::kFailed, "Something else is at '" + target.path() + "'", "", "OSError");
+    }
+  }
+  if (manifest_) manifest_->add(local, {target.path(), state, "", "", "", false});
+  store.put(target.key, content_of(text), content_type_of(local));
+  LocalFile::Hashes hashes;
+  hashes.sha256 = sha256_hex(text);
+  hashes.md5 = to_hex(md5(text));
+  hashes.etag = hashes.md5;
+  const auto how = confirm(store, target.key, static_cast<std::int64_t>(text.size()), hashes);
+  bytes_done_ += state.size;
+  if (manifest_) manifest_->add(local, {target.path(), state, hashes.sha256, hashes.etag, how, true});
+  return {State::kUploaded, ""};
+}
+
+}  // namespace fm::media

@@ -1,0 +1,68 @@
+// Bringing one planned file to its place, and being sure of it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "media/manifest.h"
+#include "media/upload_plan.h"
+
+namespace fm::media {
+
+struct FileResult {
+  enum class State { kWaiting, kUploaded, kAdopted, kKnown, kFailed } state = State::kWaiting;
+  std::string error;  // of kFailed
+  bool done() const { return state != State::kWaiting; }
+  bool good() const { return done() && state != State::kFailed; }
+};
+
+// Thread-safe. Files may be renamed in the plan while they are transferred.
+class Transfer {
+ public:
+  Transfer(UploadPlan& plan, const UploadRequest& request, Stores& stores, Manifest* manifest);
+
+  // Transfers a file unless it is there; retries what may succeed later, with
+  // growing pauses. A scene waits for its assets, which have to be under way.
+  // Returns a failure of this file as its result; throws what would be the same
+  // for every file (credentials, no bucket, no such server).
+  FileResult run(std::size_t index);
+
+  bool done(std::size_t index) const;
+  // The result of a file; kWaiting before its end.
+  FileResult result(std::size_t index) const;
+  // The path that the database is to name; valid once the file is done.
+  std::string remote_path(std::size_t index) const;
+  // Uploaded so far, with parts of files under way.
+  std::int64_t bytes_done() const { return bytes_done_; }
+  // Makes waiting scenes give up.
+  void stop();
+
+ private:
+  FileResult attempt(std::size_t index);
+  FileResult upload(std::size_t index, ObjectStore& store);
+  FileResult upload_scene(std::size_t index, ObjectStore& store);
+  std::string scene_content(std::size_t index);
+  bool wait_for_assets(std::size_t index);
+  // Whether the object there has the content of the local file.
+  bool same_content(ObjectStore& store, const std::string& key, LocalFile& file);
+  // Whether the store has what was sent; how that is known.
+  std::string confirm(ObjectStore& store, const std::string& key, std::int64_t size, const LocalFile::Hashes& hashes);
+  // Decides over an object that is there already. True: adopted.
+  bool settle(std::size_t index, ObjectStore& store, LocalFile& file);
+  Location place(std::size_t index) const;
+
+  UploadPlan& plan_;
+  const UploadRequest& request_;
+  Stores& stores_;
+  Manifest* manifest_;
+  mutable std::mutex mutex_;  // over names and results
+  std::condition_variable ended_;
+  std::vector<FileResult> results_;
+  std::atomic<std::int64_t> bytes_done_ = 0;
+  std::atomic<bool> stopped_ = false;
+};
+
+}  // namespace fm::media

@@ -1,0 +1,237 @@
+"""Object stores that tests start: moto (S3), gcp-storage-emulator, Azurite; and a proxy that does harm."""
+import contextlib
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+SECRET = "sEcReT+of/the=tests"
+# Published by Azurite: every installation has it.
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(port, process, log):
+    for _ in range(600):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        assert process.poll() is None, open(log).read()[-2000:]
+        time.sleep(0.05)
+    raise AssertionError("no server: " + open(log).read()[-2000:])
+
+
+class Process:
+    """A server program on a free port, with its log."""
+
+    def __init__(self, folder, name):
+        self.port, self.log = free_port(), os.path.join(folder, name + ".log")
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                self.command(folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"})
+        wait_for(self.port, self.process, self.log)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+class S3(Process):
+    """moto. It takes every signature."""
+
+    def __init__(self, folder):
+        super().__init__(folder, "moto")
+        import boto3
+        self.client = boto3.client("s3", endpoint_url=self.url, aws_access_key_id="k", aws_secret_access_key="s",
+                                   region_name="us-east-1")
+        self.client.create_bucket(Bucket="bucket")
+
+    def command(self, folder):
+        return [os.path.join(os.path.dirname(sys.executable), "moto_server"), "-H", "127.0.0.1", "-p", str(self.port)]
+
+    @property
+    def url(self):
+        return "http://127.0.0.1:%d" % self.port
+
+    def env(self, url=None):
+        return {"AWS_ENDPOINT_URL": url or self.url, "AWS_ACCESS_KEY_ID": "AKIDTESTS", "AWS_SECRET_ACCESS_KEY": SECRET,
+                "AWS_EC2_METADATA_DISABLED": "true"}
+
+    def objects(self, prefix="", bucket="bucket"):
+        """{key: content}"""
+        out = {}
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                out[item["Key"]] = self.client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+        return out
+
+    def clear(self):
+        for key in self.objects():
+            self.client.delete_object(Bucket="bucket", Key=key)
+
+    def puts(self):
+        """How often each key was written, from the server's log."""
+        found = {}
+        with open(self.log, errors="replace") as f:
+            for key in re.findall(r'"[^"]*?PUT /bucket/([^ ?]+) HTTP', f.read()):
+                found[key] = found.get(key, 0) + 1
+        return found
+
+
+class Gcs(Process):
+    def __init__(self, folder):
+        super().__init__(folder, "gcs")
+        import requests
+        self.http = requests
+        requests.post(self.url + "/storage/v1/b?project=p", json={"name": "bucket"}).raise_for_status()
+
+    def command(self, folder):
+        return [os.path.join(os.path.dirname(sys.executable), "gcp-storage-emulator"), "start", "--host=127.0.0.1",
+                "--port=%d" % self.port, "--in-memory"]
+
+    @property
+    def url(self):
+        return "http://127.0.0.1:%d" % self.port
+
+    def env(self):
+        return {"STORAGE_EMULATOR_HOST": self.url}
+
+    def objects(self):
+        items = self.http.get(self.url + "/storage/v1/b/bucket/o").json().get("items", [])
+        from urllib.parse import quote
+        return {i["name"]: self.http.get("%s/download/storage/v1/b/bucket/o/%s?alt=media" % (
+            self.url, quote(i["name"], safe=""))).content for i in items}
+
+
+def azurite_program():
+    """Where scripts/install-azurite put it, else on PATH; None without."""
+    own = os.path.join(ROOT, ".azurite", "node_modules", ".bin", "azurite-blob")
+    return own if os.access(own, os.X_OK) else shutil.which("azurite-blob")
+
+
+class Azure(Process):
+    account = "devstoreaccount1"
+
+    def command(self, folder):
+        return [azurite_program(), "--location", os.path.join(folder, "azurite"), "--blobHost", "127.0.0.1",
+                "--blobPort", str(self.port), "--skipApiVersionCheck", "--silent"]
+
+    def __init__(self, folder):
+        super().__init__(folder, "azurite")
+
+    @property
+    def url(self):
+        return "http://127.0.0.1:%d/%s" % (self.port, self.account)
+
+    def env(self):
+        return {"AZURE_STORAGE_CONNECTION_STRING": "DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;"
+                "BlobEndpoint=%s;" % (self.account, AZURITE_KEY, self.url), "AZURE_ALIAS": "az"}
+
+
+class Proxy:
+    """Forwards connections to a port and spoils some requests.
+
+    ``rule(method, path, number)`` gives None, or what happens instead: a status
+    to answer with, "cut" (the connection ends in the middle of the request),
+    "lose" (the server does it, its answer is lost) or "slow".
+    """
+
+    def __init__(self, port, rule):
+        self.target, self.rule, self.count, self.closing = port, rule, 0, False
+        self.lock = threading.Lock()
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+
+    @property
+    def url(self):
+        return "http://127.0.0.1:%d" % self.port
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.closing = True
+        self.socket.close()
+
+    def accept(self):
+        while not self.closing:
+            try:
+                client, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        with contextlib.suppress(OSError, ValueError), client:
+            reader = client.makefile("rb")
+            while self.one(client, reader):
+                pass
+
+    def one(self, client, reader):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = reader.readline()
+            if not line:
+                return False
+            head += line
+        method, path, _ = head.split(b"\r\n")[0].decode().split(" ", 2)
+        fields = {k.strip().lower(): v.strip() for k, v in
+                  (line.split(b":", 1) for line in head.split(b"\r\n")[1:] if b":" in line)}
+        with self.lock:
+            self.count += 1
+            what = self.rule(method, path, self.count)
+        if fields.get(b"expect", b"").lower() == b"100-continue":
+            client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if what == "cut":
+            reader.read(min(int(fields.get(b"content-length", 0)), 1000))
+            return False
+        body = self.body(reader, fields)
+        if isinstance(what, int):
+            text = b"<Error><Code>%s</Code><Message>by the proxy</Message></Error>" % {
+                503: b"SlowDown", 403: b"ExpiredToken", 507: b"QuotaExceeded", 500: b"InternalError"}.get(what, b"Other")
+            client.sendall(b"HTTP/1.1 %d Proxy\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n"
+                           b"Connection: close\r\n\r\n" % (what, len(text)) + (b"" if method == "HEAD" else text))
+            return False
+        if what == "slow":
+            time.sleep(1.5)
+        lines = [line for line in head.split(b"\r\n")[:-2] if not line.lower().startswith((b"connection", b"expect"))]
+        with socket.create_connection(("127.0.0.1", self.target)) as server:
+            server.sendall(b"\r\n".join([*lines, b"Connection: close"]) + b"\r\n\r\n" + body)
+            answer = b""
+            while part := server.recv(65536):
+                answer += part
+                if len(answer) > 1 << 16 and what != "lose":
+                    client.sendall(answer)
+                    answer = b""
+            if what != "lose":
+                client.sendall(answer)
+        return False
+
+    @staticmethod
+    def body(reader, fields):
+        if fields.get(b"transfer-encoding", b"").lower() == b"chunked":
+            out = b""
+            while True:
+                line = reader.readline()
+                size = int(line.split(b";")[0], 16)
+                chunk = reader.read(size + 2)
+                out += line + chunk
+                if size == 0:
+                    return out
+        return reader.read(int(fields.get(b"content-length", 0)))

@@ -1,0 +1,377 @@
+"""`media upload` against an S3 server (moto) and a proxy that spoils requests."""
+import json
+import os
+import random
+import signal
+import subprocess
+
+import pytest
+from bson import ObjectId
+from media_data import content, dataset, everything
+from object_servers import SECRET, Proxy, S3
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory):
+    pytest.importorskip("moto")
+    with S3(str(tmp_path_factory.mktemp("moto"))) as server:
+        yield server
+
+
+@pytest.fixture
+def cloud(tool, s3, tmp_path):
+    s3.clear()
+    tool.env.update(s3.env())
+    tool.files = str(tmp_path / "files")
+    return tool
+
+
+def write(path, size=100):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        f.write((path * (size // len(path) + 1)).encode()[:size])
+    return path
+
+
+def paths_of(value):
+    """All texts that look like media, without those of `cls`."""
+    if isinstance(value, dict):
+        return [p for k, v in value.items() if k != "cls" for p in paths_of(v)]
+    if isinstance(value, list):
+        return [p for v in value for p in paths_of(v)]
+    return [value] if isinstance(value, str) and "/" in value and "." in value else []
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def demo(cloud, count=5, name="demo", **more):
+    samples = [everything(cloud.files, "%03d" % i) for i in range(count)]
+    for path in paths_of(samples):
+        write(path)
+    dataset(cloud.db, name, samples, **more)
+    return samples
+
+
+def upload(cloud, *args, **env):
+    r = cloud.migrator("-o", "json", "media", "upload", *args, **env)
+    assert SECRET not in r.out + r.err
+    return r
+
+
+def consistent(db, s3, files, name="demo"):
+    """Each path is local and there, or remote and the object has the content of the file."""
+    objects = s3.objects()
+    remote = 0
+    for sample in db["samples." + name].find():
+        for path in paths_of(sample):
+            if path.startswith("s3://bucket/"):
+                remote += 1
+                assert path[len("s3://bucket/"):] in objects, path
+            else:
+                assert os.path.exists(path), path
+    return remote
+
+
+def test_all_fields_and_back(cloud, s3):
+    demo(cloud)
+    before = {d["_id"]: d for d in cloud.db["samples.demo"].find()}
+    files = {p for d in before.values() for p in paths_of(d)}
+    r = upload(cloud, "demo", "s3://bucket/set/", "--media-field", "*", "--update-filepaths")
+    assert r.status == 0, r.err
+    assert (r.json["uploaded"], r.json["documents"], r.json["failures"]) == (30, 5, [])
+    after = {d["_id"]: d for d in cloud.db["samples.demo"].find()}
+    objects = s3.objects()
+    assert len(objects) == 30
+    for key, old in before.items():
+        for local, remote in zip(paths_of(old), paths_of(after[key])):
+            assert remote.startswith("s3://bucket/set/") and objects[remote[len("s3://bucket/"):]] == read(local)
+    one = after[min(after)]
+    assert one["filepath"] == "s3://bucket/set/filepath/000.jpg"
+    assert one["inst"]["detections"][1]["mask_path"] == "s3://bucket/set/inst.detections.mask_path/000_1.png"
+    assert one["cls"]["label"] == before[min(after)]["cls"]["label"]
+    head = s3.client.head_object(Bucket="bucket", Key="set/filepath/000.jpg")
+    assert head["ContentType"] == "image/jpeg"
+    again = upload(cloud, "demo", "s3://bucket/set", "--media-field", "*", "--update-filepaths")
+    assert again.json["uploaded"] == 0 and again.json["remote_paths"] == 30 and len(s3.objects()) == 30
+    assert files == {p for p in files if os.path.exists(p)}
+    back = cloud.migrator("-o", "json", "media", "undo", r.json["run"])
+    assert back.json["restored"] == 5
+    for d in cloud.db["samples.demo"].find():
+        assert {**d, "last_modified_at": 0} == {**before[d["_id"]], "last_modified_at": 0}
+
+
+def test_without_update_the_dataset_is_not_touched(cloud, s3):
+    demo(cloud)
+    before = content(cloud.db)
+    r = upload(cloud, "demo", "s3://bucket/x")
+    assert r.status == 0 and sorted(s3.objects()) == ["x/%03d.jpg" % i for i in range(5)]
+    assert content(cloud.db) == before and "migrator.media" not in cloud.db.list_collection_names()
+    known = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths")
+    assert (known.json["uploaded"], known.json["known"], known.json["documents"]) == (0, 5, 5)
+    assert consistent(cloud.db, s3, cloud.files) == 5
+
+
+def test_dry_run_writes_nothing(cloud, s3):
+    demo(cloud)
+    os.remove(cloud.files + "/000.jpg")
+    before = content(cloud.db)
+    r = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths", "--dry-run", "--skip-failures")
+    assert r.status == 0
+    assert (r.json["files"], r.json["bytes"], r.json["missing_paths"]) == (4, 400, 1)
+    assert not s3.objects() and content(cloud.db) == before
+    assert not os.path.exists(os.path.join(cloud.env["HOME"], ".fiftyone", "migrator"))
+
+
+def test_missing_files_are_found_before_the_first_transfer(cloud, s3):
+    demo(cloud)
+    os.remove(cloud.files + "/003.jpg")
+    before = content(cloud.db)
+    r = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths")
+    assert r.status == 16 and "/003.jpg" in r.err and not s3.objects() and content(cloud.db) == before
+    r = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths", "--skip-failures")
+    assert r.status == 3 and (r.json["uploaded"], r.json["missing_paths"], r.json["documents"]) == (4, 1, 4)
+    assert cloud.db["samples.demo"].count_documents({"filepath": cloud.files + "/003.jpg"}) == 1
+
+
+def test_same_names_are_never_one_object(cloud, s3):
+    a, b, c = (write("%s/%s/x.jpg" % (cloud.files, d), n) for d, n in (("a", 10), ("b", 20), ("c", 30)))
+    two = write(cloud.files + "/d/x-2.jpg", 40)
+    dataset(cloud.db, "demo", [{"filepath": p} for p in (a, b, two, a, c)])
+    strict = upload(cloud, "demo", "s3://bucket/x", "--on-clash", "error")
+    assert strict.status == 16 and not s3.objects() and "/b/x.jpg" in strict.err
+    r = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths")
+    assert r.status == 0 and r.json["uploaded"] == 4 and len(r.json["clashes"]) == 2
+    stored = [d["filepath"] for d in cloud.db["samples.demo"].find().sort("_id")]
+    assert stored == ["s3://bucket/x/" + n for n in ("x.jpg", "x-3.jpg", "x-2.jpg", "x.jpg", "x-4.jpg")]
+    objects = s3.objects()
+    assert [objects[p[len("s3://bucket/"):]] for p in stored] == [read(p) for p in (a, b, two, a, c)]
+
+
+def test_rel_dir_keeps_folders(cloud, s3):
+    a, b = write(cloud.files + "/a/x.jpg"), write(cloud.files + "/b/é b%20#.jpg")
+    out = write(cloud.env["HOME"] + "/other/y.jpg")
+    dataset(cloud.db, "demo", [{"filepath": p} for p in (a, b, out)])
+    refused = upload(cloud, "demo", "s3://bucket/x", "--rel-dir", cloud.files)
+    assert refused.status == 16 and "/other/y.jpg" in refused.err and not s3.objects()
+    r = upload(cloud, "demo", "s3://bucket/x", "--rel-dir", cloud.files + "/", "--outside", "basename", "--update-filepaths")
+    assert r.status == 0 and sorted(s3.objects()) == ["x/a/x.jpg", "x/b/é b%20#.jpg", "x/y.jpg"]
+    assert cloud.db["samples.demo"].count_documents({"filepath": "s3://bucket/x/b/é b%20#.jpg"}) == 1
+
+
+@pytest.mark.parametrize("size", [100, 99])
+def test_another_object_in_place_is_neither_adopted_nor_replaced(cloud, s3, size):
+    demo(cloud, 2)
+    s3.client.put_object(Bucket="bucket", Key="x/000.jpg", Body=b"z" * size)
+    s3.client.put_object(Bucket="bucket", Key="x/001.jpg", Body=read(cloud.files + "/001.jpg"))
+    r = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths")
+    assert r.status == 0, r.err
+    assert (r.json["uploaded"], r.json["adopted"], len(r.json["clashes"])) == (1, 1, 1)
+    objects = s3.objects()
+    assert objects["x/000.jpg"] == b"z" * size and objects["x/000-2.jpg"] == read(cloud.files + "/000.jpg")
+    assert sorted(d["filepath"] for d in cloud.db["samples.demo"].find()) == ["s3://bucket/x/000-2.jpg", "s3://bucket/x/001.jpg"]
+
+
+def test_overwrite(cloud, s3):
+    demo(cloud, 1)
+    s3.client.put_object(Bucket="bucket", Key="x/000.jpg", Body=b"old")
+    assert upload(cloud, "demo", "s3://bucket/x", "--overwrite").json["uploaded"] == 1
+    assert s3.objects() == {"x/000.jpg": read(cloud.files + "/000.jpg")}
+
+
+def test_large_files_go_in_parts(cloud, s3):
+    sizes = [10 * 2**20 - 1, 10 * 2**20, 25 * 2**20 + 3, 0]
+    for i, n in enumerate(sizes):
+        path = write("%s/%d.bin" % (cloud.files, i), 0)
+        with open(path, "wb") as f:
+            f.write(random.Random(i).randbytes(n))
+    dataset(cloud.db, "demo", [{"filepath": "%s/%d.bin" % (cloud.files, i)} for i in range(4)])
+    manifest = cloud.files + "/manifest"
+    r = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths", "--manifest", manifest)
+    assert r.status == 0, r.err
+    objects = s3.objects()
+    assert all(objects["x/%d.bin" % i] == read("%s/%d.bin" % (cloud.files, i)) for i in range(4))
+    lines = [json.loads(line) for line in open(manifest)][1:]
+    assert {e["confirmed"] for e in lines if e["state"] == "uploaded"} == {"etag"}
+    full = upload(cloud, "demo", "s3://bucket/x", "--verify-full")
+    assert full.json["remote_paths"] == 4
+
+
+def test_verify_full_reads_back(cloud, s3):
+    demo(cloud, 2)
+    manifest = cloud.files + "/manifest"
+    assert upload(cloud, "demo", "s3://bucket/x", "--verify-full", "--manifest", manifest).status == 0
+    lines = [json.loads(line) for line in open(manifest)][1:]
+    assert [e["confirmed"] for e in lines if e["state"] == "uploaded"] == ["read", "read"]
+
+
+def test_groups_and_frames(cloud, s3):
+    ids = {s: ObjectId() for s in ("left", "right")}
+    samples = [{"_id": i, "filepath": write("%s/%s.jpg" % (cloud.files, s)), "group": {"_id": ObjectId(), "name": s}}
+               for s, i in ids.items()]
+    frames = [{"_sample_id": i, "frame_number": n, "seg": {"_cls": "Segmentation", "mask_path": write(
+        "%s/%s/%d.png" % (cloud.files, s, n))}} for s, i in ids.items() for n in (1, 2)]
+    dataset(cloud.db, "demo", samples, frames=frames, media_type="group", group_field="group")
+    one = upload(cloud, "demo", "s3://bucket/one", "--group-slice", "left", "--media-field", "frames.seg",
+                 "--media-field", "filepath", "--update-filepaths")
+    assert one.status == 0 and sorted(s3.objects()) == [
+        "one/filepath/left.jpg", "one/frames.seg.mask_path/1.png", "one/frames.seg.mask_path/2.png"]
+    r = upload(cloud, "demo", "s3://bucket/all", "--media-field", "*", "--rel-dir", cloud.files, "--update-filepaths")
+    assert r.status == 0 and sorted(s3.objects("all")) == [
+        "all/filepath/right.jpg", "all/frames.seg.mask_path/right/1.png", "all/frames.seg.mask_path/right/2.png"]
+    for d in [*cloud.db["samples.demo"].find(), *cloud.db["frames.samples.demo"].find()]:
+        assert all(p.startswith("s3://bucket/") for p in paths_of(d) if "Segm" not in p)
+
+
+def test_scenes_bring_their_assets(cloud, s3):
+    root = cloud.files
+    shared = write(root + "/clouds/a.pcd")
+    write(root + "/s/models/m.obj"), write(root + "/s/models/tex.png"), write(root + "/s/models/buffer.bin")
+    with open(root + "/s/models/m.mtl", "w") as f:
+        f.write("newmtl x\nmap_Kd -s 1 1 1 tex.png\n")
+    with open(root + "/s/models/g.gltf", "w") as f:
+        json.dump({"buffers": [{"uri": "buffer.bin"}, {"uri": "data:x,y"}]}, f)
+    scene = {"_type": "Scene", "uuid": "u", "children": [
+        {"_type": "PointCloud", "pcdPath": shared, "children": []},
+        {"_type": "ObjMesh", "objPath": "models/m.obj", "mtlPath": "models/m.mtl", "position": [0.0, 1.0, 2.5],
+         "children": [{"_type": "Gltf", "gltfPath": "models/g.gltf", "children": []}]}], "background": {"image": "models/tex.png"}}
+    for name in "s", "t":
+        os.makedirs("%s/%s" % (root, name), exist_ok=True)
+        with open("%s/%s/%s.fo3d" % (root, name, name), "w") as f:
+            json.dump(scene if name == "s" else {**scene, "children": scene["children"][:1], "background": None}, f)
+    dataset(cloud.db, "demo", [{"filepath": "%s/%s/%s.fo3d" % (root, n, n)} for n in "st"], media_type="3d")
+    local = read(root + "/s/s.fo3d")
+    r = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths")
+    assert r.status == 0, r.err
+    objects = s3.objects()
+    assert sorted(objects) == ["x/a.pcd", "x/models/buffer.bin", "x/models/g.gltf", "x/models/m.mtl", "x/models/m.obj",
+                               "x/models/tex.png", "x/s.fo3d", "x/t.fo3d"]
+    stored = json.loads(objects["x/s.fo3d"])
+    expected = json.loads(local)
+    expected["children"][0]["pcdPath"] = "a.pcd"
+    assert stored == expected and read(root + "/s/s.fo3d") == local
+    os.remove(shared)
+    assert upload(cloud, "demo", "s3://bucket/x").json["remote_paths"] == 2
+
+
+# -- harm
+
+
+def spoiled(cloud, s3, rule, *args, count=8):
+    demo(cloud, count)
+    with Proxy(s3.port, rule) as proxy:
+        return upload(cloud, "demo", "s3://bucket/x", "--update-filepaths", "-j", "4", *args, **s3.env(proxy.url))
+
+
+@pytest.mark.parametrize("what", [500, 503, 429, "cut", "lose", "slow"])
+def test_what_passes_is_tried_again(cloud, s3, what):
+    seen = {}
+
+    def rule(method, path, n):
+        seen[method, path] = seen.get((method, path), 0) + 1
+        return what if method in ("PUT", "HEAD") and seen[method, path] == 1 and n % 2 else None
+
+    r = spoiled(cloud, s3, rule)
+    assert r.status == 0, r.err
+    assert r.json["uploaded"] == 8 and consistent(cloud.db, s3, cloud.files) == 8
+
+
+@pytest.mark.parametrize("what,status,text", [(403, 12, "credentials"), (507, 3, "")])
+def test_what_stays_is_named(cloud, s3, what, status, text):
+    """Credentials expire, or the store is full, in the middle."""
+    r = spoiled(cloud, s3, lambda method, path, n: what if method == "PUT" and path.endswith(("5.jpg", "6.jpg")) else None)
+    assert r.status == status and text in r.err, r.err
+    if status == 3:
+        assert [f["local"][-7:] for f in r.json["failures"]] == ["005.jpg", "006.jpg"]
+        assert cloud.db["samples.demo"].count_documents({"filepath": {"$regex": "^s3://"}}) == 6
+    consistent(cloud.db, s3, cloud.files)
+    again = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths")
+    assert again.status == 0 and consistent(cloud.db, s3, cloud.files) == 8
+
+
+def test_a_wrong_answer_is_not_believed(cloud, s3):
+    """The store took another content: the ETag tells."""
+    demo(cloud, 3)
+
+    def harm(method, path, n):
+        if method == "HEAD" and path.endswith("001.jpg"):
+            s3.client.put_object(Bucket="bucket", Key="x/001.jpg", Body=b"y" * 100)
+
+    with Proxy(s3.port, harm) as proxy:
+        r = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths", **s3.env(proxy.url))
+    assert r.status == 3 and r.json["failures"][0]["local"].endswith("001.jpg")
+    assert "content" in r.json["failures"][0]["error"]
+    assert cloud.db["samples.demo"].count_documents({"filepath": {"$regex": "^s3://"}}) == 2
+
+
+def test_what_is_wrong_for_all_shows_at_once(cloud, s3):
+    demo(cloud)
+    before = content(cloud.db)
+    for destination, env, status, text in [
+            ("s3://nobucket/x", {}, 10, "bucket"),
+            ("s3://bucket/x", {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, 12, "no AWS credentials"),
+            ("https://example.org/x", {}, 2, "on the web"),
+            ("minio://bucket/x", {"MINIO_ALIAS": "minio"}, 2, "MINIO_ENDPOINT_URL")]:
+        r = upload(cloud, "demo", destination, "--update-filepaths", **env)
+        assert (r.status, content(cloud.db)) == (status, before) and text in r.err, r.err
+    assert not s3.objects()
+
+
+def test_minio_and_its_paths(cloud, s3):
+    demo(cloud, 2)
+    env = {"MINIO_ENDPOINT_URL": s3.url, "MINIO_ACCESS_KEY": "k", "MINIO_SECRET_ACCESS_KEY": SECRET, "AWS_ACCESS_KEY_ID": None}
+    r = upload(cloud, "demo", s3.url + "/bucket/x", "--update-filepaths", **env)
+    assert r.status == 0, r.err
+    assert cloud.db["samples.demo"].count_documents({"filepath": {"$regex": "^%s/bucket/x/00" % s3.url}}) == 2
+    assert len(s3.objects("x")) == 2
+
+
+def test_a_local_folder_is_a_destination(cloud, s3):
+    demo(cloud, 2)
+    target = cloud.env["HOME"] + "/target"
+    r = upload(cloud, "demo", target, "--update-filepaths")
+    assert r.status == 0 and sorted(os.listdir(target)) == ["000.jpg", "001.jpg"]
+    assert cloud.db["samples.demo"].count_documents({"filepath": target + "/000.jpg"}) == 1
+
+
+def kills(cloud, s3, count, files, seed):
+    rng = random.Random(seed)
+    samples = demo(cloud, files)
+    command = [os.path.join(cloud.bin, "fiftyone-migrator"), "media", "upload", "demo", "s3://bucket/x",
+               "--media-field", "*", "--update-filepaths", "-j", "4"]
+    killed = 0
+    log = ""
+    before = s3.puts()
+    for attempt in range(count * 3):
+        p = subprocess.Popen(command, env=cloud.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            out, err = p.communicate(timeout=rng.uniform(0.1, 0.5) if killed < count else 60)
+        except subprocess.TimeoutExpired:
+            p.send_signal(signal.SIGKILL)
+            p.communicate()
+            killed += 1
+            consistent(cloud.db, s3, cloud.files)
+            continue
+        log += (out + err).decode()
+        assert p.returncode == 0, err
+        break
+    assert consistent(cloud.db, s3, cloud.files) == 6 * len(samples)
+    writes = s3.puts()
+    twice = sum(n - before.get(k, 0) - 1 for k, n in writes.items() if k.startswith("x/"))
+    assert twice <= 4 * killed, (twice, killed)  # what was in flight
+    for folder, _, names in os.walk(os.path.join(cloud.env["HOME"], ".fiftyone")):
+        log += "".join(open(os.path.join(folder, n)).read() for n in names)
+    assert SECRET not in log and "AKIDTESTS" not in log
+    return killed
+
+
+def test_killed_uploads_go_on(cloud, s3):
+    kills(cloud, s3, 6, 25, 1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10))
+def test_many_kills(cloud, s3, seed):
+    assert kills(cloud, s3, 20, 120, seed) > 0
