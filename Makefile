@@ -13,7 +13,7 @@ PYTEST := .venv/bin/python -m pytest -rs --color=auto
 export PATH := $(PATH):$(CURDIR)/.venv/bin
 export FM_BIN_DIR := $(CURDIR)/build/bin
 
-.PHONY: help run build test test-long bench lint format mutants deps clean
+.PHONY: help run build docs test test-long bench lint format mutants deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,16 +28,22 @@ test: build build-asan/build.ninja ## what CI runs: unit tests plain and sanitiz
 	cmake --build --preset asan -j $(JOBS)
 	ctest --preset release -j $(JOBS) | $(WITHOUT_PASSED)
 	ctest --preset asan -j $(JOBS) | $(WITHOUT_PASSED)
-	$(PYTEST) -m 'not long' --junitxml=build/pytest.xml tests/corpus tests/cli tests/property
+	$(PYTEST) -m 'not long' --junitxml=build/pytest.xml tests/corpus tests/cli tests/property tests/deploy
 
 test-long: build build-tsan/build.ninja ## thread sanitizer, everything marked long, side by side with the real package
 	@scripts/install-peer
+	@scripts/install-tools
 	cmake --build --preset tsan -j $(JOBS)
 	ctest --preset tsan -j $(JOBS) | $(WITHOUT_PASSED)
 	$(PYTEST) -m long tests
 
 bench: build ## measure
 	@bench/run
+
+docs: build ## the documentation as a site, in site/
+	@scripts/install-tools
+	@scripts/generate-reference
+	.venv-tools/bin/mkdocs build -q
 
 lint: build ## format, clang-tidy, layers
 	@scripts/lint

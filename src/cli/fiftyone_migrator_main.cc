@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   setup_history(program);
   setup_lock(program);
   setup_media(program);
+  setup_completion(program);
   setup_versions(program);
   setup_revisions(program);
   return run_program(program, argc, argv);

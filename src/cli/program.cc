@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "bson/json.h"
 #include "cli/command_line.h"
+#include "cli/exit_codes.h"
 #include "cli/help.h"
 #include "cli/program_version.h"
 #include "cli/streams.h"
@@ -20,42 +21,6 @@ using bson::Document;
 namespace {
 
 constexpr char kMark = '\x01';
-
-const char* name_of(Exit code) {
-  switch (code) {
-    case Exit::kDone:
-      return "done";
-    case Exit::kFailed:
-      return "failed";
-    case Exit::kUsage:
-      return "usage";
-    case Exit::kPartial:
-      return "partial";
-    case Exit::kPending:
-      return "pending";
-    case Exit::kUnreachable:
-      return "unreachable";
-    case Exit::kNotFound:
-      return "not_found";
-    case Exit::kLocked:
-      return "locked";
-    case Exit::kRights:
-      return "rights";
-    case Exit::kRefused:
-      return "refused";
-    case Exit::kIncompatible:
-      return "incompatible";
-    case Exit::kMismatch:
-      return "mismatch";
-    case Exit::kPrecondition:
-      return "precondition";
-    case Exit::kInterrupted:
-      return "interrupted";
-    case Exit::kTerminated:
-      return "terminated";
-  }
-  return "failed";
-}
 
 // The words that were no option's, and the command they stood behind.
 struct Unknown {

@@ -66,6 +66,7 @@ void setup_verify(Program& program);
 void setup_history(Program& program);
 void setup_lock(Program& program);
 void setup_media(Program& program);
+void setup_completion(Program& program);
 void setup_versions(Program& program);
 void setup_revisions(Program& program);
 

@@ -1,0 +1,210 @@
+#include "cli/completion.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace fm::cli {
+
+namespace {
+
+std::string joined(const std::vector<std::string>& words, const std::string& between) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : between) + word;
+  return out;
+}
+
+// 'text' for a POSIX shell and zsh.
+std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+// fish knows backslashes inside single quotes.
+std::string fish_quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "'";
+}
+
+// Calls visit with each command and its path, "" for the program and
+// "/lock/status" below.
+void walk(const CommandNode& node, const std::string& path,
+          const std::function<void(const CommandNode&, const std::string&)>& visit) {
+  visit(node, path);
+  for (const auto& command : node.commands) walk(command, path + "/" + command.name, visit);
+}
+
+std::vector<std::string> all_paths(const CommandNode& program) {
+  std::vector<std::string> out;
+  walk(program, "", [&](const CommandNode&, const std::string& path) {
+    if (!path.empty()) out.push_back(path);
+  });
+  return out;
+}
+
+// Patterns PATH:OPTION for the word before the cursor; options of the program
+// stand behind any command.
+std::string before_cursor(const std::string& path, const OptionWords& option) {
+  std::vector<std::string> patterns;
+  for (const auto& name : option.names) patterns.push_back((path.empty() ? "*" : path) + ":" + name);
+  return joined(patterns, "|");
+}
+
+bool wants_folder(const CommandNode& node) {
+  return std::any_of(node.positionals.begin(), node.positionals.end(),
+                     [](const OptionWords& word) { return word.names.front() == "DIR" || word.is_folder(); });
+}
+
+std::string identifier(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return "_" + name;
+}
+
+}  // namespace
+
+std::string bash_completion(const CommandNode& program) {
+  const auto function = identifier(program.name);
+  std::string out = "# bash completion of " + program.name + "\n" + function + "() {\n" +
+                    "  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} at='' words='' i\n"
+                    "  COMPREPLY=()\n"
+                    "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                    "    case \"$at/${COMP_WORDS[i]}\" in\n      " +
+                    joined(all_paths(program), "|") +
+                    ") at+=/${COMP_WORDS[i]} ;;\n"
+                    "    esac\n"
+                    "  done\n"
+                    "  case \"$at:$prev\" in\n";
+  walk(program, "", [&](const CommandNode& node, const std::string& path) {
+    for (const auto& option : node.options) {
+      if (!option.takes_value()) continue;
+      out += "    " + before_cursor(path, option) + ") ";
+      if (option.is_folder()) {
+        out += "mapfile -t COMPREPLY < <(compgen -d -- \"$cur\"); ";
+      } else if (option.is_file()) {
+        out += "mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); ";
+      } else if (const auto choices = option.choices(); !choices.empty()) {
+        out += "mapfile -t COMPREPLY < <(compgen -W " + quoted(joined(choices, " ")) + " -- \"$cur\"); ";
+      }
+      out += "return ;;\n";
+    }
+  });
+  out += "  esac\n  case \"$at\" in\n";
+  walk(program, "", [&](const CommandNode& node, const std::string& path) {
+    std::vector<std::string> words;
+    for (const auto& command : node.commands) words.push_back(command.name);
+    for (const auto& option : node.options) words.push_back(option.names.back());
+    words.emplace_back("--help");
+    out += "    " + quoted(path) + ") words=" + quoted(joined(words, " ")) + " ;;\n";
+  });
+  std::vector<std::string> global;
+  for (const auto& option : program.options) global.push_back(option.names.back());
+  out += "  esac\n  [[ -z $at || $cur != -* ]] || words+=" + quoted(" " + joined(global, " ")) +
+         "\n"
+         "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+         "  case \"$at\" in\n";
+  walk(program, "", [&](const CommandNode& node, const std::string& path) {
+    if (wants_folder(node)) {
+      out += "    " + path + ") [[ $cur == -* ]] || mapfile -t COMPREPLY < <(compgen -d -- \"$cur\") ;;\n";
+    }
+  });
+  return out + "  esac\n}\ncomplete -o filenames -F " + function + " " + program.name + "\n";
+}
+
+std::string zsh_completion(const CommandNode& program) {
+  const auto function = identifier(program.name);
+  std::string out = "#compdef " + program.name + "\n" + function +
+                    "() {\n"
+                    "  local at='' word\n"
+                    "  local -a items options\n"
+                    "  integer i\n"
+                    "  for ((i = 2; i < CURRENT; i++)); do\n"
+                    "    word=$words[i]\n"
+                    "    case \"$at/$word\" in\n      " +
+                    joined(all_paths(program), "|") +
+                    ") at+=/$word ;;\n"
+                    "    esac\n"
+                    "  done\n"
+                    "  case \"$at:$words[CURRENT-1]\" in\n";
+  walk(program, "", [&](const CommandNode& node, const std::string& path) {
+    for (const auto& option : node.options) {
+      if (!option.takes_value()) continue;
+      out += "    " + before_cursor(path, option) + ") ";
+      if (option.is_folder()) {
+        out += "_files -/";
+      } else if (option.is_file()) {
+        out += "_files";
+      } else if (const auto choices = option.choices(); !choices.empty()) {
+        out += "compadd -- " + joined(choices, " ");
+      } else {
+        out += "_message " + quoted(option.value);
+      }
+      out += "; return ;;\n";
+    }
+  });
+  // _describe splits at the first colon that has no backslash.
+  const auto item = [](const std::string& name, const std::string& help) { return quoted(name + ":" + help); };
+  const auto items = [&](const std::vector<OptionWords>& options) {
+    std::string list;
+    for (const auto& option : options) list += " " + item(option.names.back(), option.help);
+    return list;
+  };
+  out += "  esac\n  case \"$at\" in\n";
+  walk(program, "", [&](const CommandNode& node, const std::string& path) {
+    std::string commands;
+    for (const auto& command : node.commands) commands += " " + item(command.name, command.help);
+    out += "    " + quoted(path) + ")\n      items=(" + commands + " )\n      options=(" +
+           (path.empty() ? "" : items(node.options)) + " )\n" +
+           (wants_folder(node) ? "      [[ $PREFIX == -* ]] || _files -/\n" : "") + "      ;;\n";
+  });
+  out += "  esac\n  options+=(" + items(program.options) +
+         " '--help:show this help' )\n"
+         "  (( $#items )) && _describe command items\n"
+         "  [[ $PREFIX == -* ]] && _describe -o option options\n"
+         "}\n"
+         "if [[ $funcstack[1] == " +
+         function + " ]]; then\n  " + function + " \"$@\"\nelse\n  compdef " + function + " " + program.name + "\nfi\n";
+  return out;
+}
+
+std::string fish_completion(const CommandNode& program) {
+  const auto at = "_" + identifier(program.name) + "_at";
+  std::string out = "# fish completion of " + program.name + "\nfunction " + at +
+                    "\n    set -l at ''\n"
+                    "    for word in (commandline -opc)[2..-1]\n"
+                    "        switch \"$at/$word\"\n"
+                    "            case " +
+                    joined(all_paths(program), " ") +
+                    "\n                set at \"$at/$word\"\n"
+                    "        end\n"
+                    "    end\n"
+                    "    test \"$at\" = \"$argv[1]\"\n"
+                    "end\n"
+                    "complete -c " +
+                    program.name + " -f\n";
+  walk(program, "", [&](const CommandNode& node, const std::string& path) {
+    const auto here = "complete -c " + program.name + " -n " + fish_quoted(at + " '" + path + "'");
+    for (const auto& command : node.commands) {
+      out += here + " -a " + command.name + " -d " + fish_quoted(command.help) + "\n";
+    }
+    if (wants_folder(node)) out += here + " -a '(__fish_complete_directories)'\n";
+    for (const auto& option : node.options) {
+      out += path.empty() ? "complete -c " + program.name : here;
+      for (const auto& name : option.names)
+        out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
+      if (option.takes_value()) {
+        out += " -r";
+        if (option.is_file()) out += " -F";
+        if (option.is_folder()) out += " -a '(__fish_complete_directories)'";
+        if (const auto choices = option.choices(); !choices.empty()) out += " -a " + fish_quoted(joined(choices, " "));
+      }
+      out += " -d " + fish_quoted(option.help) + "\n";
+    }
+  });
+  return out;
+}
+
+}  // namespace fm::cli

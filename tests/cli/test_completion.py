@@ -1,0 +1,144 @@
+"""Completions and the manual page tell what --help tells."""
+import re
+import shutil
+import subprocess
+
+import pytest
+
+
+def script(tool, shell):
+    r = tool.migrator("completion", shell)
+    assert r.status == 0 and r.err == ""
+    return r.out
+
+
+def commands(tool):
+    """{path: help text} of every command."""
+    out = {}
+    todo = [[]]
+    while todo:
+        path = todo.pop()
+        text = tool.migrator(*path, "--help").out
+        out[" ".join(path)] = text
+        block = text.split("\n\n")[1 if not path else 2] if "COMMAND" in text.split("\n")[0] else ""
+        todo += [path + [name] for name in re.findall(r"^  ([a-z][a-z-]*)(?: |$)", block, re.M)]
+    return out
+
+
+def options(text):
+    return set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.M))
+
+
+def bash(tool, tmp_path, *words):
+    file = tmp_path / "completion.bash"
+    file.write_text(script(tool, "bash"))
+    line = " ".join(f"'{word}'" for word in ("fiftyone-migrator",) + words)
+    program = (f"source {file}; COMP_WORDS=({line}); COMP_CWORD={len(words)}; _fiftyone_migrator; "
+               'printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "-uc", program], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return [word for word in done.stdout.split("\n") if word]
+
+
+def test_bash_completes_commands_and_options_of_every_command(tool, tmp_path):
+    known = commands(tool)
+    assert {"", "migrate", "lock status", "revisions lint"} <= set(known)
+    for path, text in known.items():
+        words = path.split()
+        shown = bash(tool, tmp_path, *words, "--")
+        assert options(text) <= set(shown), path
+        below = {other[len(path) + 1 if path else 0:] for other in known if other.startswith(path) and other != path}
+        below = {other for other in below if other and " " not in other and (not path or path + " " + other in known)}
+        if below:
+            assert below <= set(bash(tool, tmp_path, *words, "")), path
+
+
+@pytest.mark.parametrize("words, expected", [
+    (["mig"], ["migrate"]),
+    (["-o", ""], ["text", "json"]),
+    (["migrate", "--error-level", ""], ["0", "1", "2"]),
+    (["migrate", "--color", "a"], ["auto", "always"]),
+    (["lock", "re"], ["release"]),
+    (["completion", "--bogus"], []),
+    (["migrate", "-n", ""], []),
+])
+def test_bash_completes(tool, tmp_path, words, expected):
+    assert bash(tool, tmp_path, *words) == expected
+
+
+def test_bash_completes_folders(tool, tmp_path):
+    (tmp_path / "backups").mkdir()
+    assert bash(tool, tmp_path, "restore", str(tmp_path / "ba")) == [str(tmp_path / "backups")]
+    assert bash(tool, tmp_path, "migrate", "--backup", str(tmp_path / "ba")) == [str(tmp_path / "backups")]
+
+
+def test_an_unknown_shell_is_refused(tool):
+    r = tool.migrator("completion", "tcsh")
+    assert r.status == 2 and "tcsh" in r.err
+
+
+def unroff(text):
+    return re.sub(r"\\f[BIR]", "", text).replace("\\-", "-").replace("\\e", "\\").replace("\\&", "")
+
+
+def test_manual_page_says_what_help_says(tool):
+    page = unroff(script(tool, "man"))
+    squeezed = " ".join(page.split())
+    for path, text in commands(tool).items():
+        for option in options(text):
+            assert option in page, (path, option)
+        if path:
+            description = text.split("\n\n")[1].replace("\n", " ")
+            assert " ".join(description.split()) in squeezed, path
+    for code in (0, 2, 11, 16, 143):
+        assert re.search(rf"^\.TP\n{code}\n", page, re.M)
+    assert "\nFIFTYONE_DATABASE_URI\n" in page
+
+
+@pytest.mark.long
+def test_manual_page_is_well_formed(tool):
+    mandoc = shutil.which("mandoc")
+    assert mandoc, "scripts/install-tools installs it"
+    done = subprocess.run([mandoc, "-T", "lint", "-W", "warning"], input=script(tool, "man"), capture_output=True, text=True)
+    assert done.stdout == ""
+
+
+@pytest.mark.long
+def test_fish_completes(tool, tmp_path):
+    file = tmp_path / "completion.fish"
+    file.write_text(script(tool, "fish"))
+
+    def complete(line):
+        done = subprocess.run(["fish", "--no-config", "-c", f"source {file}; complete -C '{line}'"], capture_output=True,
+                              text=True, check=True)
+        assert done.stderr == ""
+        return [entry.split("\t")[0] for entry in done.stdout.splitlines()]
+
+    assert "migrate" in complete("fiftyone-migrator m")
+    assert complete("fiftyone-migrator lock ") [:2] == ["release", "status"]
+    assert "--error-level" in complete("fiftyone-migrator migrate --er")
+    assert set(complete("fiftyone-migrator migrate --error-level ")) == {"0", "1", "2"}
+    assert set(complete("fiftyone-migrator -o ")) == {"text", "json"}
+
+
+@pytest.mark.long
+def test_zsh_completes(tool, tmp_path):
+    (tmp_path / "_fiftyone-migrator").write_text(script(tool, "zsh"))
+    driver = r"""
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "PS1=; fpath=($1 \$fpath); autoload -U compinit; compinit -u -d $1/dump; bindkey '^I' list-choices; stty -echo"
+zpty -w shell "echo ready"
+zpty -r shell text '*ready*ready*'
+zpty -w -n shell "fiftyone-migrator $2"$'\t'
+sleep 1
+zpty -w shell $'\C-u'"echo end-of-test"
+while zpty -r shell text; do print -r -- $text; [[ $text == *end-of-test* ]] && break; done
+"""
+
+    def complete(line):
+        return subprocess.run(["zsh", "-fc", driver, "zsh", str(tmp_path), line], capture_output=True, text=True,
+                              timeout=60).stdout
+
+    assert "Migrates the database" in complete("m")
+    assert "--error-level" in complete("migrate --e")
