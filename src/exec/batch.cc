@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "exec/gridfs.h"
+#include "exec/guard.h"
 #include "ops/operation.h"
 #include "ops/server_form.h"
 
@@ -22,17 +23,6 @@ constexpr std::size_t kGroupBytes = std::size_t{4} << 20;
 constexpr std::size_t kGroupSize = 256;
 constexpr int kAttempts = 3;
 constexpr std::size_t kReadyBytes = std::size_t{32} << 20;
-// A guard carries the document as read; with the replacement it must fit into
-// one statement.
-constexpr std::size_t kWholeGuardBytes = std::size_t{7} << 20;
-constexpr std::size_t kGuardedKeyBytes = std::size_t{64} << 10;
-
-// The document as it is while it is parked.
-bson::Bytes parked(const bson::Bytes& before) {
-  auto dataset = before.decode();
-  dataset.set("version", kParkedVersion);
-  return bson::encode(dataset);
-}
 
 // Gives a parked document the version it really has.
 bson::Bytes unparked(Document dataset, const bson::Bytes& before) {
@@ -42,46 +32,6 @@ bson::Bytes unparked(Document dataset, const bson::Bytes& before) {
     dataset.take("version");
   }
   return bson::encode(dataset);
-}
-
-// {_id, $expr: {$eq: ["$$ROOT", {$literal: <as read>}]}}, made of the bytes as
-// they came.
-bson::Bytes whole_guard(const Value& id, bson::View read) {
-  bson::CDoc filter(Document{{"_id", id}});
-  bson_t expr;
-  bson_t eq;
-  bson_t literal;
-  bson_append_document_begin(filter.out(), "$expr", -1, &expr);
-  bson_append_array_begin(&expr, "$eq", -1, &eq);
-  bson_append_utf8(&eq, "0", -1, "$$ROOT", -1);
-  bson_append_document_begin(&eq, "1", -1, &literal);
-  bson_append_document(&literal, "$literal", -1, read.c());
-  bson_append_document_end(&eq, &literal);
-  bson_append_array_end(&expr, &eq);
-  bson_append_document_end(filter.out(), &expr);
-  return bson::Bytes(filter.get());
-}
-
-// Matches the document only while it is as read (rule E7). Of a very large one
-// the version and the smaller ones of the keys that change are compared.
-bson::Bytes guard(const Value& id, const bson::Bytes& bytes, const Document& after) {
-  if (bytes.size() <= kWholeGuardBytes) return whole_guard(id, bson::View(bytes));
-  const auto read = bytes.decode();
-  Document filter{{"_id", id}};
-  const auto same = [&](const std::string& key) {
-    const auto* value = read.find(key);
-    if (!value) {
-      filter.append(key, Document{{"$exists", false}});
-    } else if (bson::encoded_size(Document{{key, *value}}) <= kGuardedKeyBytes) {
-      filter.append(key, Document{{"$eq", *value}});
-    }
-  };
-  same("version");
-  for (const auto& [key, value] : after) {
-    const auto* old = read.find(key);
-    if (key != "version" && key.find('.') == std::string::npos && !(old && *old == value)) same(key);
-  }
-  return bson::encode(filter);
 }
 
 // `dataset` is used up, but for its id and name.
@@ -157,6 +107,7 @@ void BatchRunner::survey(const std::vector<Item>& items, const std::function<voi
 }
 
 void BatchRunner::keep(Prepared& dataset, const Result& result) {
+  if (dataset.before.size() > kWholeGuardBytes) return;
   auto after = bson::encode(dataset.after);
   const std::lock_guard lock(ready_mutex_);
   const auto bytes = dataset.before.size() + after.size();
@@ -183,8 +134,7 @@ std::vector<BatchRunner::Item> BatchRunner::run_ready(const std::vector<Item>& i
   std::vector<Update> updates;
   updates.reserve(ready.size());
   for (auto& one : ready) {
-    const bool large = one.before.size() > kWholeGuardBytes;
-    updates.emplace_back(guard(one.result.id, one.before, large ? one.after.decode() : Document()), one.after);
+    updates.emplace_back(guard(one.result.id, one.before, {}), one.after);
   }
   if (settings_.undo_log) {
     std::vector<Image> images;
@@ -267,15 +217,16 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
   // One read per collection for all documents the group refers to.
   std::map<std::string, Array> wanted;
   std::vector<std::pair<std::string, Value>> named;
+  std::vector<Document> documents;
+  documents.reserve(group.size());
   for (const auto& [dataset, route, parked_before, done, files] : group) {
     std::vector<const ops::Steps*> steps;
     for (const auto* revision : route->revisions) {
       const auto& list = steps_of(*revision, route->direction);
       if (ops::has_references(list)) steps.push_back(&list);
     }
-    if (steps.empty()) continue;
-    const auto document = dataset.decode();
-    for (const auto* list : steps) ops::references(*list, document, named);
+    documents.push_back(dataset.decode());
+    for (const auto* list : steps) ops::references(*list, documents.back(), named);
   }
   std::map<std::pair<std::string, std::string>, std::optional<Document>> cache;
   for (auto& [collection, id] : named) {
@@ -295,11 +246,12 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
                                },
                                [&](const Value& file, const std::string& key) { return has_key(file, key); }};
   const auto replays = replays_of(group, sources);
-  for (const auto& [dataset, route, parked_before, done, files] : group) {
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const auto& [dataset, route, parked_before, done, files] = group[i];
     try {
       const auto images = replays.find(id_key(bson::View(dataset).get("_id").value_or(Value())));
-      prepared.push_back(
-          prepare(dataset, *route, facts_, sources, images == replays.end() ? nullptr : &images->second));
+      prepared.push_back(prepare(dataset, std::move(documents[i]), *route, facts_, sources,
+                                 images == replays.end() ? nullptr : &images->second));
       prepared.back().parked = parked_before;
       prepared.back().done = done;
       prepared.back().old_files = files;

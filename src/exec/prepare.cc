@@ -76,9 +76,8 @@ bool Prepared::complex() const {
   return elsewhere || !passes.empty() || !context.file_patches.empty();
 }
 
-Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts, const PrepareSources& sources,
-                 const std::vector<DatasetReplay>* replays) {
-  auto after = dataset.decode();
+Prepared prepare(bson::Bytes dataset, Document after, const Route& route, const RunFacts& facts,
+                 const PrepareSources& sources, const std::vector<DatasetReplay>* replays) {
   const auto* found = after.find("_id");
   const Value id = found ? *found : Value();
   auto name = shown_name(after);

@@ -64,11 +64,11 @@ struct PrepareSources {
   std::function<bool(const bson::Value& file, const std::string& key)> file_has_key;
 };
 
-// On the way up the replays, newest first, give back what ways down displaced.
-// Throws Error: kPrecondition when a guard refuses, others for documents no
-// operation can work on.
-Prepared prepare(bson::Bytes dataset, const Route& route, const RunFacts& facts, const PrepareSources& sources,
-                 const std::vector<DatasetReplay>* replays = nullptr);
+// `after` is what `dataset` decodes to. On the way up the replays, newest first,
+// give back what ways down displaced. Throws Error: kPrecondition when a guard
+// refuses, others for documents no operation can work on.
+Prepared prepare(bson::Bytes dataset, bson::Document after, const Route& route, const RunFacts& facts,
+                 const PrepareSources& sources, const std::vector<DatasetReplay>* replays = nullptr);
 
 // The steps of a revision in the direction of the route.
 const ops::Steps& steps_of(const Revision& revision, Direction direction);
