@@ -24,7 +24,6 @@ using bson::Value;
 
 namespace {
 
-constexpr const char* kCollection = "migrator.history";
 // A run of 20,000 datasets may fail at each of them.
 constexpr std::size_t kMostFailures = 100;
 

@@ -71,6 +71,8 @@ std::string state_after(const Error& error);
 
 class History {
  public:
+  static constexpr const char* kCollection = "migrator.history";
+
   explicit History(Mongo& mongo) : mongo_(mongo) {}
 
   // Three writes. A run that is there already goes on: it keeps its start and

@@ -17,8 +17,6 @@ using bson::Value;
 
 namespace {
 
-constexpr const char* kCollection = "migrator.journal";
-
 Value entry_id(const Prepared& dataset) { return Document{{"dataset", dataset.id}}; }
 
 // Equal plans have equal hashes.

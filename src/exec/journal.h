@@ -23,6 +23,8 @@ std::string pass_key(const ops::Pass& pass);
 
 class Journal {
  public:
+  static constexpr const char* kCollection = "migrator.journal";
+
   explicit Journal(Mongo& mongo) : mongo_(mongo) {}
 
   void begin(const Plan& plan, const std::string& run, std::int64_t now_ms, const std::string& seed);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <map>
 #include <mutex>
 #include <set>
@@ -148,6 +149,39 @@ void in_batches(BatchRunner& runner, Work work, const std::vector<BatchRunner::I
     order.finish(batch, std::move(results));
   });
 }
+
+// The collections of a run's bookkeeping. To make one takes the server as long as
+// to migrate hundreds of datasets, waiting for its disk: they are made while the
+// survey reads, and go again where it refuses the run.
+class Bookkeeping {
+ public:
+  explicit Bookkeeping(Mongo& mongo)
+      : mongo_(mongo), made_(std::async(std::launch::async, [&mongo] {
+          const auto there = mongo.collection_names();
+          std::vector<std::string> made;
+          for (const auto* name : {Journal::kCollection, History::kCollection}) {
+            if (there.contains(name)) continue;
+            mongo.create(name, {});
+            made.emplace_back(name);
+          }
+          return made;
+        })) {}
+  Bookkeeping(const Bookkeeping&) = delete;
+  Bookkeeping& operator=(const Bookkeeping&) = delete;
+  ~Bookkeeping() {
+    if (!made_.valid()) return;
+    try {
+      for (const auto& name : made_.get()) mongo_.drop(name);
+    } catch (const std::exception&) {
+      // An empty collection of ours stays.
+    }
+  }
+  void keep() { made_.get(); }
+
+ private:
+  Mongo& mongo_;
+  std::future<std::vector<std::string>> made_;
+};
 
 }  // namespace
 
@@ -305,7 +339,9 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
     const auto id = refusal.head ? id_key(heads.heads.datasets[*refusal.head].id) : std::string();
     refused.push_back({refusal.name, refusal.error, true, id});
   }
+  std::optional<Bookkeeping> bookkeeping;
   if (needs_survey(plan)) {
+    bookkeeping.emplace(mongo_);
     auto survey_result = survey(plan, heads, false);
     for (auto& failure : survey_result.refused) refused.push_back(std::move(failure));
     report.losses = std::move(survey_result.losses);
@@ -329,6 +365,7 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   for (const auto& failure : refused) observer_.failure(failure);
   report.failures = refused;
 
+  if (bookkeeping) bookkeeping->keep();
   Journal journal(mongo_);
   journal.begin(plan, facts_.run, facts_.now_ms, seed_);
   History history(mongo_);
