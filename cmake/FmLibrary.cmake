@@ -9,6 +9,11 @@ function(fm_library name)
   file(GLOB src CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
   list(FILTER src EXCLUDE REGEX "_main\\.cc$")
   add_library(fm_${name} STATIC ${src})
+  if(FM_PYTHON)
+    # They are linked into a module, too, which shows none of their symbols.
+    set_target_properties(fm_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON
+      CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  endif()
   set(root "${PROJECT_BINARY_DIR}/include-roots/${name}")
   file(MAKE_DIRECTORY "${root}")
   file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${root}/${name}" SYMBOLIC)

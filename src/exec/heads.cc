@@ -43,7 +43,7 @@ FindOptions newest_first() {
 
 }  // namespace
 
-DatabaseHeads read_heads(Mongo& mongo) {
+DatabaseHeads read_heads(Mongo& mongo, const Document& filter) {
   DatabaseHeads out;
   mongo.find("config", {}, newest_first(), [&](bson::View view) {
     if (!out.config) {
@@ -73,7 +73,8 @@ DatabaseHeads read_heads(Mongo& mongo) {
   };
   // Two reads: the first one's order is what `--info` shows (spec runner 4.1).
   for (const bool named : {true, false}) {
-    mongo.find("datasets", Document{{"name", Document{{"$exists", named}}}}, options, add);
+    const Document has_name{{"name", Document{{"$exists", named}}}};
+    mongo.find("datasets", filter.empty() ? has_name : Document{{"$and", bson::Array{has_name, filter}}}, options, add);
   }
   return out;
 }

@@ -16,9 +16,9 @@ struct DatabaseHeads {
   std::vector<bson::Value> stale_configs;  // _ids of the others
 };
 
-// Reads only. Throws Error(kFailed, type ConnectionError) for a third database
-// type (spec runner 3).
-DatabaseHeads read_heads(Mongo& mongo);
+// Reads only: all datasets, or those that match `filter`. Throws Error(kFailed,
+// type ConnectionError) for a third database type (spec runner 3).
+DatabaseHeads read_heads(Mongo& mongo, const bson::Document& filter = {});
 
 // Whether two readings found the same datasets at the same versions.
 bool same_heads(const DatabaseHeads& a, const DatabaseHeads& b);

@@ -450,7 +450,9 @@ Mongo::Changed Mongo::update_many(const std::string& collection, const Document&
   Document stages;  // the driver knows a pipeline by its keys "0", "1", ...
   for (std::size_t i = 0; i < pipeline.size(); ++i) stages.append(std::to_string(i), pipeline[i]);
   const bson::CDoc c_pipeline(stages);
-  const bson::CDoc opts(hint_id ? Document{{"hint", Document{{"_id", 1}}}} : Document{});
+  Document options{{"validate", false}};  // the server decides which keys are good
+  if (hint_id) options.append("hint", Document{{"_id", 1}});
+  const bson::CDoc opts(options);
   if (!mongoc_bulk_operation_update_many_with_opts(bulk.get(), c_filter.get(), c_pipeline.get(), opts.get(), &error)) {
     fail(error, doing);
   }

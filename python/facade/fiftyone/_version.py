@@ -1,0 +1,1 @@
+from fiftyone_migrator._core import ENTERPRISE as __version__

@@ -1,0 +1,373 @@
+"""Loading, the gate, lazy upgrades, and what datasets tell."""
+import concurrent.futures
+import datetime
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import PACKAGE, three_samples
+
+import fiftyone_migrator as fm
+
+DOCS = "See https://docs.voxel51.com/user_guide/config.html#database-migrations for more information"
+
+
+def message(info):
+    return info.value.args[0]
+
+
+def test_a_dataset_tells_what_it_is(place):
+    dataset = place.add("a", three_samples(), tags=["t"], info={"k": 1})
+    assert (dataset.name, dataset.version, dataset.media_type, dataset.tags) == ("a", fm.DATA_MODEL, "image", ["t"])
+    assert len(dataset) == dataset.count() == 3 and dataset.count("gt.detections") == 2 and bool(dataset)
+    assert list(dataset.schema)[:3] == ["id", "filepath", "tags"] and str(dataset.schema["tags"]) == "ListField(StringField)"
+    assert [s["filepath"] for s in dataset] == ["/d/0.png", "/d/1.png", "/d/2.png"]
+    assert dataset.first() == place.samples(dataset)[0]
+    assert not dataset.persistent
+    dataset.persistent = True
+    dataset.info["more"] = [1, {"x": None}]
+    dataset.save()
+    stored = place.raw.datasets.find_one()
+    assert stored["persistent"] is True and stored["info"] == {"k": 1, "more": [1, {"x": None}]}
+    assert stored["last_modified_at"].year > 2025
+
+
+def test_a_renamed_dataset_stays_the_same(place):
+    dataset = place.add("a", three_samples())
+    place.raw.datasets.update_one({}, {"$set": {"name": "b"}})
+    assert len(dataset) == 3 and dataset.name == "b"
+
+
+def test_listing(place):
+    place.add("b", [], tags=["x"])
+    place.add("a", three_samples(), persistent=True)
+    hidden = place.add("made by a view", [])
+    place.raw.datasets.update_one({"name": hidden.name}, {"$set": {"sample_collection_name": "patches.1"}})
+    db = place.db
+    assert db.list_datasets() == ["a", "b"]
+    assert db.list_datasets(glob_patt="b*") == db.list_datasets(tags="x") == ["b"]
+    assert [(d["name"], d["num_samples"], d["persistent"]) for d in db.list_datasets(info=True)] == [
+        ("a", 3, True), ("b", 0, False)]
+    assert db.dataset_exists("a") and not db.dataset_exists("c")
+
+
+def test_what_is_not_there(place):
+    for call in place.db.load_dataset, place.db.delete_dataset, place.db.get_dataset_revision, place.db.needs_migration:
+        with pytest.raises(fm.DatasetNotFoundError) as e:
+            call("nope")
+        assert message(e) == "Dataset nope not found" and e.value.code == 10 and isinstance(e.value, ValueError)
+    dataset = place.add("a", [])
+    dataset.delete()
+    with pytest.raises(fm.DatasetNotFoundError):
+        len(dataset)
+
+
+def test_deleting_takes_everything_and_nothing_else(place):
+    place.restore("1.22.1-A")
+    names = place.db.list_datasets()
+    before = {name: place.raw[name].count_documents({}) for name in place.raw.list_collection_names()}
+    for name in names:
+        place.db.load_dataset(name).delete()
+    left = {name: place.raw[name].count_documents({}) for name in place.raw.list_collection_names()}
+    of_views = {d["sample_collection_name"] for d in place.raw.datasets.find()}
+    assert of_views and all(not name.startswith("samples.") for name in left if "." in name and not name.startswith("fs"))
+    for name in ("fs.files", "fs.chunks", "runs", "views", "workspaces"):
+        assert before[name] > 0 and left.get(name, 0) == 0, name
+    assert left["config"] == before["config"] and not any(n.startswith("migrator.") for n in left)
+
+
+def test_shared_frames_stay_until_their_last_dataset_goes(place):
+    for name in "source", "clips":
+        place.add(name, [], media_type="video", frame_collection_name="frames.samples.1",
+                  frames=[{"frame_number": 1}] if name == "source" else None)
+    place.db.delete_dataset("clips")
+    assert place.raw["frames.samples.1"].count_documents({}) == 1
+    place.db.delete_dataset("source")
+    assert "frames.samples.1" not in place.raw.list_collection_names()
+
+
+# -- the gate
+
+
+@pytest.mark.parametrize(
+    "version, admin, text",
+    [
+        ("0.18.0", None, "Cannot connect to database v0.18.0 with client v1.22.1 (compatibility >=0.19,<2). " + DOCS),
+        ("0.18.0", False, "Cannot connect to database v0.18.0 with client v1.22.1 (compatibility >=0.19,<2). " + DOCS),
+        ("2.0.0", False, "Cannot connect to database v2.0.0 with client v1.22.1 (compatibility >=0.19,<2). " + DOCS),
+        ("2.0.0", None, "You must have fiftyone>=2.0.0 installed in order to migrate from v2.0.0 to v1.22.1, but you are "
+         "currently running fiftyone==1.22.1.\n\nSee https://docs.voxel51.com/getting_started/install.html"
+         "#downgrading-fiftyone for information about downgrading FiftyOne."),
+    ],
+)
+def test_an_incompatible_database_is_refused_every_time(place, version, admin, text):
+    place.add("a", three_samples())
+    dataset = place.db.load_dataset("a")
+    place.raw.config.insert_one({"version": version, "type": "fiftyone"})
+    db = place.with_settings(database_admin=admin)
+    before = list(place.raw.datasets.find())
+    for call in (lambda: db.load_dataset("a"), db.list_datasets, lambda: db.dataset_exists("a"), lambda: db.delete_dataset("a")):
+        for _ in range(2):
+            with pytest.raises(fm.errors.IncompatibleError) as e:
+                call()
+            assert message(e) == text and isinstance(e.value, OSError) and e.value.remedy
+    if admin is None:  # the one that was open before is refused as well
+        with pytest.raises(fm.errors.IncompatibleError):
+            dataset.values("filepath")
+    assert list(place.raw.datasets.find()) == before and place.raw.config.find_one()["version"] == version
+
+
+def test_other_refusals(place):
+    place.add("a", [])
+    place.raw.config.insert_one({"version": "1.22.1", "type": "other"})
+    with pytest.raises(ConnectionError) as e:
+        place.db.list_datasets()
+    assert message(e) == "Cannot connect to database type 'other' with client type 'fiftyone'"
+    place.raw.config.update_one({}, {"$set": {"type": "fiftyone", "version": "junk"}})
+    with pytest.raises(fm.errors.IncompatibleError):
+        place.db.load_dataset("a")
+    unreachable = fm.Database("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200", "x")
+    for _ in range(2):
+        with pytest.raises(fm.errors.UnreachableError) as e:
+            unreachable.list_datasets()
+        assert "Could not connect to `mongod`" in message(e) and e.value.code == 5
+
+
+@pytest.mark.parametrize("version", ["0.19", "0.22.3", "1.0", "1.30.0.dev1", "1.99.0", "1.22.1"])
+def test_compatible_databases_open_and_stay(place, version):
+    place.raw.config.insert_one({"version": version, "type": "fiftyone"})
+    place.add("a", three_samples(), version=version)
+    assert len(place.db.load_dataset("a")) == 3
+    assert place.raw.config.find_one()["version"] == version and place.raw.datasets.find_one()["version"] == version
+
+
+def test_a_compatible_dataset_opens_below_a_newer_database(place):
+    place.raw.config.insert_one({"version": "1.30.0", "type": "fiftyone"})
+    place.add("a", three_samples(), version="1.22.1")
+    assert place.db.load_dataset("a").version == "1.22.1"
+
+
+# -- lazy upgrades
+
+
+def test_old_datasets_are_upgraded_when_they_are_loaded(place):
+    place.restore("0.14.4-A")
+    place.db.migrate_database_if_necessary()
+    assert place.db.get_database_revision() == "1.22.1" and set(place.db.get_datasets_revisions().values()) == {"0.14.4"}
+    assert place.db.needs_migration("plain") and not place.db.needs_migration("plain", "0.14.4")
+    said = []
+    dataset = place.db.load_dataset("plain", progress=lambda phase, done, total: said.append((phase, done, total)))
+    assert dataset.version == "1.22.1" and len(dataset) == 5 and dataset.values("created_at")[0].year == 2026
+    assert place.db.get_dataset_revision("street-video") == "0.14.4"
+    assert not place.db.needs_migration("plain")
+    # The same as a whole migration makes of it.
+    place.db.migrate_all()
+    assert set(place.db.get_datasets_revisions().values()) == {"1.22.1"}
+    assert place.db.verify()["problems"] == 0
+    assert not any(n.startswith("migrator.") for n in place.raw.list_collection_names())
+
+
+def test_a_load_never_goes_down(place):
+    place.raw.config.insert_one({"version": "1.4.0", "type": "fiftyone"})
+    place.add("a", three_samples(), version="1.22.1")
+    assert place.db.load_dataset("a").version == "1.22.1"
+
+
+def test_without_admin_compatible_datasets_stay_and_others_are_upgraded(place):
+    place.restore("0.22.3-A")
+    place.raw.config.update_one({}, {"$set": {"version": "1.22.1"}})
+    db = place.with_settings(database_admin=False)
+    name = db.list_datasets()[0]
+    assert db.load_dataset(name).version == "0.22.3"
+    place.raw.datasets.update_one({"name": name}, {"$set": {"version": "9999.0+migrating"}})
+    with pytest.raises(fm.errors.PreconditionError):
+        db.load_dataset(name)
+
+
+def test_loading_clips_upgrades_their_source(place):
+    place.restore("0.22.3-A")
+    place.raw.config.update_one({}, {"$set": {"version": "1.22.1"}})
+    clips = place.raw.datasets.find_one({"sample_collection_name": {"$regex": r"^clips\."}})
+    source = place.raw.datasets.find_one(
+        {"frame_collection_name": clips["frame_collection_name"], "sample_collection_name": {"$regex": r"^samples\."}})
+    place.db.load_dataset(clips["name"])
+    assert place.raw.datasets.find_one({"_id": source["_id"]})["version"] == "1.22.1"
+
+
+def test_what_a_migration_has_half_way_is_refused(place):
+    dataset = place.add("a", three_samples())
+    place.raw.datasets.update_one({}, {"$set": {"version": "9999.0+migrating"}})
+    for call in (lambda: place.db.load_dataset("a"), lambda: dataset.values("id"), lambda: place.db.delete_dataset("a"),
+                 lambda: dataset.set_values("i", [1, 2, 3])):
+        with pytest.raises((fm.errors.PreconditionError, RuntimeError)) as e:
+            call()
+        assert "half-way" in message(e)
+
+
+def test_two_processes_load_at_once(place):
+    place.restore("0.14.4-A")
+    place.db.migrate_database_if_necessary()
+    code = "import fiftyone_migrator as fm\nfor n in fm.list_datasets(): print(n, fm.load_dataset(n).version)"
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        outs = list(pool.map(lambda _: place.run(code), range(2)))
+    assert outs[0] == outs[1] and outs[0].count("1.22.1") == 7
+    assert place.db.verify()["problems"] == 0
+    ids = [id for d in place.raw.datasets.find() for key in ("annotation_runs", "brain_methods", "evaluations", "runs") for id in d.get(key, {}).values()]
+    assert len(ids) == place.raw.runs.count_documents({}) > 0
+
+
+def test_a_load_waits_for_a_run_and_says_whose_it_is(place):
+    place.restore("0.14.4-A")
+    place.db.migrate_database_if_necessary()
+    now = datetime.datetime.now(datetime.timezone.utc)
+    lease = {"_id": "lease", "owner": "x", "host": "elsewhere", "pid": 1, "process": "other", "started": now}
+    place.raw["migrator.lease"].insert_one({**lease, "expires": now + datetime.timedelta(seconds=3)})
+    start = time.monotonic()
+    assert place.db.load_dataset("plain").version == "1.22.1"
+    assert time.monotonic() - start > 1  # it was not taken from somebody who may live
+
+
+# -- migrations
+
+
+def test_migrations_follow_the_original(place):
+    place.restore("1.22.1-A")
+    with pytest.raises(fm.errors.IncompatibleError) as e:
+        place.db.migrate_all("0.23.0")
+    assert "removes values for good" in message(e) and place.db.get_database_revision() == "1.22.1"
+    place.db.migrate_all("0.23.0", allow_loss=True, error_level=2)
+    assert place.db.get_database_revision() == "0.23.0"
+    with pytest.raises(fm.errors.IncompatibleError) as e:
+        place.db.migrate_all("3.0")
+    assert message(e).startswith("You must have fiftyone>=3.0 installed")
+    with pytest.raises(ValueError) as e:
+        place.db.migrate_all("junk")
+    assert message(e) == "Invalid version: 'junk'"
+    limited = place.with_settings(database_admin=False)
+    with pytest.raises(OSError) as e:
+        limited.migrate_database_if_necessary("1.0.0")
+    assert message(e) == "Cannot migrate database from v0.23.0 to v1.0.0 when database_admin=False. " + DOCS
+    name = place.db.list_datasets()[0]
+    with pytest.raises(OSError) as e:
+        limited.migrate_dataset_if_necessary(name, "1.0.0")
+    assert message(e) == (
+        "Cannot migrate dataset '%s' from v0.23.0 to v1.0.0 when database_admin=False." % name + DOCS)
+    limited.migrate_dataset_if_necessary(name, "1.0.0", error_level=1)
+    assert place.db.get_dataset_revision(name) == "0.23.0"
+
+
+def test_disabled_migrations(place):
+    place.restore("0.14.4-A")
+    out = place.run(
+        "import fiftyone_migrator as fm\nfm.migrate_all()\nprint(fm.load_dataset('plain').version)",
+        env={"FIFTYONE_DISABLE_MIGRATIONS": "1"})
+    assert out == "0.14.4\n" and place.raw.config.count_documents({}) == 0
+
+
+# -- the program behind
+
+
+def test_commands_give_their_results(place, tmp_path):
+    place.restore("0.14.4-A")
+    plan = place.db.plan()
+    assert plan["target"] == "1.22.1" and place.db.get_database_revision() == "1.22.1"  # none stored
+    assert place.db.plan(names=["plain"])["datasets"]
+    backup = place.db.backup(tmp_path / "b", everything=True)
+    assert (tmp_path / "b" / "fiftyone-migrator.json").exists() and backup
+    place.db.migrate_all()
+    place.db.restore(tmp_path / "b", overwrite=True)
+    assert set(place.db.get_datasets_revisions().values()) == {"0.14.4"}
+    with pytest.raises(fm.errors.PreconditionError):
+        place.db.restore(tmp_path / "b")
+    with pytest.raises(fm.errors.UsageError):
+        place.db.run("no-such-command")
+    assert "findings" in place.db.doctor()
+
+
+# -- living in a process
+
+
+def test_settings(place, tmp_path):
+    out = place.run(
+        "import fiftyone_migrator as fm\nprint(fm.config.database_name, fm.config.database_admin)\n"
+        "fm.config.database_admin = False\nprint(fm.config.database_admin)\n"
+        "try: fm.config.databse_name = 1\nexcept AttributeError as e: print('no', e)\n"
+        "fm.config.database_name = 'other'; print(fm.list_datasets(), fm.config.database_uri)\n",
+        env={"HOME": str(tmp_path)})
+    lines = out.splitlines()
+    assert lines[:2] == [place.name + " None", "False"] or lines[:2] == [place.name + " True", "False"]
+    assert lines[2].startswith("no There is no setting 'databse_name'") and lines[3].startswith("[]")
+
+
+def test_secrets_are_not_shown(place):
+    db = fm.Database("mongodb://me:geheim@127.0.0.1:9/?serverSelectionTimeoutMS=50", "x")
+    assert "geheim" not in repr(db.settings) + repr(db)
+    for call in db.list_datasets, db.plan:
+        with pytest.raises(fm.errors.UnreachableError) as e:
+            call()
+        assert "geheim" not in str(e.value)
+
+
+def test_other_threads_run_meanwhile(place):
+    """The interpreter's lock is free while the server works."""
+    dataset = place.add("a", [{"filepath": "/%d" % i} for i in range(10)])
+    code = """
+import threading, time, fiftyone_migrator as fm
+dataset = fm.load_dataset("a")
+turns, stop = [0], threading.Event()
+def count():
+    while not stop.is_set():
+        turns[0] += 1
+        time.sleep(0.001)
+t = threading.Thread(target=count); t.start()
+slow = {"$function": {"body": "function() { sleep(100); return 1; }", "args": [], "lang": "js"}}
+before = turns[0]
+list(fm.database()._core.find(dataset._samples(), [{"$project": {"x": slow}}]))
+print(turns[0] - before)
+stop.set(); t.join()
+"""
+    assert int(place.run(code)) > 100
+
+
+@pytest.mark.parametrize("how", ["find", "load"])
+def test_ctrl_c_ends_long_work(place, how):
+    place.add("a", [{"filepath": "/%d" % i} for i in range(100)])
+    place.raw.config.insert_one({"version": "1.22.1", "type": "fiftyone"})
+    if how == "load":  # it waits for a lease that somebody holds
+        place.raw.datasets.update_one({}, {"$set": {"version": "0.14.4"}})
+        now = datetime.datetime.now(datetime.timezone.utc)
+        place.raw["migrator.lease"].insert_one(
+            {"_id": "lease", "owner": "x", "host": "elsewhere", "pid": 1, "process": "other", "started": now,
+             "expires": now + datetime.timedelta(seconds=25)})
+        work = "fm.load_dataset('a')"
+    else:
+        work = ("slow = {'$function': {'body': 'function() { sleep(300); return 1; }', 'args': [], 'lang': 'js'}}\n"
+                "    list(d._core.find('%s', [{'$project': {'x': slow}}]))" % place.raw.datasets.find_one()["sample_collection_name"])
+    code = ("import sys, fiftyone_migrator as fm\nd = fm.database(); d.dataset_exists('a')\nprint('go', flush=True)\n"
+            "try:\n    %s\nexcept KeyboardInterrupt:\n    print('stopped')\n    sys.exit(7)" % work)
+    env = {**os.environ, "PYTHONPATH": PACKAGE, "FIFTYONE_DATABASE_URI": place.server.uri, "FIFTYONE_DATABASE_NAME": place.name}
+    p = subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
+    assert p.stdout.readline() == "go\n"
+    time.sleep(1)
+    start = time.monotonic()
+    p.send_signal(signal.SIGINT)
+    assert p.wait(timeout=20) == 7 and time.monotonic() - start < 15
+
+
+def test_a_forked_child_has_its_own_connection(place):
+    place.add("a", three_samples())
+    out = place.run("""
+import os, fiftyone_migrator as fm
+d = fm.load_dataset("a")
+pid = os.fork()
+print(len(d), d.values("i"), flush=True)
+if pid:
+    assert os.waitpid(pid, 0)[1] == 0
+    print(len(d))
+else:
+    os._exit(0)
+""")
+    assert out.splitlines() == ["3 [1, None, None]"] * 2 + ["3"]
