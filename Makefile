@@ -13,7 +13,7 @@ PYTEST := .venv/bin/python -m pytest -rs --color=auto
 export PATH := $(PATH):$(CURDIR)/.venv/bin
 export FM_BIN_DIR := $(CURDIR)/build/bin
 
-.PHONY: help run build docs test test-long bench lint format mutants deps clean
+.PHONY: help run build docs test test-long bench lint format mutants wheels index deps clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,7 @@ test: build build-asan/build.ninja ## what CI runs: unit tests plain and sanitiz
 test-long: build build-tsan/build.ninja ## thread sanitizer, everything marked long, side by side with the real package
 	@scripts/install-peer
 	@scripts/install-tools
+	@scripts/install-dist
 	cmake --build --preset tsan -j $(JOBS)
 	ctest --preset tsan -j $(JOBS) | $(WITHOUT_PASSED)
 	$(PYTEST) -m long tests
@@ -54,6 +55,17 @@ format: deps ## clang-format everything in place
 mutants: build ## seeded faults, each to be caught by a test
 	@tests/mutants/run
 
+wheels: deps ## packages into dist/: wheel, sources, SDK facade, tarball
+	@JOBS=$(JOBS) scripts/wheels
+
+INDEX ?= dist/index
+index: ## serve dist/ behind tokens on 127.0.0.1:8415 (docs/install.md)
+	@scripts/install-dist
+	@.venv-dist/bin/python deploy/index/index init $(INDEX)
+	@for f in dist/*.whl dist/*.tar.gz; do case $$f in *linux*.tar.gz) ;; *) \
+	  [[ -e $(INDEX)/packages/$${f##*/} ]] || .venv-dist/bin/python deploy/index/index add $(INDEX) $$f;; esac; done
+	@.venv-dist/bin/python deploy/index/index serve $(INDEX)
+
 deps:
 	@scripts/install-deps
 
@@ -66,4 +78,4 @@ build-tsan/build.ninja: CMakePresets.json | deps
 	@cmake --preset tsan --log-level=NOTICE
 
 clean: ## remove what was built; what was installed stays
-	rm -rf build build-asan build-tsan
+	rm -rf build build-asan build-tsan build-wheel dist

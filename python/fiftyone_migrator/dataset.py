@@ -2,7 +2,7 @@
 
 import datetime
 
-from . import schema
+from . import archives, schema, types
 from .errors import ConflictError, DatasetNotFoundError, PreconditionError, UsageError
 from .listener import Listener
 from .reading import read_values
@@ -242,9 +242,58 @@ class Dataset:
 
     # -- archives
 
+    def export(
+        self, export_dir=None, dataset_type=types.FiftyOneDataset, export_media=None, progress=None, **options
+    ):
+        """Writes the dataset to a folder, or to a ``.zip``, ``.tar``, ``.tar.gz`` or
+        ``.tar.bz`` file, in the format ``types.FiftyOneDataset``.
+
+        ``export_media``: True or None copies media files, ``"move"``, ``"symlink"``,
+        False leaves them where they are. Options, as of the original: ``rel_dir``,
+        ``chunk_size``, ``use_dirs``, ``ordered``, ``overwrite``, ``export_runs``,
+        ``export_saved_views``, ``export_workspaces``; and ``target_version`` with
+        ``allow_loss``, which writes for an older release. ``progress``: a callable
+        that takes lines of text, or True for stderr.
+
+        Returns a dict of what was written. The folder appears when it is complete.
+        Raises ``PreconditionError`` for a folder that is there, ``UsageError``.
+        """
+        self.reload()
+        return archives.export_dataset(self, export_dir, dataset_type, export_media, dict(options), progress)
+
     @classmethod
-    def from_dir(cls, dataset_dir=None, dataset_type=None, name=None, persistent=False, **options):
-        raise NotImplementedError
+    def from_dir(
+        cls,
+        dataset_dir=None,
+        dataset_type=types.FiftyOneDataset,
+        name=None,
+        persistent=False,
+        database=None,
+        progress=None,
+        **options,
+    ):
+        """Makes a dataset of a folder (or archive file) in the format
+        ``types.FiftyOneDataset``; archives of all releases are read and migrated on
+        the way in. The dataset appears when it is complete, or not at all.
+
+        ``name``: None for the time, as the original does. ``persistent``: False, as
+        there; clients of FiftyOne delete such datasets when the last one disconnects.
+        ``database``: a ``Database``, None for that of the settings. Options:
+        ``overwrite``, ``rel_dir``, ``tags``, ``import_runs``,
+        ``import_saved_views``, ``import_workspaces``, ``on_conflict``,
+        ``assume_version``, ``target_version``, ``allow_loss``.
+
+        Raises ``NotFoundError``, ``PreconditionError`` for a name that is taken, and
+        what is wrong with the archive, naming the file and the place in it.
+        """
+        if database is None:
+            from . import database as current
+
+            database = current()
+        name = archives.import_dataset(
+            database, dataset_dir, dataset_type, name, persistent, dict(options), progress
+        )
+        return database.load_dataset(name)
 
     # -- for the modules beside this one
 

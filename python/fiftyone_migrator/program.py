@@ -4,8 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import sysconfig
 import threading
 
 from . import errors
@@ -17,10 +15,9 @@ _SECRET = "database_uri"
 def find(name="fiftyone-migrator"):
     """Path of the program that came with this package. ``FM_BIN_DIR`` names
     another folder for it. Raises ``NotFoundError``."""
-    places = [os.environ.get("FM_BIN_DIR"), sysconfig.get_path("scripts"), os.path.dirname(sys.executable)]
-    for place in filter(None, places):
-        path = os.path.join(place, name)
-        if os.access(path, os.X_OK) and not os.path.isdir(path):
+    for place in os.environ.get("FM_BIN_DIR"), os.path.join(os.path.dirname(__file__), "bin"):
+        path = place and os.path.join(place, name)
+        if path and os.access(path, os.X_OK):
             return path
     path = shutil.which(name)
     if path is None:
@@ -56,7 +53,7 @@ def run(assignments, words, progress=None, also_results=()):
         for line in process.stderr:
             line = line.rstrip("\n")
             said.append(line)
-            if not line.startswith('{"error"'):
+            if _as_error(line) is None:
                 (progress or logger.info)(line)
 
     listener = threading.Thread(target=listen)
@@ -76,11 +73,17 @@ def run(assignments, words, progress=None, also_results=()):
     raise _error(status, said)
 
 
+def _as_error(line):
+    """The error that a line of stderr tells (dict), or None."""
+    if not line.startswith("{"):
+        return None
+    try:
+        return json.loads(line).get("error")
+    except ValueError:
+        return None
+
+
 def _error(status, said):
-    for line in reversed(said):
-        if line.startswith('{"error"'):
-            error = json.loads(line)["error"]
-            return errors.make(error["exit"], error["message"], error["remedy"], "")
+    for error in filter(None, map(_as_error, reversed(said))):
+        return errors.make(error["exit"], error["message"], error["remedy"], "")
     return errors.make(status, "\n".join(said) or "the program ended with status %d" % status, "", "")
-
-

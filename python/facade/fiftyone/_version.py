@@ -1,1 +1,6 @@
-from fiftyone_migrator._core import ENTERPRISE as __version__
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("fiftyone")
+except PackageNotFoundError:  # from a build tree
+    from fiftyone_migrator._core import ENTERPRISE as __version__
