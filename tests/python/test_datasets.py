@@ -287,6 +287,23 @@ def test_commands_give_their_results(place, tmp_path):
     assert "findings" in place.db.doctor()
 
 
+def test_the_stub_says_what_the_package_has():
+    import ast
+    import inspect
+
+    with open(os.path.join(os.path.dirname(fm.__file__), "__init__.pyi")) as f:
+        stub = ast.parse(f.read())
+    functions = {n.name: n.args for n in stub.body if isinstance(n, ast.FunctionDef)}
+    assert set(functions) == set(fm._FUNCTIONS) | {"database"}
+    for name, args in functions.items():
+        there = inspect.signature(getattr(fm, name)).parameters.values()
+        said = [a.arg for a in args.args + ([args.vararg] if args.vararg else []) + args.kwonlyargs]
+        assert said == [p.name for p in there if p.name != "self"], name
+        assert inspect.getdoc(getattr(fm, name)), name
+    names = {alias.asname or alias.name for n in stub.body if isinstance(n, ast.ImportFrom) for alias in n.names}
+    assert set(fm.__all__) <= names | set(functions) | {"config", "DATA_MODEL", "COMPATIBLE_VERSIONS"}
+
+
 # -- living in a process
 
 

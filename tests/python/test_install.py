@@ -1,0 +1,197 @@
+"""The packages of dist/, from the index, with real pip in fresh environments.
+
+`make wheels` builds them; these tests do so where they are missing.
+"""
+import base64
+import glob
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from conftest import ROOT
+from test_index import DIST, INDEX, free_port, index, issue, process
+
+pytestmark = pytest.mark.long
+OLD = "0.0.9"
+
+
+@pytest.fixture(scope="session")
+def dist():
+    folder = os.path.join(ROOT, "dist")
+    if not glob.glob(folder + "/*.whl"):
+        subprocess.run([os.path.join(ROOT, "scripts", "wheels")], check=True)
+    return folder
+
+
+def with_version(wheel, version, to):
+    """The same wheel under another version, as a release before it."""
+    name, old = os.path.basename(wheel).split("-")[:2]
+    target = os.path.join(to, os.path.basename(wheel).replace("-%s-" % old, "-%s-" % version))
+    info = lambda n, v: "%s-%s.dist-info/" % (n, v)
+    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as z:
+        rows = []
+        for entry in source.infolist():
+            content = source.read(entry)
+            path = entry.filename.replace(info(name, old), info(name, version))
+            if path == info(name, version) + "METADATA":
+                content = content.replace(b"\nVersion: %s\n" % old.encode(), b"\nVersion: %s\n" % version.encode(), 1)
+            if path == info(name, version) + "RECORD":
+                continue
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+            rows.append("%s,sha256=%s,%d" % (path, digest, len(content)))
+            new = zipfile.ZipInfo(path, entry.date_time)
+            new.external_attr = entry.external_attr
+            z.writestr(new, content, zipfile.ZIP_DEFLATED)
+        record = info(name, version) + "RECORD"
+        z.writestr(record, "\n".join(rows + [record + ",,"]) + "\n")
+
+
+def older_facade(sdist, to, tmp):
+    """(version of it, version of the given one)"""
+    subprocess.run(["tar", "-xzf", sdist, "-C", tmp], check=True)
+    top = os.path.join(tmp, os.path.basename(sdist)[: -len(".tar.gz")])
+    newest = os.path.basename(sdist)[len("fiftyone-") : -len(".tar.gz")]
+    with open(os.path.join(top, "VERSION"), "w") as f:
+        f.write("1.0.0 %s\n" % OLD)
+    subprocess.run([sys.executable, "-B", "-c", "import sys, backend; backend.build_sdist(sys.argv[1])", to], cwd=top, check=True)
+    return "1.0.0", newest
+
+
+@pytest.fixture(scope="module")
+def served(dist, tmp_path_factory):
+    home = tmp_path_factory.mktemp("index") / "index"
+    assert index("init", home).returncode == 0
+    (wheel,) = glob.glob(dist + "/fiftyone_migrator-*.whl")
+    (facade,) = [f for f in glob.glob(dist + "/fiftyone-*.tar.gz") if "migrator" not in f]
+    assert index("add", home, wheel, facade).returncode == 0
+    with_version(wheel, OLD, str(home / "packages"))
+    versions = older_facade(facade, str(home / "packages"), str(tmp_path_factory.mktemp("old")))
+    _, token, _ = issue(home)
+    port = free_port()
+    with process([DIST, os.path.join(INDEX, "index"), "serve", str(home), "--bind", "127.0.0.1:%d" % port],
+                 port, home / "serve.log"):
+        yield "http://%s@127.0.0.1:%d" % (token, port), versions, os.path.basename(wheel).split("-")[1]
+
+
+class Environment:
+    def __init__(self, folder):
+        self.folder = str(folder)
+        subprocess.run([sys.executable, "-m", "venv", self.folder], check=True)
+        self.env = {"PATH": self.folder + "/bin", "HOME": self.folder, "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "*",
+                    "PIP_DISABLE_PIP_VERSION_CHECK": "1", "FIFTYONE_DATABASE_VALIDATION": "false"}
+
+    def run(self, *command, check=True, **env):
+        p = subprocess.run([os.path.join(self.folder, "bin", command[0]), *command[1:]], env={**self.env, **env},
+                           cwd=self.folder, capture_output=True, text=True, timeout=300)
+        assert not check or p.returncode == 0, p.stdout + p.stderr
+        return p
+
+    def pip(self, *words, check=True):
+        return self.run("python", "-m", "pip", *words, check=check)
+
+    def version(self, name):
+        p = self.pip("show", name, check=False)
+        return p.stdout.split("Version: ")[1].split("\n")[0] if p.returncode == 0 else None
+
+    @property
+    def site(self):
+        return glob.glob(self.folder + "/lib/python3*/site-packages")[0]
+
+
+@pytest.fixture
+def environment(tmp_path):
+    return Environment(tmp_path / "venv")
+
+
+def linked(path):
+    """Libraries of a program that are not its own."""
+    out = subprocess.run(["ldd", path], capture_output=True, text=True).stdout
+    assert "not found" not in out
+    return {line.split()[0] for line in out.splitlines() if "=> /lib" in line or "=> /usr" in line}
+
+
+def test_the_pages_lines(environment, served, place):
+    url, (old, newest), migrator = served
+    environment.pip("install", "--index-url", url, "--upgrade", "fiftyone")
+    assert (environment.version("fiftyone"), environment.version("fiftyone-migrator")) == (newest, migrator)
+    # A migration with nothing but the environment's own folder on PATH.
+    place.restore("0.14.4-A")
+    database = {"FIFTYONE_DATABASE_URI": place.server.uri, "FIFTYONE_DATABASE_NAME": place.name}
+    assert "Migrated" in environment.run("fiftyone-migrator", "migrate", "--yes", **database).stdout
+    shown = environment.run("fiftyone", "migrate", "--info", **database).stdout
+    assert "Database version: 1.22.1" in shown
+    code = "import fiftyone as fo; d = fo.load_dataset('plain'); print(len(d), d.values('filepath')[0], fo.__version__)"
+    assert environment.run("python", "-c", code, **database).stdout == "5 /data/a/plain/0.png %s\n" % newest
+    code = "import fiftyone_migrator as fm; print(fm.plan()['datasets'], fm.__version__)"
+    assert environment.run("python", "-c", code, **database).stdout == "[] %s\n" % migrator
+    # Pin, go back, upgrade.
+    environment.pip("install", "--index-url", url, "fiftyone==%s" % old)
+    assert (environment.version("fiftyone"), environment.version("fiftyone-migrator")) == (old, migrator)
+    environment.pip("install", "--index-url", url, "fiftyone-migrator==%s" % OLD)
+    assert environment.version("fiftyone-migrator") == OLD
+    assert environment.run("fiftyone-migrator", "--version").returncode == 0
+    environment.pip("install", "--index-url", url, "--upgrade", "fiftyone", "fiftyone-migrator")
+    assert (environment.version("fiftyone"), environment.version("fiftyone-migrator")) == (newest, migrator)
+    environment.pip("uninstall", "-y", "fiftyone", "fiftyone-migrator")
+    assert not [n for n in os.listdir(environment.site) if n.startswith("fiftyone")]
+    assert not os.path.exists(environment.folder + "/bin/fiftyone")
+
+
+def test_the_migrator_alone_has_no_command_fiftyone(environment, served):
+    url, _, migrator = served
+    environment.pip("install", "fiftyone-migrator", "--index-url", url)
+    assert environment.version("fiftyone-migrator") == migrator and environment.version("fiftyone") is None
+    assert not os.path.exists(environment.folder + "/bin/fiftyone")
+    for path in glob.glob(environment.site + "/fiftyone_migrator/bin/fiftyone*"):
+        foreign = linked(path)
+        assert not [n for n in foreign if n.split(".")[0] not in
+                    ("libc", "libm", "libdl", "libpthread", "librt", "libresolv", "libstdc++", "libgcc_s", "ld-linux-x86-64")], foreign
+    p = environment.run("python", "-c", "import fiftyone", check=False)
+    assert "ModuleNotFoundError" in p.stderr
+
+
+def fake_original(environment):
+    folder = os.path.join(environment.site, "fiftyone")
+    os.makedirs(folder)
+    with open(os.path.join(folder, "__init__.py"), "w") as f:
+        f.write("real = True\n")
+    info = os.path.join(environment.site, "fiftyone-1.22.1.dist-info")
+    os.makedirs(info)
+    with open(os.path.join(info, "METADATA"), "w") as f:
+        f.write("Metadata-Version: 2.1\nName: fiftyone\nVersion: 1.22.1\n")
+    with open(os.path.join(info, "RECORD"), "w") as f:
+        f.write("fiftyone/__init__.py,,\nfiftyone-1.22.1.dist-info/METADATA,,\nfiftyone-1.22.1.dist-info/RECORD,,\n")
+    with open(os.path.join(info, "INSTALLER"), "w") as f:
+        f.write("pip\n")
+
+
+def test_facade_and_original_do_not_damage_each_other(environment, served):
+    url, (_, newest), _ = served
+    fake_original(environment)
+    p = environment.pip("install", "--index-url", url, "--upgrade", "fiftyone", check=False)
+    assert p.returncode != 0 and "this one would replace it" in p.stderr + p.stdout
+    assert environment.version("fiftyone") == "1.22.1"
+    assert environment.run("python", "-c", "import fiftyone; print(fiftyone.real)").stdout == "True\n"
+    # Beside each other.
+    environment.pip("install", "--index-url", url, "fiftyone-migrator")
+    assert environment.run("python", "-c", "import fiftyone, fiftyone_migrator; print(fiftyone.real)").stdout == "True\n"
+    # On purpose.
+    environment.pip("uninstall", "-y", "fiftyone")
+    environment.pip("install", "--index-url", url, "fiftyone")
+    assert environment.version("fiftyone") == newest
+
+
+def test_the_tarball_runs_anywhere(dist, tmp_path, place):
+    (archive,) = glob.glob(dist + "/fiftyone-migrator-*-linux-*.tar.gz")
+    subprocess.run(["tar", "-xzf", archive, "-C", tmp_path], check=True)
+    (folder,) = os.listdir(tmp_path)
+    shutil.move(tmp_path / folder, tmp_path / "moved here")
+    place.restore("0.14.4-A")
+    env = {"PATH": "", "HOME": str(tmp_path), "FIFTYONE_DATABASE_URI": place.server.uri, "FIFTYONE_DATABASE_NAME": place.name,
+           "FIFTYONE_DATABASE_VALIDATION": "false"}
+    p = subprocess.run([tmp_path / "moved here" / "bin" / "fiftyone-migrator", "migrate", "--yes"], env=env, capture_output=True, text=True)
+    assert p.returncode == 0 and "Migrated" in p.stdout, p.stderr
