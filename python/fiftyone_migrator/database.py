@@ -147,9 +147,10 @@ class Database:
         ``destination``: an open-source version (str); None for the newest known.
         ``error_level``: 0 raises where a dataset is refused or fails, before
         anything is written where that can be known; 1 logs it and goes on; 2 goes
-        on silently. ``allow_loss``: going down removes values for which the older
-        model has no place; without this, that is refused with
-        ``IncompatibleError`` before anything is written.
+        on silently. Going down removes values for which the older model has no
+        place; the undo log keeps them. Where it is off (``undo_log=False``) that is
+        refused with ``IncompatibleError`` before anything is written, unless
+        ``allow_loss``.
 
         Cut off in the middle, the same call again finishes it.
         """

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/plan_text.h"
+#include "cli/program_version.h"
 #include "config/environment.h"
 
 namespace fm::python {
@@ -62,6 +63,8 @@ LoadSettings Connection::load_settings() const {
   out.migrations_disabled = settings_.disable_migrations;
   out.services_disabled = !settings_.migration_on_connect_allowed();
   out.run.jobs = cli::jobs_of(settings_);
+  out.run.undo_log = settings_.undo_log;
+  out.run.origin = {"Python", cli::program_version()};
   return out;
 }
 
