@@ -13,6 +13,8 @@ int main(int argc, char** argv) {
   setup_doctor(program);
   setup_verify(program);
   setup_history(program);
+  setup_undo(program);
+  setup_residue(program);
   setup_lock(program);
   setup_media(program);
   setup_completion(program);

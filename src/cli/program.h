@@ -65,6 +65,8 @@ void setup_doctor(Program& program);
 void setup_verify(Program& program);
 void setup_history(Program& program);
 void setup_lock(Program& program);
+void setup_undo(Program& program);
+void setup_residue(Program& program);
 void setup_media(Program& program);
 void setup_completion(Program& program);
 void setup_versions(Program& program);

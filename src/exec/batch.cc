@@ -98,7 +98,7 @@ void BatchRunner::survey(const std::vector<Item>& items, const std::function<voi
         for (auto& dataset : group) {
           const bool simple = !dataset.complex();
           auto result = result_of(dataset);
-          if (simple && dataset.restored.empty() && !dataset.context.naming) keep(dataset, result);
+          if (simple && !settings_.undo && dataset.restored.empty() && !dataset.context.naming) keep(dataset, result);
           done(std::move(result));
         }
         for (auto& result : failed) done(std::move(result));
@@ -245,13 +245,22 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
                                  return mongo_.find_one(collection, Document{{"_id", id}});
                                },
                                [&](const Value& file, const std::string& key) { return has_key(file, key); }};
-  const auto replays = replays_of(group, sources);
+  const auto replays =
+      settings_.undo ? std::map<std::string, std::vector<DatasetReplay>>() : replays_of(group, sources);
+  const auto back = settings_.undo ? ways_back(group) : std::map<std::string, WayBack>();
   for (std::size_t i = 0; i < group.size(); ++i) {
     const auto& [dataset, route, parked_before, done, files] = group[i];
     try {
-      const auto images = replays.find(id_key(bson::View(dataset).get("_id").value_or(Value())));
-      prepared.push_back(prepare(dataset, std::move(documents[i]), *route, facts_, sources,
-                                 images == replays.end() ? nullptr : &images->second));
+      const auto key = id_key(bson::View(dataset).get("_id").value_or(Value()));
+      if (const auto way = back.find(key); way != back.end()) {
+        const auto& one = way->second;
+        prepared.push_back(
+            take_back(dataset, one.run, one.origin ? *one.origin : one.run, one.forward, *route, facts_, sources));
+      } else {
+        const auto images = replays.find(key);
+        prepared.push_back(prepare(dataset, std::move(documents[i]), *route, facts_, sources,
+                                   images == replays.end() ? nullptr : &images->second));
+      }
       prepared.back().parked = parked_before;
       prepared.back().done = done;
       prepared.back().old_files = files;
@@ -391,6 +400,7 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
     journal_.enter(fresh);
     auto on_the_way = settle(complex, park(complex));
     add(on_the_way);
+    keep_group_members(on_the_way);
     run_shared_passes(on_the_way);
     std::erase_if(on_the_way, [&](Prepared* dataset) {
       try {
@@ -482,8 +492,9 @@ void BatchRunner::run_passes(const Prepared& dataset) {
     const auto key = pass_key(pass);
     if (dataset.done.contains(key)) continue;
     run_pass(mongo_, pass, settings_.range_size, settings_.progress);
-    if (i + 1 < dataset.passes.size()) journal_.advance(dataset, key);
+    if (i + 1 < dataset.passes.size() || !dataset.members.empty()) journal_.advance(dataset, key);
   }
+  for (const auto& members : dataset.members) restore_members(mongo_, members);
 }
 
 void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route*>>& entries,
@@ -494,7 +505,7 @@ void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route
     if (!version || !(*version == Value(kParkedVersion))) {
       // It had arrived: what was to be deleted goes. At any other version it had
       // not been begun, or is another client's: everything stays.
-      if (dataset && has_arrived(version, *route)) {
+      if (dataset && !settings_.undo && has_arrived(version, *route)) {
         for (const auto& [collection, ids] : entry.deletes) {
           if (!ids.as<Array>()) continue;
           mongo_.remove(collection, std::vector<Value>(ids.as<Array>()->begin(), ids.as<Array>()->end()));
@@ -505,7 +516,8 @@ void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route
       continue;
     }
     Document before;
-    if (entry.from != "0.0") before.append("version", entry.from);
+    const auto& from = settings_.undo ? route->from : entry.from;
+    if (from != "0.0") before.append("version", from);
     Group group;
     group.push_back({unparked(*dataset, bson::encode(before)), route, true, entry.done, entry.files});
     std::vector<Prepared> prepared;
@@ -562,7 +574,7 @@ Image BatchRunner::image_of(const Route& route, const Value& id, const std::stri
 
 Image BatchRunner::image_of(const Prepared& dataset) const {
   auto out = image_of(*dataset.route, dataset.id, dataset.name, dataset.before);
-  const bool again = dataset.restored.empty() && !dataset.context.naming;
+  const bool again = !settings_.undo && dataset.restored.empty() && !dataset.context.naming;
   if (!again) out.after = dataset.after;
   for (const auto& entry : dataset.context.references.entries()) {
     if (entry.before == entry.after) continue;
@@ -576,7 +588,16 @@ Image BatchRunner::image_of(const Prepared& dataset) const {
     auto& consumed = found == out.consumed.end() ? out.consumed.emplace_back(Image::Consumed{one.run, {}}) : *found;
     consumed.revisions.push_back(one.revision);
   }
+  out.consumed.insert(out.consumed.end(), dataset.closes.begin(), dataset.closes.end());
+  out.revived = dataset.opens;
   for (const auto& patch : dataset.context.file_patches) out.files.append(patch.old_id);
+  if (settings_.undo) {
+    out.open.clear();
+  } else {
+    for (auto& collection : member_collections(dataset.context.work)) {
+      if (collections_.contains(collection)) out.members.insert(std::move(collection));
+    }
+  }
   return out;
 }
 
@@ -605,11 +626,82 @@ void BatchRunner::supersede(const std::map<const Route*, Array>& ids) {
 void BatchRunner::settle_images(const std::vector<Prepared*>& switched) {
   std::vector<Image> images;
   for (const auto* dataset : switched) {
-    if (!dataset->restored.empty()) images.push_back(image_of(*dataset));
+    if (!dataset->restored.empty() || !dataset->closes.empty() || !dataset->opens.empty()) {
+      images.push_back(image_of(*dataset));
+    }
   }
-  std::vector<const Image*> pointers;
-  for (const auto& image : images) pointers.push_back(&image);
-  residue_.settle(pointers);
+  residue_.settle(images);
+}
+
+// Images of a shared collection are made by one scan for all datasets.
+void BatchRunner::keep_group_members(const std::vector<Prepared*>& group) {
+  if (!settings_.undo_log || settings_.undo) return;
+  constexpr const char* kKept = "kept";
+  std::vector<ops::CollectionWork> works;
+  std::map<std::string, std::size_t> shared;
+  std::vector<Prepared*> kept;
+  for (auto* dataset : group) {
+    if (dataset->done.contains(kKept)) continue;
+    for (const auto& work : dataset->context.work) {
+      if (!collections_.contains(work.collection)) continue;
+      if (!work.owner_filter) {
+        works.push_back(work);
+        continue;
+      }
+      const auto& owner = work.filter[0];
+      const auto key = work.revision + "/" + work.collection + "/" + owner.key;
+      const auto [found, first] = shared.try_emplace(key, works.size());
+      if (first) {
+        works.push_back(work);
+        works.back().filter = Document{{owner.key, Document{{"$in", Array()}}}};
+      }
+      works[found->second].filter.find(owner.key)->as<Document>()->find("$in")->as<Array>()->append(owner.value);
+    }
+    kept.push_back(dataset);
+  }
+  keep_members(mongo_, facts_.run, works);
+  for (auto* dataset : kept) {
+    journal_.advance(*dataset, kKept);
+    dataset->done.insert(kKept);
+  }
+}
+
+const Route* BatchRunner::way_back(const Image& image) {
+  const auto& route = route_of(image);
+  const std::lock_guard lock(runs_mutex_);
+  const bool keeps = image.before && image.before->has("version");
+  const auto key = image.from + "/" + image.to + (keeps ? "/v" : "");
+  auto found = ways_back_.find(key);
+  if (found == ways_back_.end()) found = ways_back_.emplace(key, turned(route, image)).first;
+  return &found->second;
+}
+
+std::map<std::string, BatchRunner::WayBack> BatchRunner::ways_back(const Group& group) {
+  std::map<std::string, WayBack> out;
+  Array ids;
+  for (const auto& read : group) ids.append(bson::View(read.dataset).get("_id").value_or(Value()));
+  for (auto& [key, image] : residue_.images(settings_.undo->run, "datasets", kDatasets, ids)) {
+    if (!image.before) continue;
+    const auto* route = &route_of(image);
+    out.emplace(key, WayBack{{*settings_.undo, std::move(image), route}, std::nullopt, false});
+  }
+  // An undo has no passes of its own: those of the run it took back count.
+  auto run = settings_.undo;
+  bool forward = false;
+  while (run && run->undoes) {
+    const auto* next = run_record(*run->undoes);
+    run = next ? std::optional(*next) : std::nullopt;
+    forward = !forward;
+  }
+  if (!run || run->run == settings_.undo->run) return out;
+  for (auto& [key, image] : residue_.images(run->run, "datasets", kDatasets, ids)) {
+    const auto way = out.find(key);
+    if (way == out.end() || !image.before) continue;
+    const auto* route = &route_of(image);
+    way->second.origin = RunImage{*run, std::move(image), route};
+    way->second.forward = forward;
+  }
+  return out;
 }
 
 const RunRecord* BatchRunner::run_record(const std::string& run) {

@@ -14,6 +14,7 @@
 #include "exec/ranges.h"
 #include "exec/report.h"
 #include "exec/residue.h"
+#include "exec/take_back.h"
 #include "exec/world.h"
 #include "store/mongo.h"
 
@@ -26,6 +27,8 @@ struct BatchSettings {
   PassProgress progress;
   // Keep what is written as it was (rules R1, R2), and leave GridFS files.
   bool undo_log = false;
+  // The run to take back: items then go back by it instead of their routes.
+  std::optional<RunRecord> undo = std::nullopt;
 };
 
 // Thread-safe: every call works on datasets of its own.
@@ -61,6 +64,9 @@ class BatchRunner {
   // does what was left to do of others. RunFacts are those of that run.
   void resume(const std::vector<std::pair<Journal::Entry, const Route*>>& entries,
               const std::function<void(Result)>& done);
+
+  // The way back through the run of an image; valid as long as this is.
+  const Route* way_back(const Image& image);
 
   // Writes (rules E3 to E7).
   void run(const std::vector<Item>& items, const std::function<void(Result)>& done);
@@ -98,6 +104,14 @@ class BatchRunner {
   // Before datasets are written: the undo log; without one, what older logs
   // hold for the same revisions is given up.
   void keep_images(const std::vector<Prepared*>& group);
+  // Undo: what take_back() needs, by encoded _id.
+  struct WayBack {
+    RunImage run;
+    std::optional<RunImage> origin;
+    bool forward = false;
+  };
+  std::map<std::string, WayBack> ways_back(const Group& group);
+  void keep_group_members(const std::vector<Prepared*>& group);
   void supersede(const std::map<const Route*, bson::Array>& ids);
   Image image_of(const Prepared& dataset) const;
   Image image_of(const Route& route, const bson::Value& id, const std::string& name, const bson::Bytes& before) const;
@@ -129,6 +143,7 @@ class BatchRunner {
   std::mutex runs_mutex_;
   std::map<std::string, std::optional<RunRecord>> runs_;         // that images are of
   std::map<std::pair<std::string, std::string>, Route> routes_;  // of images, by versions
+  std::map<std::string, Route> ways_back_;
   std::mutex ready_mutex_;
   std::unordered_map<std::string, Ready> ready_;  // by id_key
   std::size_t ready_bytes_ = 0;

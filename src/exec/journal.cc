@@ -54,9 +54,11 @@ std::string pass_key(const ops::Pass& pass) {
   return sha256_hex({reinterpret_cast<const char*>(pipeline.data()), pipeline.size()}).substr(0, 16);
 }
 
-void Journal::begin(const Plan& plan, const std::string& run, std::int64_t now_ms, const std::string& seed) {
+void Journal::begin(const Plan& plan, const std::string& run, std::int64_t now_ms, const std::string& seed,
+                    const std::string& undoes) {
   mongo_.upsert(kCollection, {Document{{"_id", "run"}}, Document{{"_id", "run"},
                                                                  {"run", run},
+                                                                 {"undoes", undoes},
                                                                  {"target", plan.target},
                                                                  {"plan", plan_hash(plan)},
                                                                  {"now", bson::Date{now_ms}},
@@ -104,6 +106,7 @@ std::optional<Journal::Unfinished> Journal::unfinished() {
   if (!now || !now->as<bson::Date>() || !seed || !seed->as<bson::Binary>()) return std::nullopt;
   Unfinished out;
   out.run = text_at(*run, "run");
+  out.undoes = text_at(*run, "undoes");
   out.target = text_at(*run, "target");
   out.now_ms = now->as<bson::Date>()->ms;
   out.seed = seed->as<bson::Binary>()->data;

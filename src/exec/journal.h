@@ -1,6 +1,6 @@
 // The journal of the run under way, in `migrator.journal`.
 //
-//   {_id: "run", run, target, plan, now, seed, host, pid}
+//   {_id: "run", run, undoes, target, plan, now, seed, host, pid}
 //   {_id: {dataset: <_id>}, name, from, to, done: [passes], deletes: {collection: [ids]}, files: [<GridFS ids>]}
 //
 // The run's document is written before anything else and removed when the run
@@ -27,7 +27,8 @@ class Journal {
 
   explicit Journal(Mongo& mongo) : mongo_(mongo) {}
 
-  void begin(const Plan& plan, const std::string& run, std::int64_t now_ms, const std::string& seed);
+  void begin(const Plan& plan, const std::string& run, std::int64_t now_ms, const std::string& seed,
+             const std::string& undoes = "");
   // Removes the run, unless a dataset is still half-way.
   void end();
   void enter(const std::vector<Prepared*>& datasets);
@@ -47,7 +48,8 @@ class Journal {
     bson::Array files;
   };
   struct Unfinished {
-    std::string run;  // its id
+    std::string run;     // its id
+    std::string undoes;  // the run that it takes back
     std::string target;
     std::int64_t now_ms = 0;
     std::string seed;

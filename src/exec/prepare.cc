@@ -73,7 +73,7 @@ bool Prepared::complex() const {
   const auto& entries = context.references.entries();
   const bool elsewhere =
       std::any_of(entries.begin(), entries.end(), [](const auto& entry) { return !(entry.before == entry.after); });
-  return elsewhere || !passes.empty() || !context.file_patches.empty();
+  return elsewhere || !passes.empty() || !members.empty() || !context.file_patches.empty();
 }
 
 Prepared prepare(bson::Bytes dataset, Document after, const Route& route, const RunFacts& facts,
@@ -121,6 +121,9 @@ Prepared prepare(bson::Bytes dataset, Document after, const Route& route, const 
     for (auto& pass : ops::lower(work, context)) passes.push_back(std::move(pass));
   }
   out.passes = fuse(std::move(passes));
+  for (std::size_t i = 0; replays && i < replays->size(); ++i) {
+    for (auto& members : (*replays)[i].members(route, out.context)) out.members.push_back(std::move(members));
+  }
   check_size(out);
   return out;
 }

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "bson/document.h"
+#include "exec/members.h"
+#include "exec/residue.h"
 #include "ops/context.h"
 #include "ops/lowered.h"
 #include "plan/plan.h"
@@ -53,6 +55,11 @@ struct Prepared {
     std::vector<std::string> kept;    // edited since: those of the dataset stay
   };
   std::vector<Restored> restored = {};
+  // Samples and frames to restore after the passes.
+  std::vector<MemberRestore> members = {};
+  // Undo: revisions of images that are spent, and that may be restored again.
+  std::vector<Image::Consumed> closes = {};
+  std::vector<Image::Consumed> opens = {};
 
   // Collections beside the dataset document are touched: it has to be parked.
   bool complex() const;

@@ -37,6 +37,23 @@ std::vector<std::string> words_of(const Document& doc, std::string_view key) {
   return out;
 }
 
+Array list_of(const std::vector<Image::Consumed>& all) {
+  Array out;
+  for (const auto& one : all) out.append(Document{{"run", one.run}, {"revisions", list_of(one.revisions)}});
+  return out;
+}
+
+std::vector<Image::Consumed> consumed_of(const Document& record, std::string_view key) {
+  std::vector<Image::Consumed> out;
+  const auto* value = record.find(key);
+  const auto* list = value ? value->as<Array>() : nullptr;
+  if (!list) return out;
+  for (const auto& item : *list) {
+    if (const auto* one = item.as<Document>()) out.push_back({bson::text_at(*one, "run"), words_of(*one, "revisions")});
+  }
+  return out;
+}
+
 Document record_id(const Image& image, std::int32_t part) {
   return {{"run", image.run},
           {"service", image.service},
@@ -69,16 +86,11 @@ std::vector<Document> records_of(const Image& image) {
       first.append("before", *image.before);
       bytes += bson::encoded_size(*image.before);
     }
-    if (!image.consumed.empty()) {
-      Array consumed;
-      for (const auto& one : image.consumed) {
-        consumed.append(Document{{"run", one.run}, {"revisions", list_of(one.revisions)}});
-      }
-      first.append("consumed", std::move(consumed));
-    }
+    if (!image.consumed.empty()) first.append("consumed", list_of(image.consumed));
+    if (!image.revived.empty()) first.append("revived", list_of(image.revived));
     if (!image.files.empty()) first.append("files", image.files);
     if (!image.members.empty()) {
-      first.append("members", list_of({image.members.begin(), image.members.end()}));
+      first.append("members", list_of(std::vector<std::string>(image.members.begin(), image.members.end())));
     }
   };
   const auto flush = [&](const char* key) {
@@ -142,14 +154,8 @@ void read_into(Image& image, const Document& record) {
     image.to = bson::text_at(record, "to");
     image.open = words_of(record, "open");
     image.before = document_at("before");
-    const auto* consumed = record.find("consumed");
-    if (const auto* list = consumed ? consumed->as<Array>() : nullptr) {
-      for (const auto& item : *list) {
-        if (const auto* one = item.as<Document>()) {
-          image.consumed.push_back({bson::text_at(*one, "run"), words_of(*one, "revisions")});
-        }
-      }
-    }
+    image.consumed = consumed_of(record, "consumed");
+    image.revived = consumed_of(record, "revived");
     if (const auto* files = record.find("files"); files && files->as<Array>()) image.files = *files->as<Array>();
     for (auto& name : words_of(record, "members")) image.members.insert(std::move(name));
   }
@@ -199,6 +205,7 @@ RunRecord run_of(const Document& record) {
   if (const auto* config = record.find("config"); config && config->as<Document>()) {
     out.config = *config->as<Document>();
   }
+  out.database = bson::text_at(record, "database");
   out.undoes = text("undoes");
   out.undone_by = text("undone_by");
   return out;
@@ -212,12 +219,17 @@ RunRecord Residue::begin(RunRecord run) {
   if (const auto found = this->run(run.run)) return *found;
   mongo_.create_indexes(kResidue, {Document{{"key", Document{{"document", 1}}}, {"name", "document"}},
                                    Document{{"key", Document{{"run", 1}}}, {"name", "run"}}});
+  mongo_.create_indexes(kResidueMembers, {Document{{"key", Document{{"_id.run", 1}, {"_id.collection", 1}}},
+                                                   {"name", "run_collection"}}});
   const auto earlier = runs();
   run.seq = earlier.empty() ? 1 : earlier.front().seq + 1;
   Document record{
       {"_id", run_id_of(run.run)},         {"kind", "run"},       {"seq", run.seq}, {"now", bson::Date{run.now_ms}},
       {"seed", bson::Binary{0, run.seed}}, {"target", run.target}};
-  if (run.config) record.append("config", *run.config);
+  if (run.config) {
+    record.append("config", *run.config);
+    record.append("database", run.database);
+  }
   if (run.undoes) record.append("undoes", *run.undoes);
   mongo_.insert(kResidue, {record});
   return run;
@@ -291,16 +303,21 @@ void Residue::of_run(const std::string& run, const std::function<void(Image)>& v
   assembler.finish();
 }
 
-std::optional<Image> Residue::image(const std::string& run, const std::string& service, const std::string& collection,
-                                    const Value& document) {
-  std::optional<Image> out;
-  const std::function<void(Image)> visit = [&](Image image) { out = std::move(image); };
+std::map<std::string, Image> Residue::images(const std::string& run, const std::string& service,
+                                             const std::string& collection, const Array& documents) {
+  std::map<std::string, Image> out;
+  const std::function<void(Image)> visit = [&](Image image) {
+    const auto key = id_key(image.document);
+    out.emplace(key, std::move(image));
+  };
   Assembler assembler(visit);
   FindOptions options;
   options.sort = Document{{"_id", 1}};
-  mongo_.find(kResidue,
-              Document{{"document", document}, {"run", run}, {"service", service}, {"collection", collection}}, options,
-              [&](bson::View view) { assembler.add(view.decode()); });
+  mongo_.find(
+      kResidue,
+      Document{
+          {"document", Document{{"$in", documents}}}, {"run", run}, {"service", service}, {"collection", collection}},
+      options, [&](bson::View view) { assembler.add(view.decode()); });
   assembler.finish();
   return out;
 }
@@ -314,17 +331,27 @@ void Residue::each(const std::function<void(Image)>& visit) {
   assembler.finish();
 }
 
-void Residue::settle(const std::vector<const Image*>& images, bool revive) {
+void Residue::settle(const std::vector<Image>& images) {
   std::vector<Update> updates;
-  for (const auto* image : images) {
-    for (const auto& one : image->consumed) {
-      Image other = *image;
-      other.run = one.run;
-      const Document filter{{"_id", record_id(other, 0)}};
-      updates.emplace_back(
-          filter, revive ? Document{{"$addToSet", Document{{"open", Document{{"$each", list_of(one.revisions)}}}}}}
-                         : Document{{"$pullAll", Document{{"open", list_of(one.revisions)}}}});
-    }
+  for (const auto& image : images) {
+    const auto change = [&](const std::vector<Image::Consumed>& all, bool opens) {
+      for (const auto& one : all) {
+        Image other;
+        other.run = one.run;
+        other.service = image.service;
+        other.collection = image.collection;
+        other.document = image.document;
+        Document update;
+        if (opens) {
+          update.append("$addToSet", Document{{"open", Document{{"$each", list_of(one.revisions)}}}});
+        } else {
+          update.append("$pullAll", Document{{"open", list_of(one.revisions)}});
+        }
+        updates.emplace_back(Document{{"_id", record_id(other, 0)}}, update);
+      }
+    };
+    change(image.consumed, false);
+    change(image.revived, true);
   }
   mongo_.update(kResidue, updates);
 }

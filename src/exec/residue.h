@@ -1,10 +1,10 @@
 // What runs found before they wrote, in `migrator.residue`: for taking a run
 // back, and for giving back on the way up what a way down had no place for.
 //
-//   {_id: {run: RUN}, seq, now, seed, target, config, undoes, undone_by}
+//   {_id: {run: RUN}, seq, now, seed, target, config, database, undoes, undone_by}
 //   {_id: {run: RUN, service, collection, document: ID, part: N}, run, seq, service, collection, document, name,
 //    direction, from, to, open: [revisions], before, others: [{collection, document}], after, after_others,
-//    consumed: [{run, revisions}], files: [<GridFS ids>], members: [collections]}
+//    consumed: [{run, revisions}], revived: [{run, revisions}], files: [<GridFS ids>], members: [collections]}
 //
 // A record is an image: the document as it stood before the run wrote it, with
 // those documents of other collections (runs, views) that the run changed or
@@ -64,6 +64,7 @@ struct Image {
     std::vector<std::string> revisions;
   };
   std::vector<Consumed> consumed;
+  std::vector<Consumed> revived;  // that it opened again, by undoing what had consumed them
   bson::Array files;              // GridFS files that were not deleted
   std::set<std::string> members;  // collections with images in kResidueMembers
 };
@@ -75,7 +76,8 @@ struct RunRecord {
   std::int64_t now_ms = 0;
   std::string seed;
   std::string target;
-  std::optional<bson::Document> config;  // as it was
+  std::optional<bson::Document> config;  // as it was, if the run wrote it
+  std::string database;                  // the version that the run left there
   std::optional<std::string> undoes;
   std::optional<std::string> undone_by;
 };
@@ -103,14 +105,15 @@ class Residue {
                                                  const bson::Array& documents);
   // Of one run; in no order.
   void of_run(const std::string& run, const std::function<void(Image)>& visit);
-  std::optional<Image> image(const std::string& run, const std::string& service, const std::string& collection,
-                             const bson::Value& document);
+  // By encoded _id.
+  std::map<std::string, Image> images(const std::string& run, const std::string& service, const std::string& collection,
+                                      const bson::Array& documents);
   // All, for lists; images of one document come oldest first.
   void each(const std::function<void(Image)>& visit);
 
-  // Closes the revisions that these images have consumed, after the documents
-  // were written; `revive` opens them again.
-  void settle(const std::vector<const Image*>& images, bool revive = false);
+  // Closes the revisions that these images have consumed, and opens those that
+  // they have revived, after the documents were written.
+  void settle(const std::vector<Image>& images);
   // A way down without an undo log: these revisions are no longer open.
   void supersede(const std::string& service, const std::string& collection, const bson::Array& documents,
                  const std::vector<std::string>& revisions);

@@ -10,6 +10,7 @@
 
 #include "base/pool.h"
 #include "exec/database.h"
+#include "exec/undo.h"
 #include "ops/naming.h"
 #include "ops/operation.h"
 
@@ -413,7 +414,10 @@ void Runner::keep_run(const Plan& plan, const DatabaseHeads& heads) {
   record.now_ms = facts_.now_ms;
   record.seed = seed_;
   record.target = plan.target;
-  if (!plan.database.empty() || plan.save_database_version) record.config = heads.config.value_or(Document());
+  if (!plan.database.empty() || plan.save_database_version) {
+    record.config = heads.config.value_or(Document());
+    record.database = plan.database_version;
+  }
   facts_.seq = Residue(mongo_).begin(std::move(record)).seq;
 }
 
@@ -437,6 +441,14 @@ std::optional<Runner::Finished> Runner::roll_forward() {
   const auto record = residue.run(left->run);
   settings_.undo_log = record.has_value();
   facts_.seq = record ? record->seq : 0;
+  if (!left->undoes.empty()) {
+    const auto undone = residue.run(left->undoes);
+    if (!undone)
+      throw Error(Exit::kFailed, "The undo log of run " + left->undoes + " is gone, in the middle of its undo");
+    auto report = Undo(mongo_, catalogue_, left->now_ms, left->seed, settings_, observer_).finish(*left, *undone);
+    journal.end();
+    return Finished{std::move(report), left->run, left->target, left->now_ms, left->seed};
+  }
   Plan plan;
   Heads heads;
   for (const auto& entry : left->entries) {
@@ -452,6 +464,15 @@ std::optional<Runner::Finished> Runner::roll_forward() {
     if (result.gone) return;
     account(result, report);
   });
+  // Those that were switched and not settled.
+  if (record) {
+    residue.of_run(left->run, [&](const Image& image) {
+      if (image.consumed.empty()) return;
+      const auto dataset = mongo_.find_one("datasets", Document{{"_id", image.document}});
+      const auto* version = dataset ? dataset->find("version") : nullptr;
+      if (version && *version == Value(image.to)) residue.settle({image});
+    });
+  }
   // Whoever goes on with the run says so.
   History(mongo_).end(left->run,
                       {"interrupted", static_cast<std::int64_t>(report.datasets_done), report.failures, {}, 0});

@@ -6,6 +6,7 @@
 
 #include "bson/merge.h"
 #include "ops/operation.h"
+#include "ops/take_back.h"
 
 namespace fm {
 
@@ -128,7 +129,7 @@ Document merge_worlds(const Document& base, ops::References& base_others, const 
 }
 
 DatasetReplay::DatasetReplay(Image image, const Route& route, const RunRecord& run, const PrepareSources& sources)
-    : image_(std::move(image)), sources_(sources), ids_(run.now_ms, run.seed) {
+    : image_(std::move(image)), sources_(sources), now_ms_(run.now_ms), ids_(run.now_ms, run.seed) {
   if (!image_.before) return;
   const auto stored = others_of(image_.others);
   ops::Context context(image_.document, run.now_ms, ids_,
@@ -203,6 +204,41 @@ std::vector<std::string> DatasetReplay::restore(const Revision& revision, const 
   }
   std::erase_if(context.file_patches, [&](const ops::FilePatch& patch) { return !named.contains(patch.new_id); });
   return conflicts;
+}
+
+std::vector<MemberRestore> DatasetReplay::members(const Route& route, const ops::Context& context) const {
+  std::vector<MemberRestore> out;
+  const auto from = Version::try_parse(route.from).value_or(Version::parse("0.0"));
+  const auto to = Version::parse(route.to);
+  // Down to where the way up starts, and to where it ends.
+  std::vector<ops::CollectionWork> down;
+  std::vector<ops::CollectionWork> beyond;
+  for (const auto& work : work_) {
+    const auto revision = Version::parse(work.revision);
+    if (revision > from.base()) down.push_back(work);
+    if (revision > to.base()) beyond.push_back(work);
+  }
+  if (down.empty()) return out;
+  const auto run = [id = image_.document, now = now_ms_](const std::vector<ops::CollectionWork>& works,
+                                                         const std::string& collection, Document member) {
+    const ops::IdGenerator no_ids(0, "");
+    ops::Context scratch(id, now, no_ids, nullptr);
+    scratch.record_displaced = false;
+    for (const auto& work : works) ops::there(work, collection, member, scratch);
+    return member;
+  };
+  for (const auto& collection : image_.members) {
+    Document owner;
+    for (const auto& work : work_) {
+      if (work.collection == collection && work.owner_filter) owner = work.filter;
+    }
+    out.push_back({image_.run, collection, std::move(owner),
+                   [=, up = context.work](Document member) {
+                     return run(up, collection, run(down, collection, std::move(member)));
+                   },
+                   [=](Document member) { return run(beyond, collection, std::move(member)); }});
+  }
+  return out;
 }
 
 }  // namespace fm

@@ -41,6 +41,10 @@ class DatasetReplay {
   const std::vector<ops::CollectionWork>& work() const { return work_; }
   bool open_for(const std::string& revision) const;
 
+  // The samples and frames that a way up by `route` gives back, once its steps
+  // are in `context`.
+  std::vector<MemberRestore> members(const Route& route, const ops::Context& context) const;
+
   // Gives back what the way down through `revision` displaced, to a dataset
   // that was at `before_step` and has just been taken up through it in
   // `context`. What could not be given back is returned by path.
@@ -54,6 +58,7 @@ class DatasetReplay {
   };
   Image image_;
   PrepareSources sources_;
+  std::int64_t now_ms_;
   ops::IdGenerator ids_;
   std::map<std::string, std::pair<State, State>> states_;  // before and after the way down, by revision
   std::vector<ops::CollectionWork> work_;

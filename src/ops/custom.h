@@ -25,6 +25,14 @@ struct CustomFunction {
                      const bson::Document& arguments) = nullptr;
   // For member edits: documents that lose something.
   std::optional<bson::Document> (*loss)(const bson::Document& arguments) = nullptr;
+  // Undo: the arguments of the way back; or the key that it adds and that goes.
+  bson::Document (*opposite)(const bson::Document& arguments) = nullptr;
+  const char* adds = nullptr;
+  // Documents that it and its way back together do not give back.
+  std::optional<bson::Document> (*displaced)(const bson::Document& arguments) = nullptr;
+  // Of joins: the same for frames, and the key of theirs that is written.
+  bson::Document (*displaced_frames)(const bson::Document& arguments) = nullptr;
+  const char* frames_key = nullptr;
   // Documents of other collections it will ask the context for.
   void (*references)(const bson::Document& dataset, const bson::Document& arguments,
                      std::vector<std::pair<std::string, bson::Value>>& out) = nullptr;

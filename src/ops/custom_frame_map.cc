@@ -199,6 +199,16 @@ void down_in_process(Document& sample, std::vector<Document>& frames) {
   sample.set("frames", std::move(map));
 }
 
+// Going down, frames that get into no map; going up, those that say already
+// whose they are, and polylines that the way back would not leave as they are.
+Document displaced_frames(const Document& arguments) {
+  const Document has_owner{{"_sample_id", Document{{"$exists", true}}}};
+  if (goes_up(arguments)) return {{"$or", Array{has_owner, polyline_displaces(true)}}};
+  const Value numbered = expression("$in", Array{expression("$type", "$frame_number"), Array{"int", "long"}});
+  return {{"$and", Array{has_owner, Document{{"$or", Array{Document{{"_sample_id", bson::Null{}}},
+                                                           Document{{"$expr", expression("$not", numbered)}}}}}}}};
+}
+
 }  // namespace
 
 const CustomFunction kFrameMap{
@@ -214,6 +224,15 @@ const CustomFunction kFrameMap{
         [](Document& sample, std::vector<Document>& frames, const Document& arguments) {
           goes_up(arguments) ? up_in_process(sample, frames) : down_in_process(sample, frames);
         },
+    .opposite =
+        [](const Document& arguments) {
+          return Document{{"up", !goes_up(arguments)}};
+        },
+    .displaced = [](const Document&) -> std::optional<Document> {
+      return Document{{"frames", Document{{"$exists", true}}}};
+    },
+    .displaced_frames = displaced_frames,
+    .frames_key = "_sample_id",
 };
 
 }  // namespace fm::ops

@@ -72,6 +72,10 @@ const CustomFunction kFrameSummary{
     .check = [](Arguments&) {},
     .join = join,
     .apply_join = apply_join,
+    .adds = "frames",
+    .displaced = [](const Document&) -> std::optional<Document> {
+      return Document{{"frames", Document{{"$exists", true}}}};
+    },
 };
 
 }  // namespace fm::ops

@@ -150,6 +150,24 @@ Value single() {
 // Points that come out as [[]] although they held shapes.
 Value unwrap_loses() { return expression("$and", Array{holds_shapes(), expression("$not", single())}); }
 
+// What one way and back again does not give: edits that lose, and points that
+// only the way back edits.
+Value unwrap_displaces() {
+  const Value exact =
+      expression("$and", Array{holds_shapes(), single(), expression("$not", type_is("$$third", "missing"))});
+  return expression("$or",
+                    Array{expression("$and", Array{unwrap_pending(), expression("$not", exact)}), wrap_pending()});
+}
+
+Value wrap_displaces() {
+  const Value exact = expression(
+      "$and",
+      Array{type_is("$$first", "array"),
+            expression("$not", expression("$in", Array{expression("$type", "$$second"), Array{"missing", "array"}}))});
+  return expression("$or",
+                    Array{expression("$and", Array{wrap_pending(), expression("$not", exact)}), unwrap_pending()});
+}
+
 Value new_points(bool wrapping) {
   if (wrapping) {
     return expression("$cond", Array{wrap_pending(), Array{"$$p"}, "$$p"});
@@ -213,6 +231,8 @@ std::optional<Lowered> lower(const Document& arguments, const Bindings&) {
 
 Document polyline_stage(bool wrapping) { return edit_stage(wrapping); }
 
+Document polyline_displaces(bool wrapping) { return any_points(wrapping ? wrap_displaces() : unwrap_displaces()); }
+
 void edit_polylines(Document& doc, bool wrapping, Context& context) {
   apply(doc, Document{{"wrap", wrapping}}, context);
 }
@@ -231,6 +251,13 @@ const CustomFunction kPolylineShapes{
     .loss = [](const Document& arguments) -> std::optional<Document> {
       if (wraps(arguments)) return std::nullopt;
       return any_points(unwrap_loses());
+    },
+    .opposite =
+        [](const Document& arguments) {
+          return Document{{"wrap", !wraps(arguments)}};
+        },
+    .displaced = [](const Document& arguments) -> std::optional<Document> {
+      return polyline_displaces(wraps(arguments));
     },
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "exec/runner.h"
+#include "exec/undo.h"
 #include "property/datasets.h"
 #include "property/private_mongod.h"
 
@@ -105,6 +106,29 @@ inline RunReport migrate_to(const std::string& target, const std::string& seed, 
   if (plan.nothing_to_do()) return {};
   auto report = Runner(mongo, catalogue, now, drawn, settings, silent).run(plan, heads);
   if (!report.failures.empty()) throw report.failures.front().error;
+  return report;
+}
+
+// `run` as typed. The same command, as often as it takes.
+inline UndoReport undo(const std::string& run, const std::string& seed, bool skip_changed = false) {
+  auto& mongo = test_server();
+  Silent silent;
+  RunSettings settings;
+  settings.range_size = 2;
+  const auto record = Undo::find(mongo, run);
+  auto now = kNow;
+  auto drawn = seed;
+  const auto left = Journal(mongo).unfinished();
+  if (left && left->run != record.run) {
+    const auto finished = Runner(mongo, built_in_catalogue(), now, drawn, settings, silent).roll_forward();
+    if (!finished->report.failures.empty()) throw finished->report.failures.front().error;
+    if (left->undoes == record.run) {
+      now = finished->now_ms;
+      drawn = finished->seed;
+    }
+  }
+  auto report = Undo(mongo, built_in_catalogue(), now, drawn, settings, silent).run(record, skip_changed);
+  if (!skip_changed && !report.failures.empty()) throw report.failures.front().error;
   return report;
 }
 

@@ -1,0 +1,96 @@
+#include <unistd.h>
+
+#include <map>
+#include <memory>
+#include <set>
+
+#include "base/text.h"
+#include "bson/json.h"
+#include "cli/deployment.h"
+#include "cli/exclusive.h"
+#include "cli/program.h"
+#include "cli/table.h"
+#include "exec/prepare.h"
+#include "exec/prune.h"
+#include "exec/rights.h"
+
+namespace fm::cli {
+
+using bson::Array;
+using bson::Document;
+
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : " ") + word;
+  return out;
+}
+
+int list(const Globals& globals, const Settings& settings) {
+  const MongoDriver driver;
+  const auto log = Log::to_stderr(settings, globals.quiet);
+  Deployment deployment(settings, log);
+  std::set<std::string> there;
+  for (const auto& head : deployment.found.heads.datasets) there.insert(id_key(head.id));
+  std::vector<std::vector<std::string>> rows;
+  Array documents;
+  Residue(deployment.session.mongo()).each([&](const Image& image) {
+    const bool orphaned = image.service == "datasets" && !there.contains(id_key(image.document));
+    const std::string state = orphaned ? "orphaned" : image.open.empty() ? "for undo" : "live";
+    rows.push_back({image.run, image.service, image.name, "v" + image.from, "v" + image.to, state, joined(image.open)});
+    Array open;
+    for (const auto& revision : image.open) open.append(revision);
+    documents.append(Document{{"run", image.run},
+                              {"service", image.service},
+                              {"name", image.name},
+                              {"_id", image.document},
+                              {"from", image.from},
+                              {"to", image.to},
+                              {"state", state},
+                              {"revisions", std::move(open)}});
+  });
+  globals.print(rows.empty() ? "Nothing is kept.\n"
+                             : text_table({"run", "service", "dataset", "from", "to", "state", "comes back in"}, rows),
+                Document{{"images", std::move(documents)}});
+  return 0;
+}
+
+struct PruneOptions {
+  std::string run;
+  bool all = false;
+};
+
+int prune(const PruneOptions& options, const Globals& globals) {
+  const auto settings = globals.load();
+  const MongoDriver driver;
+  const auto log = Log::to_stderr(settings, globals.quiet);
+  Deployment deployment(settings, log);
+  auto& mongo = deployment.session.mongo();
+  require_rights(mongo);
+  std::optional<Lease> lease;
+  take_lease(lease, mongo, deployment.found);
+  const auto pruned = prune_residue(mongo, {options.run, options.all});
+  globals.print("Removed " + format_count(pruned.images) + " images of datasets, " + format_count(pruned.members) +
+                    " of samples and frames, and " + format_count(pruned.files) + " files.\n",
+                Document{{"images", pruned.images}, {"members", pruned.members}, {"files", pruned.files}});
+  return 0;
+}
+
+}  // namespace
+
+void setup_residue(Program& program) {
+  auto* command = program.app.add_subcommand("residue", "Lists or removes what runs keep for undo and the way up.");
+  command->require_subcommand(1, 1);
+  auto* show = command->add_subcommand("list", "What is kept, by run and dataset; writes nothing.");
+  show->callback([&program] { program.run = [&program] { return list(program.globals, program.globals.load()); }; });
+  auto options = std::make_shared<PruneOptions>();
+  auto* remove = command->add_subcommand("prune", "Removes for good what belongs to deleted datasets.");
+  remove->add_option("--run", options->run, "all that this run kept: it can no longer be taken back")
+      ->option_text("RUN");
+  remove->add_flag("--all", options->all, "everything");
+  remove->callback(
+      [options, &program] { program.run = [options, &program] { return prune(*options, program.globals); }; });
+}
+
+}  // namespace fm::cli

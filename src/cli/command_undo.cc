@@ -1,0 +1,131 @@
+#include <unistd.h>
+
+#include <memory>
+
+#include "base/text.h"
+#include "cli/deployment.h"
+#include "cli/exclusive.h"
+#include "cli/plan_text.h"
+#include "cli/program.h"
+#include "cli/program_version.h"
+#include "cli/prompt.h"
+#include "exec/rights.h"
+#include "exec/undo.h"
+#include "plan/refusals.h"
+
+namespace fm::cli {
+
+using bson::Array;
+using bson::Document;
+
+namespace {
+
+struct UndoOptions {
+  std::string run = "last";
+  bool skip_changed = false;
+  SettingFlags flags;
+};
+
+class UndoObserver final : public RunObserver {
+ public:
+  explicit UndoObserver(Progress& progress) : progress_(progress) {}
+  void message(const ops::Message&) override {}
+  void failure(const DatasetFailure&) override {}
+  void phase(const std::string& name, std::size_t datasets) override { progress_.phase(name, datasets); }
+  void datasets_done(std::size_t done) override { progress_.datasets_done(done); }
+  void collection(const std::string& name, std::int64_t done, std::int64_t total) override {
+    progress_.collection(name, done, total);
+  }
+
+ private:
+  Progress& progress_;
+};
+
+std::string counted(std::size_t n) {
+  return format_count(static_cast<std::int64_t>(n)) + (n == 1 ? " dataset" : " datasets");
+}
+
+std::string text_of(const UndoReport& report, const Style& style) {
+  std::string out = "Took run " + report.run + " back: " + (report.database ? "the database and " : "") +
+                    counted(report.datasets) + ", in " + format_duration(report.seconds) + ".\n";
+  if (!report.deleted.empty()) {
+    out += "\n" + style.heading("Deleted since:") + "\n";
+    for (const auto& name : report.deleted) out += "  " + name + "\n";
+  }
+  if (!report.failures.empty()) {
+    out += "\n" + style.error(counted(report.failures.size()) + " left as they are:") + "\n";
+    for (const auto& failure : report.failures) {
+      out += "  " + failure.name + ": " + failure.error.what() + "\n";
+    }
+  }
+  return out + "`fiftyone-migrator undo " + report.by + "` takes this back.\n";
+}
+
+Document document_of(const UndoReport& report) {
+  Array deleted;
+  for (const auto& name : report.deleted) deleted.append(name);
+  Array failures;
+  for (const auto& failure : report.failures) {
+    failures.append(Document{{"dataset", failure.name}, {"error", failure.error.what()}, {"changed", failure.refused}});
+  }
+  return {{"run", report.run},
+          {"by", report.by},
+          {"datasets", static_cast<std::int64_t>(report.datasets)},
+          {"database", report.database},
+          {"deleted", std::move(deleted)},
+          {"failures", std::move(failures)},
+          {"seconds", report.seconds}};
+}
+
+int run_undo(const UndoOptions& options, const Globals& globals) {
+  const auto settings = globals.load(options.flags);
+  if (settings.disable_migrations) throw refusals::migrations_disabled();
+  if (settings.database_admin == false) throw refusals::admin_is_false();
+  const auto log = Log::to_stderr(settings, globals.quiet);
+  const MongoDriver driver;
+  Deployment deployment(settings, log);
+  auto& mongo = deployment.session.mongo();
+  Progress progress(globals.progress_mode());
+  UndoObserver observer(progress);
+  RunSettings run_settings;
+  run_settings.origin = {globals.command_line, program_version()};
+  require_rights(mongo);
+  const auto record = Undo::find(mongo, options.run);
+  if (!settings.yes && can_ask() && !ask("Take run " + record.run + " (to v" + record.target + ") back?")) {
+    throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");
+  }
+  std::optional<Lease> lease;
+  take_lease(lease, mongo, deployment.found);
+  auto now = now_ms();
+  auto seed = random_seed();
+  // What another run left half-way goes on first; an undo of this run, too.
+  if (const auto left = Journal(mongo).unfinished(); left && left->run != record.run) {
+    const auto finished = Runner(mongo, built_in_catalogue(), now, seed, run_settings, observer).roll_forward();
+    progress.clear();
+    if (!finished->report.failures.empty()) throw finished->report.failures.front().error;
+    log.info("An interrupted run was finished");
+    if (left->undoes == record.run) {
+      now = finished->now_ms;
+      seed = finished->seed;
+    }
+  }
+  const auto report =
+      Undo(mongo, built_in_catalogue(), now, seed, run_settings, observer).run(record, options.skip_changed);
+  progress.clear();
+  globals.print(text_of(report, globals.style(STDOUT_FILENO)), document_of(report));
+  return static_cast<int>(report.failures.empty() ? Exit::kDone : Exit::kPartial);
+}
+
+}  // namespace
+
+void setup_undo(Program& program) {
+  auto options = std::make_shared<UndoOptions>();
+  auto* command = program.app.add_subcommand("undo", "Takes a run back; `undo RUN` of an undo does the run again.");
+  command->add_option("RUN", options->run, "id of the run, or its beginning; none: the last one");
+  command->add_flag("--skip-changed", options->skip_changed, "leave datasets that were changed since as they are");
+  add_setting(*command, options->flags, "--yes", "yes", "ask nothing");
+  command->callback(
+      [options, &program] { program.run = [options, &program] { return run_undo(*options, program.globals); }; });
+}
+
+}  // namespace fm::cli

@@ -1,0 +1,90 @@
+#include "exec/prune.h"
+
+#include <set>
+#include <vector>
+
+#include "base/error.h"
+#include "exec/gridfs.h"
+#include "exec/journal.h"
+#include "exec/residue.h"
+
+namespace fm {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
+  Residue residue(mongo);
+  if (!request.run.empty() && !residue.run(request.run)) {
+    throw Error(Exit::kNotFound, "Run '" + request.run + "' keeps nothing", "`residue list` names those that do.");
+  }
+  if (const auto left = Journal(mongo).unfinished()) {
+    throw Error(Exit::kPrecondition, "Run " + left->run + " is unfinished, and goes on with what it keeps",
+                "Run its command again first.");
+  }
+  std::set<std::string> datasets;
+  FindOptions ids;
+  ids.projection = Document{{"_id", 1}};
+  mongo.find("datasets", {}, ids, [&](bson::View view) { datasets.insert(id_key(*view.get("_id"))); });
+  const auto collections = mongo.collection_names();
+
+  std::set<std::string> runs;      // that keep something still
+  std::set<std::string> finished;  // that nothing is left of
+  std::vector<Image> victims;
+  residue.each([&](Image image) {
+    const bool orphaned = image.service == "datasets" && !datasets.contains(id_key(image.document));
+    const bool goes = request.all || (request.run.empty() ? orphaned : image.run == request.run);
+    if (!goes) {
+      runs.insert(image.run);
+      return;
+    }
+    image.before.reset();
+    image.others.clear();
+    image.after.reset();
+    image.after_others.clear();
+    finished.insert(image.run);
+    victims.push_back(std::move(image));
+  });
+  if (request.all) {
+    for (const auto& run : residue.runs()) finished.insert(run.run);
+  }
+  if (!request.run.empty()) finished.insert(request.run);
+  for (const auto& run : runs) finished.erase(run);
+
+  Pruned out;
+  std::set<std::string> named;
+  std::vector<Value> files;
+  for (const auto& image : victims) {
+    for (const auto& file : image.files) {
+      if (named.insert(id_key(file)).second) files.push_back(file);
+    }
+  }
+  Array unused;
+  for (auto& file : files) {
+    if (mongo.find_one("runs", Document{{"results", file}})) continue;
+    unused.append(std::move(file));
+    ++out.files;
+  }
+  delete_files(mongo, unused);
+  for (const auto& image : victims) {
+    for (const auto& collection : image.members) {
+      if (collections.contains(collection)) continue;  // of a living dataset, or shared
+      out.members +=
+          mongo.remove_where(kResidueMembers, Document{{"_id.run", image.run}, {"_id.collection", collection}});
+    }
+    out.images += mongo.remove_where(
+        kResidue, Document{{"document", image.document}, {"run", image.run}, {"collection", image.collection}});
+  }
+  for (const auto& run : finished) {
+    out.members += mongo.remove_where(kResidueMembers, Document{{"_id.run", run}});
+    mongo.remove_where(kResidue, Document{{"_id", Document{{"run", run}}}});
+  }
+  if (!mongo.find_one(kResidue, {})) {
+    mongo.drop(kResidue);
+    mongo.drop(kResidueMembers);
+  }
+  return out;
+}
+
+}  // namespace fm

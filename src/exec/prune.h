@@ -1,0 +1,27 @@
+// Removing what the undo log keeps: the only deletion there is (rule R6).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "store/mongo.h"
+
+namespace fm {
+
+struct PruneRequest {
+  std::string run;   // all of this run; empty: images of datasets that are deleted
+  bool all = false;  // everything
+};
+
+struct Pruned {
+  std::int64_t images = 0;   // documents of migrator.residue
+  std::int64_t members = 0;  // samples and frames
+  std::int64_t files = 0;    // GridFS files that no run refers to any more
+};
+
+// Files go first, images last: cut off in the middle, it can be repeated.
+// Throws Error(kPrecondition) while an unfinished run needs them, kNotFound
+// for a run that keeps nothing.
+Pruned prune_residue(Mongo& mongo, const PruneRequest& request);
+
+}  // namespace fm

@@ -1,0 +1,66 @@
+// Takes a run back (rule R7): a journalled run itself.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "exec/batch.h"
+#include "exec/runner.h"
+
+namespace fm {
+
+struct UndoReport {
+  std::string run;  // that was taken back
+  std::string by;   // the run that did it
+  std::size_t datasets = 0;
+  bool database = false;                 // its version too
+  std::vector<std::string> deleted;      // datasets that are gone
+  std::vector<DatasetFailure> failures;  // changed since and left as they are, or failed
+  double seconds = 0;
+};
+
+class Undo {
+ public:
+  // Time and seed as for Runner.
+  Undo(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, std::string seed, RunSettings settings,
+       RunObserver& observer);
+
+  // The run of that id, or the beginning of one; "last" is the newest. Throws
+  // Error(kNotFound), or kUsage when several begin so.
+  static RunRecord find(Mongo& mongo, const std::string& run);
+
+  // Throws Error(kPrecondition), before anything is written, when the run was
+  // taken back already, or naming everything that was changed since, unless
+  // `skip_changed`. An interrupted run may be given: what it left half-way goes
+  // back too.
+  UndoReport run(const RunRecord& record, bool skip_changed);
+
+  // What a killed undo left half-way goes on.
+  RunReport finish(const Journal::Unfinished& left, const RunRecord& record);
+
+ private:
+  struct Touched {
+    bson::Value id;
+    std::string name;
+    const Route* back;
+  };
+  std::vector<Touched> touched(const RunRecord& record);
+  void resume(const std::vector<Journal::Entry>& entries, const RunRecord& record,
+              std::vector<DatasetFailure>& failures, std::size_t& done);
+  BatchRunner& batches(const RunRecord& record);
+  // Whether the database's version is to go back; throws when it was changed.
+  bool check_config(const RunRecord& record, bool skip_changed);
+
+  Mongo& mongo_;
+  const Catalogue& catalogue_;
+  RunFacts facts_;
+  std::string seed_;
+  RunSettings settings_;
+  RunObserver& observer_;
+  std::unique_ptr<BatchRunner> batches_;
+  std::mutex progress_;
+};
+
+}  // namespace fm

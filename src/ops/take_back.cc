@@ -1,0 +1,105 @@
+#include "ops/take_back.h"
+
+#include "ops/operation.h"
+
+namespace fm::ops {
+
+using bson::Array;
+using bson::Document;
+
+namespace {
+
+Document exists(const bson::Path& path) { return {{path.top(), Document{{"$exists", true}}}}; }
+
+Document either(Array alternatives) {
+  return alternatives.size() == 1 ? *alternatives[0].as<Document>() : Document{{"$or", std::move(alternatives)}};
+}
+
+Document both(Document a, Document b) {
+  if (a.empty()) return b;
+  if (b.empty()) return a;
+  return Document{{"$and", Array{std::move(a), std::move(b)}}};
+}
+
+Step unset(const bson::Path& path) { return Step{Unset{{path}, std::nullopt, std::nullopt}, {}, {}, 0}; }
+
+struct Way {
+  std::optional<Step> back;
+  std::optional<Document> displaced;
+};
+
+struct WayOf {
+  // What is written wherever it was not: taken away again where nothing was.
+  Way operator()(const Compute& op) const { return {unset(op.path), exists(op.path)}; }
+  Way operator()(const Set& op) const { return {unset(op.path), exists(op.path)}; }
+  Way operator()(const SetDefault& op) const { return {unset(op.path), exists(op.path)}; }
+  // Its way back would also move what stood at the target before.
+  Way operator()(const Rename& op) const { return {Step{Rename{op.to, op.from}, {}, {}, 0}, exists(op.to)}; }
+  Way operator()(const MapValue& op) const { return {std::nullopt, either({exists(op.path), exists(op.into)})}; }
+  Way operator()(const Unset& op) const {
+    Array present;
+    for (const auto& path : op.paths) present.append(exists(path));
+    return {std::nullopt, either(std::move(present))};
+  }
+  Way operator()(const Custom& op) const {
+    const auto& function = *op.function;
+    Way out;
+    if (function.opposite) out.back = Step{Custom{op.function, function.opposite(op.arguments)}, {}, {}, 0};
+    if (function.adds) out.back = unset(function.adds);
+    if (function.displaced) out.displaced = function.displaced(op.arguments);
+    return out;
+  }
+  template <class T>
+  Way operator()(const T&) const {
+    return {};
+  }
+};
+
+}  // namespace
+
+std::vector<std::pair<std::string, Document>> displaced(const CollectionWork& work) {
+  std::vector<std::pair<std::string, Document>> out;
+  const auto* custom = std::get_if<Custom>(&work.step->operation);
+  if (custom && custom->function->displaced_frames && !work.frames.empty()) {
+    out.emplace_back(work.frames, custom->function->displaced_frames(custom->arguments));
+  }
+  auto found = std::visit(WayOf{}, work.step->operation).displaced;
+  if (!work.owner_filter) {
+    if (found) out.emplace_back(work.collection, std::move(*found));
+    return out;
+  }
+  // Few: with all that will be written, keys come back at their place.
+  const auto lowered = std::visit([](const auto& op) { return op.lower(Bindings{}); }, work.step->operation);
+  Array any;
+  if (lowered && !lowered->pending.empty()) any.append(lowered->pending);
+  if (found) any.append(std::move(*found));
+  out.emplace_back(work.collection, any.empty() ? work.filter : both(work.filter, either(std::move(any))));
+  return out;
+}
+
+void there(const CollectionWork& work, const std::string& collection, Document& member, Context& context) {
+  const auto* custom = std::get_if<Custom>(&work.step->operation);
+  if (custom && custom->function->join) {
+    if (collection == work.frames && custom->function->frames_key) member.take(custom->function->frames_key);
+  } else if (collection == work.collection) {
+    apply_to_member(*work.step, member, context);
+  }
+}
+
+void there_and_back(const CollectionWork& work, const std::string& collection, Document& member, Context& context) {
+  there(work, collection, member, context);
+  const auto back = std::visit(WayOf{}, work.step->operation).back;
+  if (back && collection == work.collection) apply_to_member(*back, member, context);
+}
+
+std::vector<Pass> take_back(const CollectionWork& work) {
+  const auto back = std::visit(WayOf{}, work.step->operation).back;
+  if (!back) return {};
+  CollectionWork reversed = work;
+  reversed.step = &*back;
+  const IdGenerator no_ids(0, "");
+  const Context context(bson::Null{}, 0, no_ids, nullptr);
+  return lower(reversed, context);
+}
+
+}  // namespace fm::ops

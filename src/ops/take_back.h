@@ -1,0 +1,27 @@
+// Collection steps the way back, for undo. The way back of a step is exact for
+// all documents but those that displaced() names, whose images are restored.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ops/context.h"
+#include "ops/lowered.h"
+
+namespace fm::ops {
+
+// Matches the documents, as they are before the step, that it and its way back
+// together do not give back; by collection.
+std::vector<std::pair<std::string, bson::Document>> displaced(const CollectionWork& work);
+// The same step the way back, in process on one document of that collection:
+// what becomes of it when the step was run before.
+void there_and_back(const CollectionWork& work, const std::string& collection, bson::Document& member,
+                    Context& context);
+// The step itself; of a join only what it takes away.
+void there(const CollectionWork& work, const std::string& collection, bson::Document& member, Context& context);
+
+// The passes that undo one piece of work; none where images alone do.
+std::vector<Pass> take_back(const CollectionWork& work);
+
+}  // namespace fm::ops
