@@ -80,7 +80,7 @@ int prune(const PruneOptions& options, const Globals& globals) {
 }  // namespace
 
 void setup_residue(Program& program) {
-  auto* command = program.app.add_subcommand("residue", "Lists or removes what runs keep for undo and the way up.");
+  auto* command = program.app.add_subcommand("residue", "Lists or removes what runs keep for undo.");
   command->require_subcommand(1, 1);
   auto* show = command->add_subcommand("list", "What is kept, by run and dataset; writes nothing.");
   show->callback([&program] { program.run = [&program] { return list(program.globals, program.globals.load()); }; });

@@ -120,7 +120,7 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
 
 void setup_undo(Program& program) {
   auto options = std::make_shared<UndoOptions>();
-  auto* command = program.app.add_subcommand("undo", "Takes a run back; `undo RUN` of an undo does the run again.");
+  auto* command = program.app.add_subcommand("undo", "Takes the last run, or another one, back.");
   command->add_option("RUN", options->run, "id of the run, or its beginning; none: the last one");
   command->add_flag("--skip-changed", options->skip_changed, "leave datasets that were changed since as they are");
   add_setting(*command, options->flags, "--yes", "yes", "ask nothing");

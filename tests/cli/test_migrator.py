@@ -8,7 +8,8 @@ from conftest import ROOT, harness
 from test_fiftyone import park
 
 COMMANDS = [
-    "migrate", "plan", "info", "history", "backup", "restore", "doctor", "verify", "lock", "lock status",
+    "migrate", "plan", "info", "history", "backup", "restore", "doctor", "verify", "undo", "residue", "residue list",
+    "residue prune", "lock", "lock status",
     "lock release", "media", "media upload", "media rewrite", "media undo",
     "versions", "revisions", "revisions list", "revisions show", "revisions lint",
 ]
