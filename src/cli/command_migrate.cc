@@ -202,7 +202,7 @@ void setup_migrate(Program& program) {
   add_setting(*command, options->flags, "--yes", "yes", "ask nothing");
   add_setting(*command, options->flags, "--require-idle", "require_idle", "only while no FiftyOne is connected");
   add_setting(*command, options->flags, "--error-level", "error_level",
-              "0: a dataset that cannot be migrated stops all; 1, 2: the others go on", "0|1|2");
+              "0: a refused dataset stops all; 1, 2: it does not", "0|1|2");
   command->add_option("--backup", options->backup, "copy what is touched to a new folder first")
       ->option_text("DIR")
       ->take_last();
