@@ -119,7 +119,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
   UndoReport report;
   report.run = record.run;
   report.by = facts_.run;
-  if (record.undone_by) {
+  if (record.undone_by && *record.undone_by != facts_.run) {
     throw Error(Exit::kPrecondition, "Run " + record.run + " was taken back already, by " + *record.undone_by,
                 "`undo " + *record.undone_by + "` does it again.");
   }
