@@ -34,9 +34,11 @@ test-long: build build-tsan/build.ninja ## thread sanitizer, everything marked l
 	@scripts/install-peer
 	@scripts/install-tools
 	@scripts/install-dist
+	@scripts/install-browser
 	cmake --build --preset tsan -j $(JOBS)
 	ctest --preset tsan -j $(JOBS) | $(WITHOUT_PASSED)
 	$(PYTEST) -m long tests
+	@scripts/fuzz
 
 bench: build ## measure
 	@bench/run
@@ -78,4 +80,4 @@ build-tsan/build.ninja: CMakePresets.json | deps
 	@cmake --preset tsan --log-level=NOTICE
 
 clean: ## remove what was built; what was installed stays
-	rm -rf build build-asan build-tsan build-wheel dist
+	rm -rf build build-asan build-tsan build-fuzz build-wheel dist

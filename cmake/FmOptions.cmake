@@ -10,11 +10,17 @@ if(FM_SANITIZE STREQUAL "address")
 elseif(FM_SANITIZE STREQUAL "thread")
   add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
   add_link_options(-fsanitize=thread)
+elseif(FM_SANITIZE STREQUAL "fuzzer")
+  # Clang only: coverage tells the fuzzers (tests/fuzz) where they have been.
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
 elseif(FM_SANITIZE)
-  message(FATAL_ERROR "FM_SANITIZE is '${FM_SANITIZE}'; use address or thread")
+  message(FATAL_ERROR "FM_SANITIZE is '${FM_SANITIZE}'; use address, thread or fuzzer")
 endif()
 
-add_compile_options(-Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Werror)  # other compilers warn of other things
+endif()
 if(FM_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-maybe-uninitialized)  # instrumented code makes GCC see dangers that are none
 endif()

@@ -38,6 +38,15 @@ Digest sha256(std::string_view bytes) {
 
 std::string sha256_hex(std::string_view bytes) { return to_hex(sha256(bytes)); }
 
+std::string sha256_base64(std::string_view bytes) {
+  const auto digest = sha256(bytes);
+  std::string out(4 * ((digest.size() + 2) / 3) + 1, '\0');  // with the NUL that is written
+  const int n =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), digest.data(), static_cast<int>(digest.size()));
+  out.resize(static_cast<std::size_t>(n));
+  return out;
+}
+
 std::string sha1(std::string_view bytes) {
   constexpr std::size_t kSize = 20;
   std::string digest(kSize, '\0');

@@ -15,6 +15,8 @@ using Digest = std::array<std::uint8_t, 32>;
 
 Digest sha256(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
+// As a content security policy names a script.
+std::string sha256_base64(std::string_view bytes);
 // 20 bytes.
 std::string sha1(std::string_view bytes);
 // Lower case.

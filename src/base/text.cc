@@ -238,6 +238,24 @@ std::size_t display_width(std::string_view utf8) {
   return width;
 }
 
+std::string one_line(std::string_view utf8, std::size_t cells) {
+  const UnicodeLocale locale;
+  std::string out;
+  std::size_t width = 0;
+  std::size_t fits = 0;  // bytes of `out` that leave room for the ellipsis
+  while (!utf8.empty()) {
+    const auto bytes = first_code_points(utf8, 1);
+    const char32_t c = code_points(bytes).front();
+    const int wide = wcwidth(static_cast<wchar_t>(c));
+    width += wide < 0 ? 1 : static_cast<std::size_t>(wide);
+    if (width > cells) return out.substr(0, fits) + "\u2026";
+    out += wide < 0 ? std::string_view(" ") : bytes;
+    if (width < cells) fits = out.size();
+    utf8.remove_prefix(bytes.size());
+  }
+  return out;
+}
+
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates) {
   std::u32string wanted = folded(word);
   std::size_t best = std::max<std::size_t>(wanted.size() / 3, 1) + 1;

@@ -25,6 +25,10 @@ std::string clean_utf8(std::string_view text);
 // characters none.
 std::size_t display_width(std::string_view utf8);
 
+// For one cell of a table: control characters become spaces, and what is wider
+// than `cells` ends with "…".
+std::string one_line(std::string_view utf8, std::size_t cells);
+
 // The candidate that `word` is most likely a misspelling of, if any is close.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 

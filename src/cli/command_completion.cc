@@ -9,7 +9,7 @@ namespace fm::cli {
 
 void setup_completion(Program& program) {
   auto shell = std::make_shared<std::string>();
-  auto* command = program.app.add_subcommand("completion", "Prints completions for a shell, or the manual page.");
+  auto* command = program.app.add_subcommand("completion", "Prints completions, or the manual page.");
   command->add_option("SHELL", *shell, "bash, zsh, fish; man: the manual page")
       ->required()
       ->option_text("bash|zsh|fish|man")

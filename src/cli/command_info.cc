@@ -33,12 +33,6 @@ struct Facts {
   const Heads& heads() const { return deployment.found.heads; }
 };
 
-std::string place(const Settings& settings) {
-  if (settings.database_uri) return settings.database_uri->masked();
-  if (settings.private_database_port) return fmt::format("private server, port {}", *settings.private_database_port);
-  return "private server, " + settings.database_dir;
-}
-
 const char* name_of(Edition edition) { return edition == Edition::kEnterprise ? "enterprise" : "open source"; }
 
 // Oldest first, what is no version last.

@@ -6,14 +6,18 @@
 
 #include "backup/backup.h"
 #include "backup/touched.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/backup_text.h"
 #include "cli/deployment.h"
 #include "cli/exclusive.h"
 #include "cli/migration_options.h"
+#include "cli/plan_page.h"
 #include "cli/plan_text.h"
 #include "cli/program_version.h"
 #include "cli/prompt.h"
+#include "cli/run_observer.h"
+#include "cli/saved_plan.h"
 #include "exec/clients.h"
 #include "exec/rights.h"
 #include "exec/runner.h"
@@ -25,35 +29,6 @@ namespace fm::cli {
 using bson::Document;
 
 namespace {
-
-// Lines on stderr: warnings always, what is normal only when asked for.
-class MigrateObserver final : public RunObserver {
- public:
-  MigrateObserver(Progress& progress, const Log& log, bool verbose)
-      : progress_(progress), log_(log), verbose_(verbose) {}
-
-  void message(const ops::Message& message) override {
-    const bool warning = message.level == ops::Message::Level::kWarning;
-    if (!warning && !verbose_) return;
-    progress_.clear();
-    log_.write(warning ? LogLevel::kWarning : LogLevel::kInfo, message.text);
-  }
-  void failure(const DatasetFailure& failure) override {
-    if (!verbose_) return;  // the result names them all
-    progress_.clear();
-    log_.warning(failure.error.what());
-  }
-  void phase(const std::string& name, std::size_t datasets) override { progress_.phase(name, datasets); }
-  void datasets_done(std::size_t done) override { progress_.datasets_done(done); }
-  void collection(const std::string& name, std::int64_t done, std::int64_t total) override {
-    progress_.collection(name, done, total);
-  }
-
- private:
-  Progress& progress_;
-  const Log& log_;
-  bool verbose_;
-};
 
 bool goes_down(const Plan& plan) {
   return std::any_of(plan.routes.begin(), plan.routes.end(),
@@ -81,17 +56,17 @@ struct Frame {
   }
 };
 
-void back_up_first(const std::string& directory, const Plan& plan, Deployment& deployment, std::size_t jobs,
+void back_up_first(const std::string& directory, const Plan& plan, Mongo& mongo, const Heads& heads, std::size_t jobs,
                    Progress& progress, const Log& log) {
   BackupRequest request;
   request.directory = directory;
   request.tool = program_version();
   request.jobs = jobs;
-  request.collections = dump::touched_collections(deployment.session.mongo(), plan, deployment.found.heads);
+  request.collections = dump::touched_collections(mongo, plan, heads);
   request.scope = "what a migration to v" + plan.target + " touches";
   progress.phase("Backing up");
-  const auto report = backup(deployment.session.mongo(), request,
-                             [&](std::int64_t done, std::int64_t total) { progress.bytes(done, total); });
+  const auto report =
+      backup(mongo, request, [&](std::int64_t done, std::int64_t total) { progress.bytes(done, total); });
   progress.clear();
   for (const auto& warning : report.warnings) log.warning(warning);
   std::fputs(backup_text(report, Style::choose("never", STDERR_FILENO)).c_str(), stderr);
@@ -109,6 +84,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   if (settings.disable_migrations) throw refusals::migrations_disabled();
   if (settings.database_admin == false) throw refusals::admin_is_false();
   dry_run = dry_run || settings.dry_run;
+  const auto saved = open_saved_plan(options, settings.undo_log);
 
   const auto& catalogue = built_in_catalogue();
   const auto log = Log::to_stderr(settings, globals.quiet);
@@ -136,14 +112,18 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     }
   }
   const auto& found = deployment.found;
-  const auto target = resolve_target(found.heads.edition, version, options.os_version, globals.versions());
+  const auto target = saved ? Target{saved->target, saved->enterprise_target, ""}
+                            : resolve_target(found.heads.edition, version, options.os_version, globals.versions());
   if (!target.note.empty()) log.info(target.note);
 
   Request request;
   request.target = target.version;
   for (const auto& name : options.names) request.names.push_back(Globals::as_typed(name));
+  if (saved) request.names = saved->names;
   request.admin = settings.database_admin;
-  const auto plan = make_plan(catalogue, found.heads, request);
+  auto planned = found;
+  if (saved) planned.heads = heads_of(*saved, deployment, request, *options.plan);
+  const auto plan = make_plan(catalogue, planned.heads, request);
   if (!dry_run && !plan.nothing_to_do()) {
     require_rights(deployment.session.mongo());
     const auto clients = notice_clients(deployment.session.mongo(), settings.require_idle);
@@ -166,11 +146,24 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   Survey survey;
   if (dry_run || ((asks || goes_down(plan)) && !plan.nothing_to_do())) {
     // What is allowed to go is not counted.
-    survey = runner(false).survey(plan, found, dry_run);
+    survey = runner(false).survey(plan, planned, dry_run);
   }
   progress.clear();
   if (dry_run) {
-    globals.print(plan_text(plan, survey, style) + frame.text(), frame.around(plan_document(plan, found, survey)));
+    std::optional<Estimate> cost;
+    if (options.estimate) cost = estimate(deployment.session.mongo(), plan, survey);
+    auto document = plan_document(plan, planned.heads, survey);
+    if (cost) document.append("estimate", estimate_document(*cost));
+    document = frame.around(std::move(document));
+    if (options.html) {
+      const PlanPageFacts facts{deployment.session.mongo().database(), place(settings), target.enterprise,
+                                program_version(), now_ms()};
+      write_file(*options.html, plan_page(plan, planned.heads, survey, cost, facts));
+    }
+    if (options.save) save_plan(*options.save, options, deployment, target, request, settings.undo_log, document);
+    globals.print(
+        plan_text(plan, planned.heads, survey, style) + (cost ? "\n" + estimate_text(*cost, style) : "") + frame.text(),
+        document);
     return 0;
   }
   const bool refused = run_settings.refuse_all && !(plan.refused.empty() && survey.refused.empty());
@@ -178,13 +171,14 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   // What is refused ends the run at once, which says why.
   const bool goes_ahead = !refused && !losing && !plan.nothing_to_do();
   const bool shows = goes_ahead && (asks || (!globals.quiet && !log.json()));
-  if (shows) std::fputs((plan_text(plan, survey, globals.style(STDERR_FILENO)) + "\n").c_str(), stderr);
+  if (shows) std::fputs((plan_text(plan, planned.heads, survey, globals.style(STDERR_FILENO)) + "\n").c_str(), stderr);
   if (goes_ahead && asks) confirm();
   RunReport report;
   if (!plan.nothing_to_do()) {
     take_lease(lease, deployment.session.mongo(), found);
-    if (options.backup) back_up_first(*options.backup, plan, deployment, run_settings.jobs, progress, log);
-    report = runner(settings.allow_loss).run(plan, found);
+    if (options.backup)
+      back_up_first(*options.backup, plan, deployment.session.mongo(), planned.heads, run_settings.jobs, progress, log);
+    report = runner(settings.allow_loss).run(plan, planned);
   }
   progress.clear();
   if (report.losses.empty()) report.losses = survey.losses;
@@ -203,6 +197,9 @@ void setup_migrate(Program& program) {
   add_setting(*command, options->flags, "--require-idle", "require_idle", "only while no FiftyOne is connected");
   add_setting(*command, options->flags, "--error-level", "error_level",
               "0: a refused dataset stops all; 1, 2: it does not", "0|1|2");
+  command->add_option("--plan", options->plan, "run what plan --save kept, if nothing has moved")
+      ->option_text("FILE")
+      ->take_last();
   command->add_option("--backup", options->backup, "copy what is touched to a new folder first")
       ->option_text("DIR")
       ->take_last();

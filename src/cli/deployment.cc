@@ -1,5 +1,7 @@
 #include "cli/deployment.h"
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "base/version.h"
 #include "revisions/catalogue.h"
@@ -25,6 +27,12 @@ Deployment::Deployment(const Settings& settings, const Log& log) : session(setti
         "The database '" + settings.database_name + "' belongs to FiftyOne Enterprise, and no database name was given",
         "Set FIFTYONE_DATABASE_NAME to the name that your deployment uses.");
   }
+}
+
+std::string place(const Settings& settings) {
+  if (settings.database_uri) return settings.database_uri->masked();
+  if (settings.private_database_port) return fmt::format("private server, port {}", *settings.private_database_port);
+  return "private server, " + settings.database_dir;
 }
 
 Target resolve_target(Edition edition, const std::optional<std::string>& version,

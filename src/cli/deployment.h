@@ -22,6 +22,9 @@ struct Deployment {
   bool enterprise() const { return found.heads.edition == Edition::kEnterprise; }
 };
 
+// Which server that is, without secrets.
+std::string place(const Settings& settings);
+
 // The version a command aims at.
 struct Target {
   std::optional<std::string> version;     // open source, as Request takes it

@@ -198,9 +198,9 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
     const auto survey = runner.survey(plan, found, true);
     progress.clear();
     if (options.json) {
-      line(bson::to_relaxed_json(plan_document(plan, found, survey)));
+      line(bson::to_relaxed_json(plan_document(plan, found.heads, survey)));
     } else {
-      write_result(plan_text(plan, survey, Style::choose("auto", STDOUT_FILENO)));
+      write_result(plan_text(plan, found.heads, survey, Style::choose("auto", STDOUT_FILENO)));
     }
     return 0;
   }

@@ -78,8 +78,7 @@ class HelpText final : public CLI::FormatterBase {
         options += row(names_of(*option), option->get_description());
       }
     }
-    if (names_only)
-      options = "Options: " + wrapped(names, 9, 9) + "\nfiftyone-migrator --help-all says what they mean.\n";
+    if (names_only) options = "Options, explained by --help-all:\n  " + wrapped(names, 2, 2) + "\n";
     std::string out = usage + (options.empty() ? "" : " [OPTION]...") + "\n\n";
     if (!app->get_description().empty()) out += wrapped(app->get_description(), 0, 0) + "\n\n";
     for (const auto* command : commands) out += row(command->get_name(), command->get_description());
@@ -87,6 +86,9 @@ class HelpText final : public CLI::FormatterBase {
     out += positionals + options;
     if (app->get_parent()) {
       if (!(positionals + options).empty() || !commands.empty()) out += "\n";
+      if (options.find(std::string(kAlsoVariable) + "\n") != std::string::npos) {
+        out += "* --some-option is also the variable FIFTYONE_MIGRATOR_SOME_OPTION\n";
+      }
       out += "Options of all commands: fiftyone-migrator --help-all\n";
     }
     return out;

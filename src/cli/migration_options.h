@@ -17,6 +17,10 @@ struct MigrationOptions {
   SettingFlags flags;
   bool verbose = false;
   std::optional<std::string> backup;  // migrate: a folder
+  std::optional<std::string> plan;    // migrate: a file
+  std::optional<std::string> save;    // plan: a file
+  std::optional<std::string> html;    // plan: a file
+  bool estimate = false;              // plan
 };
 
 // What a migration is about: version, services, datasets.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <string_view>
 
@@ -231,7 +232,12 @@ void add_setting(CLI::App& app, SettingFlags& flags, const std::string& names, c
                  const std::string& help, const std::string& value) {
   const auto& table = settings_table();
   const auto line = std::find_if(table.begin(), table.end(), [&](const Setting& s) { return s.name == setting; });
-  const auto described = help + " [" + line->variable + "]";
+  std::string usual = "FIFTYONE_MIGRATOR_";
+  for (const char c : names.substr(names.rfind("--") + 2)) {
+    usual += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  // A page of help has no room for names that can be told from the option.
+  const auto described = help + (line->variable == usual ? kAlsoVariable : " [" + std::string(line->variable) + "]");
   if (value.empty()) {
     app.add_flag_callback(
         names, [&flags, setting] { flags.emplace_back(setting, "on"); }, described);

@@ -64,6 +64,7 @@ void setup_restore(Program& program);
 void setup_doctor(Program& program);
 void setup_verify(Program& program);
 void setup_history(Program& program);
+void setup_roundtrip(Program& program);
 void setup_lock(Program& program);
 void setup_undo(Program& program);
 void setup_residue(Program& program);

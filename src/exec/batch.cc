@@ -44,10 +44,10 @@ BatchRunner::Result result_of(Prepared& dataset) {
                           std::move(dataset.passes),
                           std::nullopt,
                           false,
-                          0,
+                          {},
                           {}};
   for (const auto& one : dataset.restored) {
-    out.restored += static_cast<std::int64_t>(one.values.size());
+    for (const auto& path : one.values) out.restored.emplace_back(one.revision, path);
     for (const auto& path : one.kept) out.kept.emplace_back(one.revision, path);
   }
   return out;
@@ -97,13 +97,41 @@ void BatchRunner::survey(const std::vector<Item>& items, const std::function<voi
       [&](std::vector<Prepared> group, std::vector<Result> failed) {
         for (auto& dataset : group) {
           const bool simple = !dataset.complex();
+          auto touched = touched_by(dataset);
           auto result = result_of(dataset);
+          result.touched = std::move(touched);
           if (simple && !settings_.undo && dataset.restored.empty() && !dataset.context.naming) keep(dataset, result);
           done(std::move(result));
         }
         for (auto& result : failed) done(std::move(result));
       },
       done);
+}
+
+std::vector<Touched> BatchRunner::touched_by(const Prepared& dataset) {
+  std::vector<Touched> out{{kDatasets, 1, static_cast<std::int64_t>(dataset.before.size())}};
+  std::map<std::string, Touched> others;
+  for (const auto& entry : dataset.context.references.entries()) {
+    if (entry.before == entry.after) continue;
+    auto& one = others[entry.collection];
+    ++one.documents;
+    one.bytes += static_cast<std::int64_t>(bson::encoded_size(entry.before ? *entry.before : *entry.after));
+  }
+  for (auto& [collection, one] : others) out.push_back({collection, one.documents, one.bytes});
+  Array files;
+  for (const auto& patch : dataset.context.file_patches) files.append(patch.old_id);
+  if (!files.empty()) {
+    FindOptions options;
+    options.projection = Document{{"length", 1}};
+    Touched results{"fs.files", 0, 0};
+    mongo_.find("fs.files", Document{{"_id", Document{{"$in", std::move(files)}}}}, options, [&](bson::View view) {
+      const auto length = view.get("length");
+      ++results.documents;
+      results.bytes += length ? length->integer().value_or(0) : 0;
+    });
+    out.push_back(std::move(results));
+  }
+  return out;
 }
 
 void BatchRunner::keep(Prepared& dataset, const Result& result) {

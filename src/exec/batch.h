@@ -44,9 +44,11 @@ class BatchRunner {
     std::vector<ops::Displaced> displaced;
     std::vector<ops::Pass> passes;  // survey only
     std::optional<Error> failure;
-    bool gone = false;                                      // deleted meanwhile: no failure
-    std::int64_t restored = 0;                              // values that came back from the undo log
-    std::vector<std::pair<std::string, std::string>> kept;  // that could not: revision and path
+    bool gone = false;  // deleted meanwhile: no failure
+    // What came back from the undo log, and what could not: revision and path.
+    std::vector<std::pair<std::string, std::string>> restored;
+    std::vector<std::pair<std::string, std::string>> kept;
+    std::vector<Touched> touched = {};  // survey only: without those of the passes
   };
   struct Item {
     bson::Value id;
@@ -78,6 +80,7 @@ class BatchRunner {
     bson::Bytes after;
   };
   void keep(Prepared& dataset, const Result& result);
+  std::vector<Touched> touched_by(const Prepared& dataset);
   // Writes what survey() has made ready; gives the items that are left.
   std::vector<Item> run_ready(const std::vector<Item>& items, const std::function<void(Result)>& done);
 

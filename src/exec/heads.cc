@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/hash.h"
+#include "bson/path.h"
 
 namespace fm {
 
@@ -85,6 +87,15 @@ bool same_heads(const DatabaseHeads& a, const DatabaseHeads& b) {
   };
   return a.heads.database == b.heads.database && std::equal(a.heads.datasets.begin(), a.heads.datasets.end(),
                                                             b.heads.datasets.begin(), b.heads.datasets.end(), same);
+}
+
+std::string database_identity(Mongo& mongo) {
+  const auto reply = mongo.command(Document{{"listCollections", 1}, {"filter", Document{{"name", "datasets"}}}});
+  const auto* batch = bson::Path("cursor.firstBatch").find(reply);
+  const auto* list = batch ? batch->as<bson::Array>() : nullptr;
+  const auto* info = list && !list->empty() ? (*list)[0].as<Document>() : nullptr;
+  const auto* uuid = info ? bson::Path("info.uuid").find(*info) : nullptr;
+  return uuid && uuid->as<bson::Binary>() ? to_hex(uuid->as<bson::Binary>()->data) : "";
 }
 
 std::optional<std::string> read_database_version(Mongo& mongo) {

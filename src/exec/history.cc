@@ -48,7 +48,7 @@ Document error_document(const Error& error) {
   return {{"exit", static_cast<std::int32_t>(error.code())}, {"message", error.what()}, {"remedy", error.remedy()}};
 }
 
-Array losses_array(const std::vector<Loss>& losses) {
+Array losses_array(const std::vector<Tally>& losses) {
   Array out;
   for (const auto& loss : losses) {
     out.append(Document{

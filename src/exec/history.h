@@ -61,7 +61,7 @@ struct RunEnd {
   std::string state;  // "done", "failed", "interrupted"
   std::int64_t done = 0;
   std::vector<DatasetFailure> failures;
-  std::vector<Loss> losses;
+  std::vector<Tally> losses;
   double seconds = 0;
   std::optional<Error> error = std::nullopt;
   bson::Document details = {};  // further keys

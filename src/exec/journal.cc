@@ -98,45 +98,53 @@ void Journal::advance(const Prepared& dataset, const std::string& pass) {
 
 void Journal::leave(const Value& dataset) { mongo_.remove(kCollection, {Value(Document{{"dataset", dataset}})}); }
 
-std::optional<Journal::Unfinished> Journal::unfinished() {
-  const auto run = mongo_.find_one(kCollection, Document{{"_id", "run"}});
-  if (!run) return std::nullopt;
-  const auto* now = run->find("now");
-  const auto* seed = run->find("seed");
-  if (!now || !now->as<bson::Date>() || !seed || !seed->as<bson::Binary>()) return std::nullopt;
-  Unfinished out;
-  out.run = text_at(*run, "run");
-  out.undoes = text_at(*run, "undoes");
-  out.target = text_at(*run, "target");
-  out.now_ms = now->as<bson::Date>()->ms;
-  out.seed = seed->as<bson::Binary>()->data;
-  mongo_.find(kCollection, Document{{"_id.dataset", Document{{"$exists", true}}}}, {}, [&](bson::View view) {
-    const auto doc = view.decode();
-    Entry entry{*bson::Path("_id.dataset").find(doc),
-                text_at(doc, "name"),
-                text_at(doc, "from"),
-                text_at(doc, "to"),
-                {},
-                {},
-                {}};
-    if (const auto* done = doc.find("done"); done && done->as<Array>()) {
-      for (const auto& one : *done->as<Array>()) {
-        if (const auto* key = one.as<std::string>()) entry.done.insert(*key);
-      }
-    }
-    if (const auto* deletes = doc.find("deletes"); deletes && deletes->as<Document>()) {
-      entry.deletes = *deletes->as<Document>();
-    }
-    if (const auto* files = doc.find("files"); files && files->as<Array>()) entry.files = *files->as<Array>();
-    out.entries.push_back(std::move(entry));
-  });
-  return out;
-}
-
 void Journal::leave(const std::vector<Prepared*>& datasets) {
   std::vector<Value> ids;
   for (const auto* dataset : datasets) ids.push_back(entry_id(*dataset));
   mongo_.remove(kCollection, ids);
+}
+
+Journal::Entry Journal::read_entry(const Document& stored) {
+  const auto* dataset = bson::Path("_id.dataset").find(stored);
+  Entry out{dataset ? *dataset : Value(),
+            text_at(stored, "name"),
+            text_at(stored, "from"),
+            text_at(stored, "to"),
+            {},
+            {},
+            {}};
+  if (const auto* done = stored.find("done"); done && done->as<Array>()) {
+    for (const auto& one : *done->as<Array>()) {
+      if (const auto* key = one.as<std::string>()) out.done.insert(*key);
+    }
+  }
+  if (const auto* deletes = stored.find("deletes"); deletes && deletes->as<Document>()) {
+    out.deletes = *deletes->as<Document>();
+  }
+  if (const auto* files = stored.find("files"); files && files->as<Array>()) out.files = *files->as<Array>();
+  return out;
+}
+
+std::optional<Journal::Unfinished> Journal::read_run(const Document& stored) {
+  const auto* now = stored.find("now");
+  const auto* seed = stored.find("seed");
+  if (!now || !now->as<bson::Date>() || !seed || !seed->as<bson::Binary>()) return std::nullopt;
+  Unfinished out;
+  out.run = text_at(stored, "run");
+  out.undoes = text_at(stored, "undoes");
+  out.target = text_at(stored, "target");
+  out.now_ms = now->as<bson::Date>()->ms;
+  out.seed = seed->as<bson::Binary>()->data;
+  return out;
+}
+
+std::optional<Journal::Unfinished> Journal::unfinished() {
+  const auto stored = mongo_.find_one(kCollection, Document{{"_id", "run"}});
+  auto out = stored ? read_run(*stored) : std::nullopt;
+  if (!out) return std::nullopt;
+  mongo_.find(kCollection, Document{{"_id.dataset", Document{{"$exists", true}}}}, {},
+              [&](bson::View view) { out->entries.push_back(read_entry(view.decode())); });
+  return out;
 }
 
 }  // namespace fm

@@ -55,6 +55,9 @@ class Journal {
     std::string seed;
     std::vector<Entry> entries;
   };
+  // Of whatever stands there: nothing for what is no run of ours.
+  static std::optional<Unfinished> read_run(const bson::Document& stored);
+  static Entry read_entry(const bson::Document& stored);
   // Nothing when there is no run, or none of ours can be read.
   std::optional<Unfinished> unfinished();
 

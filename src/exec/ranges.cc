@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "bson/path.h"
 #include "ops/server_form.h"
 
 namespace fm {
@@ -31,12 +32,6 @@ void both(Document& filter, const Document& more) {
   }
 }
 
-Document wanted(const Pass& pass) {
-  Document filter = pass.filter;
-  both(filter, pass.pending);
-  return filter;
-}
-
 // [from, to) of _id in the order of the index, over all BSON types: ordinary
 // comparisons of a query would stop at the first type.
 Document range_filter(const std::optional<Value>& from, const std::optional<Value>& to) {
@@ -61,7 +56,7 @@ std::optional<Value> border(Mongo& mongo, const std::string& collection, const s
 }
 
 void run_range(Mongo& mongo, const Pass& pass, const Document& range) {
-  Document filter = wanted(pass);
+  Document filter = wanted_by(pass);
   both(filter, range);
   if (!pass.merge) {
     mongo.update_many(pass.collection, filter, pass.pipeline, !range.empty());
@@ -130,6 +125,12 @@ void for_each_range(Mongo& mongo, const std::string& collection, std::int64_t ra
   }
 }
 
+Document wanted_by(const Pass& pass) {
+  Document filter = pass.filter;
+  both(filter, pass.pending);
+  return filter;
+}
+
 std::vector<Pass> fuse(std::vector<Pass> passes) {
   std::vector<Pass> out;
   for (auto& pass : passes) {
@@ -158,7 +159,7 @@ void run_pass(Mongo& mongo, const Pass& pass, std::int64_t range_size, const Pas
     if (pass.merge) {
       mongo.aggregate_merge(pass.collection, pass.pipeline);
     } else {
-      mongo.update_many(pass.collection, wanted(pass), pass.pipeline, false);
+      mongo.update_many(pass.collection, wanted_by(pass), pass.pipeline, false);
     }
     return;
   }
@@ -167,7 +168,7 @@ void run_pass(Mongo& mongo, const Pass& pass, std::int64_t range_size, const Pas
   for (int i = 0; i < kRescans; ++i) {
     FindOptions options;
     options.projection = Document{{"_id", 1}};
-    if (!mongo.find_one(pass.collection, wanted(pass), options)) return;
+    if (!mongo.find_one(pass.collection, wanted_by(pass), options)) return;
     run_range(mongo, pass, {});
   }
   throw Error(Exit::kFailed, "documents of '" + pass.collection + "' keep changing while they are migrated",
@@ -195,9 +196,17 @@ std::optional<Document> without_time(Mongo& mongo, const std::string& collection
   return mongo.find_one(collection, Document{{"_id", Document{{"$not", Document{{"$type", types}}}}}}, options);
 }
 
-std::int64_t count_pending(Mongo& mongo, const Pass& pass) {
-  if (pass.whole) return mongo.estimated_count(pass.collection);
-  return mongo.count(pass.collection, wanted(pass));
+std::string written_by(const Pass& pass) {
+  const auto* last =
+      pass.merge && !pass.pipeline.empty() ? pass.pipeline[pass.pipeline.size() - 1].as<Document>() : nullptr;
+  const auto* into = last ? bson::Path("$merge.into").find(*last) : nullptr;
+  return into && into->as<std::string>() ? *into->as<std::string>() : pass.collection;
+}
+
+Mongo::Size measure_pending(Mongo& mongo, const Pass& pass) {
+  const auto into = written_by(pass);
+  if (pass.whole || into != pass.collection) return mongo.estimated_size(into);
+  return mongo.size_of(pass.collection, wanted_by(pass));
 }
 
 }  // namespace fm

@@ -34,7 +34,15 @@ void run_pass(Mongo& mongo, const ops::Pass& pass, std::int64_t range_size, cons
 // A document of the collection whose _id holds no time, if there is one.
 std::optional<bson::Document> without_time(Mongo& mongo, const std::string& collection);
 
-// How many documents a pass would write now.
-std::int64_t count_pending(Mongo& mongo, const ops::Pass& pass);
+// The documents a pass would write.
+bson::Document wanted_by(const ops::Pass& pass);
+
+// The collection that it writes to: of a join, the one it merges into.
+std::string written_by(const ops::Pass& pass);
+
+// What a pass would write now, as it is stored. Of a join into another
+// collection, which may wait for what an earlier pass leaves, all of that is
+// taken. Reads what matches.
+Mongo::Size measure_pending(Mongo& mongo, const ops::Pass& pass);
 
 }  // namespace fm

@@ -10,10 +10,12 @@
 
 namespace fm {
 
-// Values that go for good, counted over all datasets of a plan.
-struct Loss {
+// Values of one kind, counted: those that go for good on the way down, or that
+// come back on the way up.
+struct Tally {
   std::string revision;
-  std::string what;  // "saved_views", "documents of runs", ...
+  std::string field;  // "saved_views", "app_config.color_scheme.opacity", "sample_fields info"
+  std::string what;   // the same in people's words: "saved views"
   std::int64_t values = 0;
   std::int64_t datasets = 0;
 };
@@ -31,6 +33,13 @@ struct Given {
   std::vector<Kept> kept;
 };
 
+// Documents that would be written, by collection.
+struct Touched {
+  std::string collection;
+  std::int64_t documents = 0;
+  std::int64_t bytes = 0;  // as they are stored now, before compression
+};
+
 struct DatasetFailure {
   std::string name;
   Error error;
@@ -41,7 +50,7 @@ struct DatasetFailure {
 struct RunReport {
   std::size_t datasets_done = 0;
   std::vector<DatasetFailure> failures;  // refused ones first
-  std::vector<Loss> losses;
+  std::vector<Tally> losses;
   bool undo_log = false;  // what is lost is kept there
   Given given;
   double seconds = 0;

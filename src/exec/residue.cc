@@ -169,10 +169,10 @@ class Assembler {
  public:
   explicit Assembler(const std::function<void(Image)>& visit) : visit_(visit) {}
   void add(const Document& record) {
-    const auto* run = record.find("run");
-    if (!run) return;  // the record of a run
+    const auto* id = record.find("document");
+    if (!record.has("run") || !id) return;  // the record of a run
     const auto key = bson::text_at(record, "run") + "/" + bson::text_at(record, "service") + "/" +
-                     bson::text_at(record, "collection") + "/" + id_key(*record.find("document"));
+                     bson::text_at(record, "collection") + "/" + id_key(*id);
     if (key != key_) finish();
     key_ = key;
     if (!image_) image_.emplace();
@@ -214,6 +214,15 @@ RunRecord run_of(const Document& record) {
 Document run_id_of(const std::string& run) { return {{"run", run}}; }
 
 }  // namespace
+
+std::vector<Image> read_images(const std::vector<Document>& records) {
+  std::vector<Image> out;
+  const std::function<void(Image)> visit = [&](Image image) { out.push_back(std::move(image)); };
+  Assembler assembler(visit);
+  for (const auto& record : records) assembler.add(record);
+  assembler.finish();
+  return out;
+}
 
 RunRecord Residue::begin(RunRecord run) {
   if (const auto found = this->run(run.run)) return *found;

@@ -82,6 +82,10 @@ struct RunRecord {
   std::optional<std::string> undone_by;
 };
 
+// Images out of records, those of one image one after another; whatever stands
+// in them, what is no record is left out.
+std::vector<Image> read_images(const std::vector<bson::Document>& records);
+
 // Thread-safe. Every write can be repeated.
 class Residue {
  public:

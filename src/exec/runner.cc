@@ -1,6 +1,7 @@
 #include "exec/runner.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <map>
@@ -9,6 +10,7 @@
 #include <variant>
 
 #include "base/pool.h"
+#include "base/text.h"
 #include "exec/database.h"
 #include "exec/undo.h"
 #include "ops/naming.h"
@@ -51,53 +53,6 @@ bool moves_down(const Route& route) {
                      [](const Revision* revision) { return revision->down_label != DownLabel::kExact; });
 }
 
-// "sample_fields.ground_truth.description" is counted as a value of sample_fields.
-std::string loss_name(const std::string& path) {
-  if (const auto open = path.find('('); open != std::string::npos) {
-    return "documents of " + path.substr(open + 1, path.find(')') - open - 1);
-  }
-  static const std::set<std::string> kDeep = {"app_config", "sample_fields", "frame_fields"};
-  const auto dot = path.find('.');
-  const auto top = path.substr(0, dot);
-  if (dot == std::string::npos || !kDeep.contains(top)) return top;
-  const auto last = path.rfind('.');
-  return top == "app_config" ? path : top + " " + path.substr(last + 1);
-}
-
-class LossCounter {
- public:
-  void add(const std::vector<ops::Displaced>& displaced) {
-    std::set<std::pair<std::string, std::string>> seen;
-    for (const auto& one : displaced) {
-      if (!one.lost) continue;
-      add(one.revision, loss_name(one.path), 1, seen);
-    }
-  }
-  void add_documents(const std::string& revision, const std::string& what, std::int64_t n) {
-    std::set<std::pair<std::string, std::string>> seen;
-    if (n > 0) add(revision, what, n, seen);
-  }
-  std::vector<Loss> take() {
-    std::vector<Loss> out;
-    for (auto& [key, loss] : losses_) out.push_back(std::move(loss));
-    std::stable_sort(out.begin(), out.end(), [](const Loss& a, const Loss& b) {
-      return Version::parse(a.revision) > Version::parse(b.revision);
-    });
-    return out;
-  }
-
- private:
-  void add(const std::string& revision, const std::string& what, std::int64_t n,
-           std::set<std::pair<std::string, std::string>>& seen) {
-    auto& loss = losses_[{revision, what}];
-    loss.revision = revision;
-    loss.what = what;
-    loss.values += n;
-    if (seen.emplace(revision, what).second) ++loss.datasets;
-  }
-  std::map<std::pair<std::string, std::string>, Loss> losses_;
-};
-
 // Collects results of batches that end in any order and hands them on in the
 // order of the plan.
 class InOrder {
@@ -121,23 +76,18 @@ class InOrder {
   std::function<void(Results)> emit_;
 };
 
-void add_given(const BatchRunner::Result& result, Given& given) {
-  given.values += result.restored;
-  if (result.restored > 0) ++given.datasets;
-  for (const auto& [revision, path] : result.kept) given.kept.push_back({result.name, revision, path});
-}
-
 using Work = void (BatchRunner::*)(const std::vector<BatchRunner::Item>&,
                                    const std::function<void(BatchRunner::Result)>&);
 
 // Runs all items through `work` on several threads; results come in the order
-// of the items.
+// of the items. `seconds`: what the work itself took, without `emit`.
 void in_batches(BatchRunner& runner, Work work, const std::vector<BatchRunner::Item>& items, std::size_t jobs,
-                const std::function<void(InOrder::Results)>& emit) {
+                const std::function<void(InOrder::Results)>& emit, double* seconds = nullptr) {
   // Small enough that every worker has several.
   const std::size_t size = std::clamp<std::size_t>(items.size() / (jobs * 4 + 1), 1, kBatch);
   const std::size_t batches = (items.size() + size - 1) / size;
   InOrder order(batches, emit);
+  std::atomic<std::int64_t> busy = 0;  // nanoseconds, of all workers
   parallel_for(jobs, batches, [&](std::size_t batch, std::size_t) {
     const auto begin = items.begin() + static_cast<std::ptrdiff_t>(batch * size);
     const auto end = items.begin() + static_cast<std::ptrdiff_t>(std::min(items.size(), (batch + 1) * size));
@@ -145,10 +95,15 @@ void in_batches(BatchRunner& runner, Work work, const std::vector<BatchRunner::I
     std::map<std::string, std::size_t> position;
     for (std::size_t i = 0; i < part.size(); ++i) position.emplace(id_key(part[i].id), i);
     InOrder::Results results(part.size());
+    const auto start = std::chrono::steady_clock::now();
     (runner.*work)(part,
                    [&](BatchRunner::Result result) { results[position.at(id_key(result.id))] = std::move(result); });
+    const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - start;
+    busy += took.count();
     order.finish(batch, std::move(results));
   });
+  if (seconds)
+    *seconds = static_cast<double>(busy) / 1e9 / static_cast<double>(std::clamp<std::size_t>(batches, 1, jobs));
 }
 
 // The collections of a run's bookkeeping. To make one takes the server as long as
@@ -253,51 +208,33 @@ void Runner::choose_names(const Plan& plan, const Heads& heads, const std::vecto
   }
 }
 
-Survey Runner::survey(const Plan& plan, const DatabaseHeads& heads, bool count_documents) {
-  Survey out;
-  out.undo_log = settings_.undo_log;
+Survey Runner::survey(const Plan& plan, const DatabaseHeads& heads, bool measure) {
   choose_names(plan, heads.heads, {});
   const auto all = items(plan, heads.heads, {});
-  LossCounter losses;
-  const auto collect = [&](InOrder::Results results) {
-    for (auto& result : results) {
-      if (result.failure) {
-        out.refused.push_back({result.name, *result.failure, true, id_key(result.id)});
-        continue;
-      }
-      if (result.gone) continue;
-      if (result.route->direction == Direction::kDown) losses.add(result.displaced);
-      add_given(result, out.given);
-      for (const auto& pass : result.passes) {
-        if (pass.loss) {
-          losses.add_documents("0.6.2", "points of polylines in " + pass.collection,
-                               mongo_.count(pass.collection, *pass.loss));
-        }
-        if (count_documents) {
-          out.edits.push_back({result.name, pass.collection, count_pending(mongo_, pass)});
-        }
-      }
-    }
-  };
+  SurveyBuilder builder(mongo_, measure, settings_.undo_log);
   observer_.phase("checking", all.size());
   std::size_t checked = 0;
-  in_batches(batches(), &BatchRunner::survey, all, settings_.jobs, [&](InOrder::Results results) {
-    checked += results.size();
-    collect(std::move(results));
-    observer_.datasets_done(checked);
-  });
-  out.losses = losses.take();
-  if (count_documents) {
-    std::set<std::string> drops;
-    for (const auto* routes : {&plan.database, &plan.routes}) {
-      for (const auto& route : *routes) {
-        for (const auto* drop : drops_of(route)) {
-          for (auto& name : droppable(mongo_, *drop)) drops.insert(std::move(name));
-        }
+  double seconds = 0;
+  in_batches(
+      batches(), &BatchRunner::survey, all, settings_.jobs,
+      [&](InOrder::Results results) {
+        for (auto& result : results) builder.add(std::move(result));
+        checked += results.size();
+        observer_.datasets_done(checked);
+      },
+      &seconds);
+  auto out = std::move(builder).take();
+  out.checking_seconds = seconds;
+  if (!measure) return out;
+  std::set<std::string> drops;
+  for (const auto* routes : {&plan.database, &plan.routes}) {
+    for (const auto& route : *routes) {
+      for (const auto* drop : drops_of(route)) {
+        for (auto& name : droppable(mongo_, *drop)) drops.insert(std::move(name));
       }
     }
-    out.drops.assign(drops.begin(), drops.end());
   }
+  out.drops.assign(drops.begin(), drops.end());
   return out;
 }
 
@@ -357,8 +294,8 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   if (!report.losses.empty() && !settings_.allow_loss && !settings_.undo_log) {
     std::string text = "Going down to v" + plan.target + " removes values for good:";
     for (const auto& loss : report.losses) {
-      text += "\n  v" + loss.revision + "  " + loss.what + ": " + std::to_string(loss.values) + " in " +
-              std::to_string(loss.datasets) + (loss.datasets == 1 ? " dataset" : " datasets");
+      text += "\n  v" + loss.revision + "  " + format_count(loss.values) + " " + loss.what + " in " +
+              format_count(loss.datasets) + (loss.datasets == 1 ? " dataset" : " datasets");
     }
     throw Error(Exit::kIncompatible, text,
                 "Leave the undo log on, or back the database up and repeat the command with --allow-loss.");

@@ -11,6 +11,7 @@
 #include "exec/heads.h"
 #include "exec/history.h"
 #include "exec/report.h"
+#include "exec/survey.h"
 #include "plan/plan.h"
 #include "store/mongo.h"
 
@@ -29,30 +30,15 @@ struct RunSettings {
   RunOrigin origin = {};  // for the history
 };
 
-// What a plan means for the data, found out without writing.
-struct Survey {
-  std::vector<DatasetFailure> refused;
-  std::vector<Loss> losses;
-  struct CollectionEdit {
-    std::string dataset;
-    std::string collection;
-    std::int64_t documents = 0;  // a join over a whole collection counts all of them
-  };
-  std::vector<CollectionEdit> edits;
-  std::vector<std::string> drops;  // collections
-  bool undo_log = false;           // what is lost is kept there
-  Given given;
-};
-
 class Runner {
  public:
   // Time and seed decide every generated value (rules G1, G3).
   Runner(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, std::string seed, RunSettings settings,
          RunObserver& observer);
 
-  // Reads every dataset document of the plan once; with `count_documents` also
-  // counts what collection steps would write.
-  Survey survey(const Plan& plan, const DatabaseHeads& heads, bool count_documents);
+  // Reads every dataset document of the plan once; with `measure` also
+  // the collections that collection steps would write to.
+  Survey survey(const Plan& plan, const DatabaseHeads& heads, bool measure);
 
   struct Finished {
     RunReport report;

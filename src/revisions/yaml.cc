@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace fm {
 
@@ -177,6 +178,8 @@ Revision read_revision(const std::string& file, const YAML::Node& root, std::str
 }  // namespace
 
 Revision parse_revision(const std::string& file, std::string_view text) {
+  // The parser takes it, and it would only be found out where a text is shown.
+  if (clean_utf8(text) != text) throw Error(Exit::kUsage, file + ":1:1: the file is not UTF-8");
   try {
     return read_revision(file, YAML::Load(std::string(text)), text);
   } catch (const YAML::Exception& error) {

@@ -195,7 +195,8 @@ class Mongo::Collection {
  public:
   Collection(Mongo& mongo, const std::string& name)
       : client_(mongo),
-        collection_(mongoc_client_get_collection(client_.get(), mongo.database_.c_str(), name.c_str())) {}
+        collection_(
+            mongoc_client_get_collection(client_.get(), mongo.database_.c_str(), mongo.full_name(name).c_str())) {}
   mongoc_collection_t* get() const { return collection_.get(); }
 
   Bulk bulk() const {
@@ -227,6 +228,39 @@ Mongo::Mongo(const std::string& uri, std::string database, const std::string& co
   mongoc_uri_set_option_as_bool(uri_.get(), MONGOC_URI_SERVERSELECTIONTRYONCE, false);
 }
 
+Mongo::Mongo(const Mongo& of, std::string prefix)
+    : database_(of.database_), prefix_(of.prefix_ + std::move(prefix)), uri_(mongoc_uri_copy(of.uri_.get())) {}
+
+std::optional<std::string> Mongo::own_name(std::string_view collection) const {
+  if (!collection.starts_with(prefix_)) return std::nullopt;
+  return std::string(collection.substr(prefix_.size()));
+}
+
+// The stages that name a collection, as deep as they are nested.
+bson::Array Mongo::in_corner(const bson::Array& pipeline) const {
+  if (prefix_.empty()) return pipeline;
+  bson::Array out = pipeline;
+  for (auto& item : out) {
+    auto* stage = item.as<Document>();
+    if (!stage) continue;
+    for (auto& [name, value] : *stage) {
+      auto* arguments = value.as<Document>();
+      if (name == "$out" && value.as<std::string>()) value = full_name(*value.as<std::string>());
+      if (!arguments || (name != "$lookup" && name != "$merge" && name != "$unionWith" && name != "$graphLookup")) {
+        continue;
+      }
+      for (const char* key : {"from", "into", "coll"}) {
+        auto* collection = arguments->find(key);
+        if (collection && collection->as<std::string>()) *collection = full_name(*collection->as<std::string>());
+      }
+      if (auto* inner = arguments->find("pipeline"); inner && inner->as<bson::Array>()) {
+        *inner = in_corner(*inner->as<bson::Array>());
+      }
+    }
+  }
+  return out;
+}
+
 Document Mongo::run(const Document& command, bool write, const char* database) {
   const Client client(*this);
   const bson::CDoc c_command(command);
@@ -251,7 +285,9 @@ Document Mongo::run(const Document& command, bool write, const char* database) {
 void Mongo::remove_durably(const std::string& collection, const Value& id) {
   const Document one{{"q", Document{{"_id", id}}}, {"limit", 1}};
   boundary();
-  run(Document{{"delete", collection}, {"deletes", bson::Array{one}}, {"writeConcern", durable_write_concern()}},
+  run(
+      Document{
+          {"delete", full_name(collection)}, {"deletes", bson::Array{one}}, {"writeConcern", durable_write_concern()}},
       false);
   boundary();
 }
@@ -461,14 +497,17 @@ Mongo::Changed Mongo::update_many(const std::string& collection, const Document&
 }
 
 void Mongo::aggregate_merge(const std::string& collection, const bson::Array& pipeline) {
-  run(Document{{"aggregate", collection}, {"pipeline", pipeline}, {"cursor", Document{}}, {"allowDiskUse", true}},
+  run(Document{{"aggregate", full_name(collection)},
+               {"pipeline", in_corner(pipeline)},
+               {"cursor", Document{}},
+               {"allowDiskUse", true}},
       true);
 }
 
 void Mongo::aggregate(const std::string& collection, const bson::Array& pipeline,
                       const std::function<void(bson::View)>& visit) {
   const Collection coll(*this, collection);
-  const bson::CDoc c_pipeline(Document{{"pipeline", pipeline}});
+  const bson::CDoc c_pipeline(Document{{"pipeline", in_corner(pipeline)}});
   const bson::CDoc opts(Document{{"allowDiskUse", true}});
   const Cursor cursor(
       mongoc_collection_aggregate(coll.get(), MONGOC_QUERY_NONE, c_pipeline.get(), opts.get(), nullptr));
@@ -485,7 +524,7 @@ std::int64_t Mongo::count(const std::string& collection, const Document& filter)
 }
 
 std::int64_t Mongo::estimated_count(const std::string& collection) {
-  return integer_of(run(Document{{"count", collection}}, false), "n");
+  return integer_of(run(Document{{"count", full_name(collection)}}, false), "n");
 }
 
 std::set<std::string> Mongo::collection_names() {
@@ -496,7 +535,8 @@ std::set<std::string> Mongo::collection_names() {
   const Cursor cursor(mongoc_database_find_collections_with_opts(database.get(), opts.get()));
   std::set<std::string> out;
   visit_all(cursor, "listing collections", [&](bson::View view) {
-    if (const auto name = view.get_string("name")) out.emplace(*name);
+    const auto name = view.get_string("name");
+    if (auto own = name ? own_name(*name) : std::nullopt) out.insert(std::move(*own));
   });
   return out;
 }
@@ -526,10 +566,10 @@ void Mongo::drop_unique_indexes(const std::string& collection, const std::string
       }
     });
   }
-  for (const auto& name : names) run(Document{{"dropIndexes", collection}, {"index", name}}, true);
+  for (const auto& name : names) run(Document{{"dropIndexes", full_name(collection)}, {"index", name}}, true);
 }
 
-void Mongo::drop(const std::string& collection) { run(Document{{"drop", collection}}, true); }
+void Mongo::drop(const std::string& collection) { run(Document{{"drop", full_name(collection)}}, true); }
 
 std::vector<CollectionInfo> Mongo::collections() {
   const Client client(*this);
@@ -540,7 +580,9 @@ std::vector<CollectionInfo> Mongo::collections() {
   visit_all(cursor, "listing collections", [&](const bson::View& view) {
     const auto document = view.decode();
     CollectionInfo info;
-    info.name = view.get_string("name").value_or("");
+    const auto own = own_name(view.get_string("name").value_or(""));
+    if (!own) return;
+    info.name = *own;
     info.type = view.get_string("type").value_or("collection");
     if (const auto* options = document.find("options"); options && options->as<Document>()) {
       info.options = *options->as<Document>();
@@ -564,7 +606,7 @@ std::vector<Document> Mongo::indexes(const std::string& collection) {
 }
 
 void Mongo::create(const std::string& collection, const Document& options) {
-  Document command{{"create", collection}};
+  Document command{{"create", full_name(collection)}};
   for (const auto& [key, value] : options) command.append(key, value);
   run(command, true);
 }
@@ -573,18 +615,20 @@ void Mongo::create_indexes(const std::string& collection, const std::vector<Docu
   if (indexes.empty()) return;
   bson::Array list;
   for (const auto& index : indexes) list.append(index);
-  run(Document{{"createIndexes", collection}, {"indexes", std::move(list)}}, true);
+  run(Document{{"createIndexes", full_name(collection)}, {"indexes", std::move(list)}}, true);
 }
 
 void Mongo::change_view(const std::string& view, const Document& options) {
-  Document command{{"collMod", view}};
+  Document command{{"collMod", full_name(view)}};
   for (const auto& [key, value] : options) command.append(key, value);
   run(command, true);
 }
 
 void Mongo::rename_over(const std::string& from, const std::string& to) {
-  run(Document{{"renameCollection", database_ + "." + from}, {"to", database_ + "." + to}, {"dropTarget", true}}, true,
-      "admin");
+  run(Document{{"renameCollection", database_ + "." + full_name(from)},
+               {"to", database_ + "." + full_name(to)},
+               {"dropTarget", true}},
+      true, "admin");
 }
 
 std::optional<ClusterTime> Mongo::cluster_time() {
@@ -680,7 +724,7 @@ void Mongo::read_raw(const std::string& collection, const std::optional<ClusterT
     return take_batch(reply.get(), batch_key);
   };
 
-  Document find{{"find", collection}, {"hint", Document{{"$natural", 1}}}};
+  Document find{{"find", full_name(collection)}, {"hint", Document{{"$natural", 1}}}};
   if (at) {
     bson_value_t time{};
     time.value_type = BSON_TYPE_TIMESTAMP;
@@ -696,10 +740,11 @@ void Mongo::read_raw(const std::string& collection, const std::optional<ClusterT
       const auto count = std::max(kSmallestBatch, kBatchBytes * batch.count / std::max<std::int64_t>(bytes, 1));
       if (bytes > 0) visit(std::move(batch.documents));
       if (batch.cursor == 0) break;
-      batch = ask(Document{{"getMore", cursor}, {"collection", collection}, {"batchSize", count}}, "nextBatch");
+      batch =
+          ask(Document{{"getMore", cursor}, {"collection", full_name(collection)}, {"batchSize", count}}, "nextBatch");
     }
   } catch (...) {
-    const bson::CDoc kill(Document{{"killCursors", collection}, {"cursors", bson::Array{cursor}}});
+    const bson::CDoc kill(Document{{"killCursors", full_name(collection)}, {"cursors", bson::Array{cursor}}});
     mongoc_client_command_simple_with_server_id(client.get(), database_.c_str(), kill.get(), preference,
                                                 mongoc_server_description_id(server.get()), nullptr, &error);
     throw;
@@ -734,15 +779,25 @@ void Mongo::restore_empty_timestamps(const std::string& collection, const std::v
     const Document stage{{"$replaceWith", Document{{"$literal", document}}}};
     const Document update{{"q", Document{{"_id", Document{{"$eq", *document.find("_id")}}}}},
                           {"u", bson::Array{stage}}};
-    Document command{{"update", collection}, {"updates", bson::Array{update}}};
+    Document command{{"update", full_name(collection)}, {"updates", bson::Array{update}}};
     if (bypass_validator) command.append("bypassDocumentValidation", true);
     run(command, true);
   }
 }
 
 Mongo::Size Mongo::estimated_size(const std::string& collection) {
-  const auto reply = run(Document{{"dataSize", database_ + "." + collection}, {"estimate", true}}, false);
+  const auto reply = run(Document{{"dataSize", database_ + "." + full_name(collection)}, {"estimate", true}}, false);
   return {integer_of(reply, "numObjects"), integer_of(reply, "size")};
+}
+
+Mongo::Size Mongo::size_of(const std::string& collection, const Document& filter) {
+  const Document weight{{"$sum", Document{{"$bsonSize", "$$ROOT"}}}};
+  const Document group{{"_id", bson::Null{}}, {"n", Document{{"$sum", 1}}}, {"bytes", weight}};
+  Size out;
+  aggregate(collection, bson::Array{Document{{"$match", filter}}, Document{{"$group", group}}}, [&](bson::View view) {
+    out = {view.get("n")->integer().value_or(0), view.get("bytes")->integer().value_or(0)};
+  });
+  return out;
 }
 
 }  // namespace fm

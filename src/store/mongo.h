@@ -74,6 +74,11 @@ class Mongo {
   // Connects lazily: call ping() for an early answer.
   Mongo(const std::string& uri, std::string database, const std::string& compressor = "");
 
+  // A corner of the database of `of`: every collection NAME is there PREFIX+NAME,
+  // in pipelines too, and nothing else of the database is seen or written.
+  // `command` alone goes to the server as it is.
+  Mongo(const Mongo& of, std::string prefix);
+
   const std::string& database() const { return database_; }
 
   // Called before and after every write, from the thread that writes; what it
@@ -138,6 +143,8 @@ class Mongo {
   };
   // From the collection's metadata.
   Size estimated_size(const std::string& collection);
+  // Exact, by a pass over what matches.
+  Size size_of(const std::string& collection, const bson::Document& filter);
 
   // Exact, by a pass over what matches.
   std::int64_t count(const std::string& collection, const bson::Document& filter);
@@ -178,7 +185,13 @@ class Mongo {
   void restore_empty_timestamps(const std::string& collection, const std::vector<bson::View>& documents,
                                 bool bypass_validator);
 
+  std::string full_name(const std::string& collection) const { return prefix_ + collection; }
+  // Nothing for a collection outside the corner.
+  std::optional<std::string> own_name(std::string_view collection) const;
+  bson::Array in_corner(const bson::Array& pipeline) const;
+
   std::string database_;
+  std::string prefix_;
   std::function<void()> at_writes_;
   std::unique_ptr<mongoc_uri_t, FreeUri> uri_;
   // Clients without a monitoring thread: the driver's own pool keeps one, and

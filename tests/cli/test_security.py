@@ -414,6 +414,43 @@ def test_no_secret_from_a_file_or_a_flag(secretive, tmp_path):
     assert_not_stored(root)
 
 
+@pytest.mark.parametrize("variant", ["right", "token in properties", "wrong password", "not encoded", "bad port"])
+def test_no_secret_in_files(secretive, tmp_path, variant):
+    """Pages, saved plans, what is written when one of them is run, and trials."""
+    server, root = secretive
+    root.drop_database("secret")
+    tool = tool_as(server, root, "keeper", tmp_path, "secret")
+    tool.fill("0.24.0", {"a": "0.24.0", "b": "0.23.0"})
+    uri = uris(server)[variant]
+    page, plan, sources = tmp_path / "plan.html", tmp_path / "plan.json", {}
+    (tmp_path / "uri").write_text(uri)
+    sources["environment"] = [], {"FIFTYONE_DATABASE_URI": uri}
+    sources["file"] = [], {"FIFTYONE_DATABASE_URI": None, "FIFTYONE_DATABASE_URI_FILE": str(tmp_path / "uri")}
+    sources["flag"] = ["--set", "database_uri=" + uri], {"FIFTYONE_DATABASE_URI": None}
+    good = variant in TAKEN
+    for flags, env in sources.values():
+        files = ["--html", str(page), "--save", str(plan)]
+        for args in (
+            ["plan", "1.0.0", "--estimate", *files],
+            ["roundtrip", "1.0.0"],
+            ["migrate", "--plan", str(plan), "--yes", "--verbose"],
+            ["verify"],
+            ["info"],
+        ):
+            for form in [], ["-o", "json"]:
+                r = tool.migrator(*args, *flags, *form, **env)
+                assert_silent(r.out, r.err)
+                assert r.status in (0, 2, 15) if good else r.status not in (0, 15), r.err
+        assert page.exists() == plan.exists() == good
+        if good:
+            assert_silent(page.read_text(), plan.read_text())
+            assert "keeper:***@" in page.read_text()
+            page.unlink(), plan.unlink()
+        assert_not_stored(root)
+        tool.db.datasets.update_many({}, {"$set": {"version": "0.24.0"}})
+        tool.db.config.update_one({}, {"$set": {"version": "0.24.0"}})
+
+
 def started(tool, *args):
     return subprocess.Popen(
         [os.path.join(tool.bin, "fiftyone-migrator"), *args],

@@ -1,0 +1,23 @@
+// plan --save, and migrate --plan.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/deployment.h"
+#include "cli/migration_options.h"
+#include "plan/saved.h"
+
+namespace fm::cli {
+
+// Reads --plan. Throws Error(kUsage) when another option contradicts it.
+std::optional<SavedPlan> open_saved_plan(const MigrationOptions& options, bool undo_log);
+
+// Writes --save. `document` is the plan as it is shown.
+void save_plan(const std::string& file, const MigrationOptions& options, Deployment& deployment, const Target& target,
+               const Request& request, bool undo_log, bson::Document document);
+
+// The heads to plan from; throws Error(kMismatch) when the database has moved.
+Heads heads_of(const SavedPlan& plan, Deployment& deployment, const Request& request, const std::string& file);
+
+}  // namespace fm::cli
