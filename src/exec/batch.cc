@@ -353,14 +353,16 @@ void BatchRunner::leave_out_idle_passes(std::vector<Prepared>& group) {
     std::erase_if(dataset.passes, [&](const ops::Pass& pass) { return !collections_.contains(pass.collection); });
   }
   std::map<std::string, Shared> shared;
+  std::vector<const Shared*> of_pass;  // null for a collection of the dataset's own
   for (const auto& dataset : group) {
     for (const auto& pass : dataset.passes) {
       const auto key = owner_key(dataset, pass);
-      if (key.empty()) continue;
-      auto& entry = shared[pass_key(pass)];
-      entry.sample = &pass;
-      entry.key = key;
-      entry.owners.append(dataset.id);
+      auto* entry = key.empty() ? nullptr : &shared[pass_key(pass)];
+      of_pass.push_back(entry);
+      if (!entry) continue;
+      entry->sample = &pass;
+      entry->key = key;
+      entry->owners.append(dataset.id);
     }
   }
   for (auto& [kind, entry] : shared) {
@@ -372,10 +374,11 @@ void BatchRunner::leave_out_idle_passes(std::vector<Prepared>& group) {
       if (const auto owner = view.get(key)) busy.insert(id_key(*owner));
     });
   }
+  auto next = of_pass.begin();
   for (auto& dataset : group) {
-    std::erase_if(dataset.passes, [&](const ops::Pass& pass) {
-      if (owner_key(dataset, pass).empty()) return false;
-      return !shared[pass_key(pass)].busy.contains(id_key(dataset.id));
+    std::erase_if(dataset.passes, [&](const ops::Pass&) {
+      const auto* entry = *next++;
+      return entry && !entry->busy.contains(id_key(dataset.id));
     });
   }
 }

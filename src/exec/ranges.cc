@@ -33,8 +33,13 @@ void both(Document& filter, const Document& more) {
 }
 
 // [from, to) of _id in the order of the index, over all BSON types: ordinary
-// comparisons of a query would stop at the first type.
+// comparisons of a query would stop at the first type. Between two ObjectIds
+// there is no other type, and the index answers those without a look at the
+// document.
 Document range_filter(const std::optional<Value>& from, const std::optional<Value>& to) {
+  if (from && to && from->as<bson::Oid>() && to->as<bson::Oid>()) {
+    return {{"_id", Document{{"$gte", *from}, {"$lt", *to}}}};
+  }
   Array bounds;
   if (from) bounds.append(expression("$gte", Array{"$_id", literal(*from)}));
   if (to) bounds.append(expression("$lt", Array{"$_id", literal(*to)}));

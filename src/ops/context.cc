@@ -121,8 +121,9 @@ void remove(Document& doc, const bson::Path& path, Context& context, const Value
   if (!parent) return;
   const std::size_t index = parent->index_of(path.leaf());
   if (index >= parent->size()) return;
-  auto before = parent->take(path.leaf());
-  context.displace(path, std::move(*before), nullptr, key_before(*parent, index), restored);
+  Value before = std::move((*parent)[index].value);
+  parent->erase(index);
+  context.displace(path, std::move(before), nullptr, key_before(*parent, index), restored);
 }
 
 }  // namespace fm::ops
