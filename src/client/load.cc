@@ -73,7 +73,7 @@ std::optional<std::string> source_of_clips(Mongo& mongo, const Document& dataset
   std::optional<std::string> out;
   FindOptions options;
   options.projection = Document{{"name", 1}, {"sample_collection_name", 1}};
-  mongo.find("datasets", Document{{"frame_collection_name", frames}}, options, [&](bson::View view) {
+  mongo.find("datasets", Document{{"frame_collection_name", frames}}, options, [&](const bson::View& view) {
     const auto other = view.decode();
     if (bson::text_at(other, "sample_collection_name").starts_with("samples.")) out = bson::text_at(other, "name");
   });

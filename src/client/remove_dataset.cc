@@ -54,7 +54,7 @@ Runs runs_of(Mongo& mongo, const Document& dataset) {
   FindOptions options;
   options.projection = Document{{"results", 1}};
   if (out.documents.empty()) return out;
-  mongo.find("runs", among("_id", out.documents), options, [&](bson::View view) {
+  mongo.find("runs", among("_id", out.documents), options, [&](const bson::View& view) {
     const auto results = view.get("results");
     take_results(results ? &*results : nullptr);
   });

@@ -155,7 +155,8 @@ class Edits {
     }
     FindOptions options;
     options.projection = Document{{"_id", 1}};
-    mongo_.find(edit_.collection, query, options, [&](bson::View view) { edited.insert(key(*view.get("_id"))); });
+    mongo_.find(edit_.collection, query, options,
+                [&](const bson::View& view) { edited.insert(key(*view.get("_id"))); });
     for (const auto& id : ids) {
       if (!edited.contains(key(id))) out.push_back(id);
     }
