@@ -96,7 +96,7 @@ MediaCheck verify_media(Mongo& mongo, const MediaDataset& dataset, const std::ve
   for (const auto& field : fields) {
     FindOptions options;
     options.projection = Document{{"_id", 1}, {top_of(field.path), 1}};
-    mongo.find(dataset.collection_of(field), {}, options, [&](bson::View view) {
+    mongo.find(dataset.collection_of(field), {}, options, [&](const bson::View& view) {
       const auto document = view.decode();
       for (const auto& text : texts_at(document, field.path)) {
         if (!remap) check.take(text, field, *document.find("_id"));

@@ -331,6 +331,8 @@ def test_what_is_wrong_for_all_shows_at_once(cloud, s3):
             ("s3://nobucket/x", {}, 10, "bucket"),
             ("s3://bucket/x", {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, 12, "no AWS credentials"),
             ("https://example.org/x", {}, 2, "on the web"),
+            ("s3://", {}, 2, "no bucket"),
+            ("s3://bucket/x", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, 5, "again"),
             ("minio://bucket/x", {"MINIO_ALIAS": "minio"}, 2, "MINIO_ENDPOINT_URL")]:
         r = upload(cloud, "demo", destination, "--update-filepaths", **env)
         assert (r.status, content(cloud.db)) == (status, before) and text in r.err, r.err
