@@ -35,6 +35,7 @@ test-long: build build-tsan/build.ninja ## thread sanitizer, everything marked l
 	@scripts/install-tools
 	@scripts/install-dist
 	@scripts/install-browser
+	@scripts/install-azurite
 	cmake --build --preset tsan -j $(JOBS)
 	ctest --preset tsan -j $(JOBS) | $(WITHOUT_PASSED)
 	$(PYTEST) -m long tests

@@ -7,7 +7,9 @@
 #include "cli/deployment.h"
 #include "cli/media_commands.h"
 #include "cli/table.h"
+#include "config/environment.h"
 #include "media/rewrite.h"
+#include "media/verify_media.h"
 #include "store/lease.h"
 
 namespace fm::cli {
@@ -22,8 +24,11 @@ struct RewriteOptions {
   std::vector<std::string> from;
   std::vector<std::string> to;
   std::vector<std::string> fields;
+  bool check = false;
   SettingFlags flags;
 };
+
+constexpr std::size_t kShown = 20;
 
 media::Remap remap_of(const RewriteOptions& options) {
   if (options.from.size() != options.to.size()) {
@@ -70,6 +75,26 @@ Document counts_document(const std::vector<media::PathCount>& counts, const medi
   return {{"rules", std::move(rules)}, {"fields", std::move(fields)}};
 }
 
+// Every new path has to be there.
+void check_targets(Mongo& mongo, const media::MediaDataset& dataset, const std::vector<media::MediaField>& fields,
+                   const media::Remap& remap, Progress& progress) {
+  media::Stores stores{media::MediaConfig(Environment::process())};
+  progress.phase("Looking at new paths", 1);
+  const auto check =
+      media::verify_media(mongo, dataset, fields, stores, {}, false, &remap,
+                          [&](std::int64_t done, std::int64_t total) { progress.collection("paths", done, total); });
+  progress.clear();
+  if (check.faults == 0) return;
+  std::string lines;
+  for (std::size_t i = 0; i < check.first.size() && i < kShown; ++i) {
+    lines += "\n  " + check.first[i].path + " " + check.first[i].fault;
+  }
+  throw Error(
+      Exit::kPrecondition,
+      fmt::format("{} of {} new paths lead nowhere:{}", format_count(check.faults), format_count(check.objects), lines),
+      "Nothing was written.");
+}
+
 int run_rewrite(const RewriteOptions& options, const Globals& globals) {
   const auto settings = globals.load(options.flags);
   const auto remap = remap_of(options);
@@ -86,13 +111,14 @@ int run_rewrite(const RewriteOptions& options, const Globals& globals) {
   auto document = counts_document(counts, remap);
   auto text = counts_text(counts, globals.style(STDOUT_FILENO));
   const auto total = matched(counts);
+  Progress progress(globals.progress_mode());
+  if (options.check) check_targets(mongo, dataset, fields, remap, progress);
   if (settings.dry_run) {
     document.append("dry_run", true);
     globals.print(text + fmt::format("\nWould rewrite {} paths; nothing was written.\n", format_count(total)),
                   document);
     return 0;
   }
-  Progress progress(globals.progress_mode());
   progress.phase("Rewriting", 1);
   const auto run = media::rewrite_paths(mongo, dataset, fields, remap,
                                         [&](const std::string& collection, std::int64_t done, std::int64_t of) {
@@ -127,6 +153,7 @@ void setup_media_rewrite(Program& program, CLI::App& media) {
   command->add_option("--media-field", options->fields, "only this field; several times, all unless given")
       ->option_text("F")
       ->allow_extra_args(false);
+  command->add_flag("--check", options->check, "write nothing unless every new path is there");
   add_setting(*command, options->flags, "--dry-run", "dry_run", "count, and write nothing");
   command->callback(
       [options, &program] { program.run = [options, &program] { return run_rewrite(*options, program.globals); }; });

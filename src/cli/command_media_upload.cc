@@ -49,8 +49,8 @@ Document header_of(const std::string& database, const media::MediaDataset& datas
 std::string manifest_path(const UploadOptions& options, const Document& header) {
   const auto environment = Environment::process();
   if (!options.manifest.empty()) return environment.expand_user(options.manifest);
-  return environment.expand_user("~/.fiftyone/migrator/media/") +
-         sha256_hex(bson::to_canonical_json(header)).substr(0, 16) + ".jsonl";
+  return environment.expand_user(media::kManifestFolder) + sha256_hex(bson::to_canonical_json(header)).substr(0, 16) +
+         ".jsonl";
 }
 
 // JSON lines, one a file.

@@ -5,7 +5,7 @@
 #include <arrow/util/key_value_metadata.h>
 
 #include <algorithm>
-#include <cstring>
+#include <set>
 
 #include "base/error.h"
 #include "cloud/status.h"
@@ -176,11 +176,17 @@ void ArrowStore::get(const std::string& key, const std::function<void(std::strin
 void ArrowStore::list(const std::string& folder, bool recursive, const std::function<void(const Entry&)>& visit) {
   arrow::fs::FileSelector selector;
   selector.base_dir = folder;
-  selector.recursive = recursive;
+  selector.recursive = recursive || !traits_.lists_folders;
   selector.allow_not_found = true;
   const auto found = check(at(folder).one->GetFileInfo(selector), doing("listing", folder));
+  const auto start = folder.empty() ? 0 : folder.size() + 1;
+  std::set<std::string> folders;
   for (const auto& info : found) {
-    if (info.type() == arrow::fs::FileType::File) {
+    const auto slash = info.path().find('/', start);
+    if (selector.recursive && !recursive && slash != std::string::npos) {
+      const auto path = info.path().substr(0, slash);
+      if (folders.insert(path).second) visit({path, 0, true});
+    } else if (info.type() == arrow::fs::FileType::File) {
       visit({info.path(), info.size(), false});
     } else if (info.type() == arrow::fs::FileType::Directory && !recursive) {
       visit({info.path(), 0, true});

@@ -23,6 +23,7 @@ struct FileSystems {
 struct Traits {
   std::string name;               // for messages: "S3"
   bool abort_discards = false;    // what was written before an abort is gone
+  bool lists_folders = true;      // a listing of one level names the folders in it
   std::ptrdiff_t part_slots = 8;  // parts in memory at the same time
 };
 

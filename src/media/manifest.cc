@@ -24,7 +24,34 @@ namespace {
               "--manifest FILE keeps it elsewhere.", "OSError");
 }
 
+Manifest::Entry decode(const Document& document) {
+  Manifest::Entry entry;
+  entry.remote = bson::text_at(document, "remote");
+  entry.state = {bson::integer_at(document, "size"), bson::integer_at(document, "mtime_ns")};
+  entry.sha256 = bson::text_at(document, "sha256");
+  entry.etag = bson::text_at(document, "etag");
+  entry.confirmed = bson::text_at(document, "confirmed");
+  entry.uploaded = bson::text_at(document, "state") == "uploaded";
+  return entry;
+}
+
 }  // namespace
+
+std::unordered_map<std::string, Manifest::Entry> Manifest::read(const std::string& path) {
+  std::unordered_map<std::string, Entry> out;
+  std::ifstream in(path);
+  bool first = true;
+  for (std::string line; std::getline(in, line) && !in.eof(); first = false) {
+    try {
+      const auto document = bson::from_json(line);
+      if (first && !document.has("upload")) return {};
+      if (!first) out[bson::text_at(document, "local")] = decode(document);
+    } catch (const Error&) {
+      break;
+    }
+  }
+  return out;
+}
 
 Manifest::Manifest(std::string path, const Document& header) : path_(std::move(path)) {
   std::error_code error;
@@ -66,14 +93,7 @@ void Manifest::load(const Document& header) {
       throw Error(Exit::kPrecondition, "The manifest '" + path_ + "' belongs to another upload",
                   "Name another file by --manifest.");
     }
-    Entry entry;
-    entry.remote = bson::text_at(document, "remote");
-    entry.state = {bson::integer_at(document, "size"), bson::integer_at(document, "mtime_ns")};
-    entry.sha256 = bson::text_at(document, "sha256");
-    entry.etag = bson::text_at(document, "etag");
-    entry.confirmed = bson::text_at(document, "confirmed");
-    entry.uploaded = bson::text_at(document, "state") == "uploaded";
-    entries_[bson::text_at(document, "local")] = std::move(entry);
+    entries_[bson::text_at(document, "local")] = decode(document);
   }
   if (ftruncate(fd_, whole) != 0) fail(path_, errno);
   if (first) write(Document{{"upload", header}});

@@ -13,6 +13,9 @@
 
 namespace fm::media {
 
+// Where manifests lie unless a file is named.
+inline constexpr const char* kManifestFolder = "~/.fiftyone/migrator/media/";
+
 class Manifest {
  public:
   struct Entry {
@@ -30,6 +33,9 @@ class Manifest {
   Manifest(const Manifest&) = delete;
   Manifest& operator=(const Manifest&) = delete;
   ~Manifest();
+
+  // The entries of a manifest by local path; none of what is no manifest.
+  static std::unordered_map<std::string, Entry> read(const std::string& path);
 
   const std::string& path() const { return path_; }
   // The last one of a local file, by earlier programs or this one.

@@ -47,7 +47,7 @@ std::string value_of(const Section& section, const char* key) {
   return found == section.end() ? "" : found->second;
 }
 
-std::string with_slash(std::string endpoint) { return endpoint.ends_with('/') ? endpoint : endpoint + "/"; }
+std::string with_slash(const std::string& endpoint) { return endpoint.ends_with('/') ? endpoint : endpoint + "/"; }
 
 // AccountName=...;AccountKey=...;BlobEndpoint=...
 Section connection_string(const std::string& text) {

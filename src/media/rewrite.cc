@@ -42,7 +42,7 @@ PathCount count_field(Mongo& mongo, const MediaDataset& dataset, const MediaFiel
   pipeline.append(
       Document{{"$group", Document{{"_id", Document{{"$switch", Document{{"branches", branches}, {"default", -1}}}}},
                                    {"n", Document{{"$sum", 1}}}}}});
-  mongo.aggregate(dataset.collection_of(field), pipeline, [&](bson::View view) {
+  mongo.aggregate(dataset.collection_of(field), pipeline, [&](const bson::View& view) {
     const auto rule = view.get("_id")->integer().value_or(-1);
     const auto n = view.get("n")->integer().value_or(0);
     (rule < 0 ? out.unmatched : out.by_rule[static_cast<std::size_t>(rule)]) += n;
@@ -52,7 +52,7 @@ PathCount count_field(Mongo& mongo, const MediaDataset& dataset, const MediaFiel
     others.append(Document{{"$match", Document{{"v", Document{{"$not", Document{{"$regex", remap.pattern()}}}}}}}});
     others.append(Document{{"$limit", kExamples}});
     mongo.aggregate(dataset.collection_of(field), others,
-                    [&](bson::View view) { out.examples.push_back(*view.get("v")->as<std::string>()); });
+                    [&](const bson::View& view) { out.examples.push_back(*view.get("v")->as<std::string>()); });
   }
   return out;
 }
@@ -132,6 +132,7 @@ std::int64_t PathCount::matched() const { return std::accumulate(by_rule.begin()
 std::vector<PathCount> count_paths(Mongo& mongo, const MediaDataset& dataset, const std::vector<MediaField>& fields,
                                    const Remap& remap) {
   std::vector<PathCount> out;
+  out.reserve(fields.size());
   for (const auto& field : fields) out.push_back(count_field(mongo, dataset, field, remap));
   return out;
 }

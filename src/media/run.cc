@@ -116,7 +116,7 @@ std::vector<Run> Runs::all() {
   std::vector<Run> out;
   FindOptions options;
   options.sort = Document{{"_id", -1}};
-  mongo_.find(kRuns, {}, options, [&](bson::View view) { out.push_back(decode(view.decode())); });
+  mongo_.find(kRuns, {}, options, [&](const bson::View& view) { out.push_back(decode(view.decode())); });
   return out;
 }
 

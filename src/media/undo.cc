@@ -57,7 +57,7 @@ class Collection {
       progress(collection_, done, total);
       batch.clear();
     };
-    mongo_.find(records_, {}, {}, [&](bson::View view) {
+    mongo_.find(records_, {}, {}, [&](const bson::View& view) {
       batch.push_back(view.decode());
       if (batch.size() == kBatch) flush();
     });
@@ -91,11 +91,12 @@ class Collection {
     FindOptions options;
     options.projection = projection;
     std::map<std::string, Document> out;
-    mongo_.find(collection_, Document{{"_id", Document{{"$in", std::move(ids)}}}}, options, [&](bson::View view) {
-      auto document = view.decode();
-      auto key = key_of(*document.find("_id"));
-      out.emplace(std::move(key), std::move(document));
-    });
+    mongo_.find(collection_, Document{{"_id", Document{{"$in", std::move(ids)}}}}, options,
+                [&](const bson::View& view) {
+                  auto document = view.decode();
+                  auto key = key_of(*document.find("_id"));
+                  out.emplace(std::move(key), std::move(document));
+                });
     return out;
   }
 

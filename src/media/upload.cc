@@ -229,7 +229,7 @@ class Upload {
       options.limit = kPage + 1;
     }
     std::vector<Document> out;
-    mongo_.find(collection, filter, options, [&](bson::View view) {
+    mongo_.find(collection, filter, options, [&](const bson::View& view) {
       auto document = view.decode();
       if (!last || *document.find("_id") != *last) out.push_back(std::move(document));
     });

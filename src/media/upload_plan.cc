@@ -58,6 +58,9 @@ class Planner {
     if (destination_.system == FileSystem::kHttp) {
       throw Error(Exit::kUsage, "'" + request_.destination + "' is on the web, not in an object store");
     }
+    if (!destination_.local() && destination_.bucket().empty()) {
+      throw Error(Exit::kUsage, "'" + request_.destination + "' names no bucket");
+    }
     if (request_.rel_dir) rel_dir_ = stores_.locate(*request_.rel_dir).key;
     for (const bool frames : {false, true}) read(frames);
     check_found();
@@ -83,7 +86,7 @@ class Planner {
     FindOptions options;
     options.projection = projection;
     const auto& collection = frames ? dataset_.frames : dataset_.samples;
-    mongo_.find(collection, documents_of(dataset_, request_, frames, mongo_), options, [&](bson::View view) {
+    mongo_.find(collection, documents_of(dataset_, request_, frames, mongo_), options, [&](const bson::View& view) {
       const auto document = view.decode();
       for (const auto* field : fields) {
         for (const auto& text : texts_at(document, field->path)) take(text, *field, document);
@@ -316,7 +319,7 @@ Document documents_of(const MediaDataset& dataset, const UploadRequest& request,
   FindOptions options;
   options.projection = Document{{"_id", 1}};
   Array ids;
-  mongo.find(dataset.samples, of_slices, options, [&](bson::View view) { ids.append(*view.get("_id")); });
+  mongo.find(dataset.samples, of_slices, options, [&](const bson::View& view) { ids.append(*view.get("_id")); });
   const Document of_samples{{"_sample_id", Document{{"$in", std::move(ids)}}}};
   return filter.empty() ? of_samples : Document{{"$and", Array{filter, of_samples}}};
 }

@@ -128,7 +128,7 @@ class Azure(Process):
 
     def command(self, folder):
         return [azurite_program(), "--location", os.path.join(folder, "azurite"), "--blobHost", "127.0.0.1",
-                "--blobPort", str(self.port), "--skipApiVersionCheck", "--silent"]
+                "--blobPort", str(self.port), "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
 
     def __init__(self, folder):
         super().__init__(folder, "azurite")

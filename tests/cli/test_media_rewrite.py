@@ -134,6 +134,20 @@ def test_refusals(demo):
     assert r.status == 10 and "No run has changed paths here" in r.err
 
 
+def test_check_looks_at_every_new_path_first(tool, tmp_path):
+    for name in "a", "b":
+        (tmp_path / ("%s.jpg" % name)).write_text("x")
+    dataset(tool.db, "d", [{"filepath": "/data/%s.jpg" % n} for n in ("a", "b", "c", "a")] + [{"filepath": "/else"}])
+    before = content(tool.db)
+    args = "media", "rewrite", "d", "--from", "/data", "--to", str(tmp_path), "--check"
+    r = tool.migrator(*args)
+    assert (r.status, content(tool.db)) == (16, before) and "1 of 3 new paths" in r.err and "/c.jpg is not there" in r.err
+    (tmp_path / "c.jpg").write_text("x")
+    assert tool.migrator(*args, "--dry-run").status == 0 and content(tool.db) == before
+    assert tool.migrator(*args).status == 0
+    assert tool.db["samples.d"].count_documents({"filepath": {"$regex": "^%s/" % tmp_path}}) == 4
+
+
 def test_scheme_takes_the_place_of_a_scheme(demo):
     assert demo.migrator("media", "rewrite", "demo", "--from", "s3://", "--to", "gs://").status == 0
     assert demo.db["samples.demo"].count_documents({"filepath": "gs://old/x/c.jpg"}) == 1

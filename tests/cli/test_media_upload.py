@@ -256,6 +256,24 @@ def test_scenes_bring_their_assets(cloud, s3):
     assert upload(cloud, "demo", "s3://bucket/x").json["remote_paths"] == 2
 
 
+def test_verify_finds_what_is_not_there(cloud, s3):
+    demo(cloud, 4)
+    assert upload(cloud, "demo", "s3://bucket/x", "--update-filepaths").status == 0
+    fine = cloud.migrator("-o", "json", "media", "verify", "demo")
+    assert fine.status == 0 and (fine.json["paths"], fine.json["local"], fine.json["faults"]) == (24, 20, 0), fine.err
+    s3.client.delete_object(Bucket="bucket", Key="x/000.jpg")
+    s3.client.put_object(Bucket="bucket", Key="x/001.jpg", Body=b"short")
+    s3.client.put_object(Bucket="bucket", Key="x/002.jpg", Body=b"z" * 100)
+    os.remove(cloud.files + "/seg/003.png")
+    cloud.db["samples.demo"].update_one({}, {"$set": {"thumb": "https://example.org/x.jpg"}})
+    for args in [], ["--full"]:
+        r = cloud.migrator("-o", "json", "media", "verify", "demo", *args)
+        found = {f["path"][-11:]: f["fault"] for f in r.json["first"]}
+        assert r.status == 15 and r.json["faults"] == 4 and r.json["web"] == 1
+        assert found["t/x/000.jpg"] == found["seg/003.png"] == "is not there"
+        assert "5 bytes, 100" in found["t/x/001.jpg"] and "is not what was uploaded" in found["t/x/002.jpg"]
+
+
 # -- harm
 
 
@@ -313,6 +331,8 @@ def test_what_is_wrong_for_all_shows_at_once(cloud, s3):
             ("s3://nobucket/x", {}, 10, "bucket"),
             ("s3://bucket/x", {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, 12, "no AWS credentials"),
             ("https://example.org/x", {}, 2, "on the web"),
+            ("s3://", {}, 2, "no bucket"),
+            ("s3://bucket/x", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, 5, "again"),
             ("minio://bucket/x", {"MINIO_ALIAS": "minio"}, 2, "MINIO_ENDPOINT_URL")]:
         r = upload(cloud, "demo", destination, "--update-filepaths", **env)
         assert (r.status, content(cloud.db)) == (status, before) and text in r.err, r.err

@@ -11,7 +11,7 @@ from test_fiftyone import park
 COMMANDS = [
     "migrate", "plan", "info", "history", "backup", "restore", "doctor", "verify", "roundtrip", "undo", "residue", "residue list",
     "residue prune", "lock", "lock status",
-    "lock release", "media", "media upload", "media rewrite", "media undo",
+    "lock release", "media", "media upload", "media rewrite", "media verify", "media undo",
     "versions", "revisions", "revisions list", "revisions show", "revisions lint",
 ]
 OTHERS = "Left alone: cas hub enterprise (this version of the tool migrates datasets only)\n"

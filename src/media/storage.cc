@@ -1,0 +1,293 @@
+#include "media/storage.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "base/error.h"
+#include "base/pool.h"
+#include "media/content_type.h"
+
+namespace fm::media {
+
+namespace {
+
+// Larger objects cannot be copied by one request of S3.
+constexpr std::int64_t kLargestCopy = std::int64_t{5} << 30;
+
+[[noreturn]] void missing(const std::string& path) {
+  throw Error(Exit::kNotFound, "There is no file '" + path + "'", "", "FileNotFoundError");
+}
+
+bool hidden(const std::string& relative) {
+  return relative.starts_with('.') || relative.find("/.") != std::string::npos;
+}
+
+// From a store that pushes to one that pulls: a few pieces wait between them.
+class Pipe {
+ public:
+  // False once nobody reads any more.
+  bool push(std::string_view bytes) {
+    std::unique_lock lock(mutex_);
+    moved_.wait(lock, [&] { return broken_ || waiting_.size() < kMost; });
+    if (broken_) return false;
+    waiting_.append(bytes);
+    moved_.notify_all();
+    return true;
+  }
+  void end(std::exception_ptr failure) {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+    failure_ = std::move(failure);
+    moved_.notify_all();
+  }
+  void break_off() {
+    const std::lock_guard lock(mutex_);
+    broken_ = true;
+    moved_.notify_all();
+  }
+  std::size_t read(char* buffer, std::size_t capacity) {
+    std::unique_lock lock(mutex_);
+    std::size_t size = 0;
+    while (size < capacity) {
+      moved_.wait(lock, [&] { return ended_ || !waiting_.empty(); });
+      if (waiting_.empty()) {
+        if (failure_) std::rethrow_exception(failure_);
+        break;
+      }
+      const auto n = std::min(capacity - size, waiting_.size());
+      std::copy_n(waiting_.data(), n, buffer + size);
+      waiting_.erase(0, n);
+      size += n;
+      moved_.notify_all();
+    }
+    return size;
+  }
+
+ private:
+  static constexpr std::size_t kMost = std::size_t{16} << 20;
+  std::mutex mutex_;
+  std::condition_variable moved_;
+  std::string waiting_;
+  bool ended_ = false;
+  bool broken_ = false;
+  std::exception_ptr failure_;
+};
+
+class Broken : public std::exception {};
+
+void stream(ObjectStore& from, const std::string& key, std::int64_t size, ObjectStore& to, const Location& target) {
+  Pipe pipe;
+  std::thread reader([&] {
+    std::exception_ptr failure;
+    try {
+      from.get(key, [&](std::string_view bytes) {
+        if (!pipe.push(bytes)) throw Broken();
+      });
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    pipe.end(failure);
+  });
+  try {
+    const Content content{size, [&](char* buffer, std::size_t capacity) { return pipe.read(buffer, capacity); }};
+    to.put(target.key, content, content_type_of(target.key));
+  } catch (...) {
+    pipe.break_off();
+    reader.join();
+    throw;
+  }
+  pipe.break_off();
+  reader.join();
+}
+
+}  // namespace
+
+std::pair<std::string, std::string> Storage::split_prefix(const std::string& path) const {
+  const auto location = stores_.locate(path);
+  if (location.local()) return {"", path};
+  return {location.root, location.key};
+}
+
+std::string Storage::get_bucket_name(const std::string& path) const {
+  const auto location = stores_.locate(path);
+  return location.local() || location.system == FileSystem::kHttp ? "" : location.root + location.bucket();
+}
+
+std::string Storage::normalize_path(const std::string& path) const {
+  const auto location = stores_.locate(path);
+  return location.local() ? location.key : without_slash(path);
+}
+
+bool Storage::is_file(const std::string& path) {
+  const auto location = stores_.locate(path);
+  return stores_.at(location).stat(location.key).has_value();
+}
+
+bool Storage::is_dir(const std::string& path) {
+  const auto location = stores_.locate(without_slash(path));
+  if (location.local()) return std::filesystem::is_directory(location.key);
+  bool found = false;
+  stores_.at(location).list(location.key, false, [&](const ObjectStore::Entry&) { found = true; });
+  return found;
+}
+
+std::int64_t Storage::file_size(const std::string& path) {
+  const auto location = stores_.locate(path);
+  const auto facts = stores_.at(location).stat(location.key);
+  if (!facts) missing(path);
+  return facts->size;
+}
+
+std::string Storage::read_file(const std::string& path) {
+  const auto location = stores_.locate(path);
+  std::string out;
+  stores_.at(location).get(location.key, [&](std::string_view bytes) { out += bytes; });
+  return out;
+}
+
+void Storage::write_file(const std::string& path, const std::string& content) {
+  const auto location = stores_.locate(path);
+  std::size_t at = 0;
+  const Content source{static_cast<std::int64_t>(content.size()), [&](char* buffer, std::size_t capacity) {
+                         const auto n = std::min(capacity, content.size() - at);
+                         std::copy_n(content.data() + at, n, buffer);
+                         at += n;
+                         return n;
+                       }};
+  stores_.at(location).put(location.key, source, content_type_of(path));
+}
+
+std::vector<std::string> Storage::list_files(const std::string& folder, const ListOptions& options) {
+  const auto location = stores_.locate(without_slash(folder));
+  const auto start = join(location.key, "").size();
+  std::vector<std::string> out;
+  stores_.at(location).list(location.key, options.recursive, [&](const ObjectStore::Entry& entry) {
+    if (entry.folder) return;
+    const auto relative = entry.key.substr(std::min(entry.key.size(), start));
+    if (!options.include_hidden_files && hidden(relative)) return;
+    out.push_back(options.abs_paths ? location.root + entry.key : relative);
+  });
+  if (options.sort) std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<std::string> Storage::list_subdirs(const std::string& folder, const ListOptions& options) {
+  const auto location = stores_.locate(without_slash(folder));
+  const auto start = join(location.key, "").size();
+  std::set<std::string> found;
+  stores_.at(location).list(location.key, options.recursive, [&](const ObjectStore::Entry& entry) {
+    auto relative = entry.key.substr(std::min(entry.key.size(), start));
+    if (!entry.folder) {
+      // Only listings of one level name folders themselves.
+      for (auto slash = relative.rfind('/'); slash != std::string::npos && options.recursive;
+           slash = relative.rfind('/')) {
+        relative.resize(slash);
+        found.insert(relative);
+      }
+      return;
+    }
+    found.insert(relative);
+  });
+  std::vector<std::string> out;
+  for (const auto& relative : found) {
+    if (options.include_hidden_files || !hidden(relative)) {
+      out.push_back(options.abs_paths ? location.root + join(location.key, relative) : relative);
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> Storage::list_buckets(const std::string& root) {
+  const auto location = stores_.locate(root);
+  std::vector<std::string> out;
+  if (location.local()) return list_subdirs("/", {.abs_paths = true});
+  stores_.at(location).list("", false,
+                            [&](const ObjectStore::Entry& entry) { out.push_back(location.root + entry.key); });
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+void Storage::copy_file(const std::string& from, const std::string& to) {
+  const auto source = stores_.locate(from);
+  const auto target = stores_.locate(to);
+  if (source == target) return;
+  auto& reader = stores_.at(source);
+  auto& writer = stores_.at(target);
+  const auto facts = reader.stat(source.key);
+  if (!facts) missing(from);
+  if (&reader == &writer && facts->size < kLargestCopy) {
+    writer.copy(source.key, target.key);
+  } else {
+    stream(reader, source.key, facts->size, writer, target);
+  }
+  const auto there = writer.stat(target.key);
+  if (!there || there->size != facts->size) {
+    throw Error(Exit::kFailed, "'" + to + "' is not complete after it was copied from '" + from + "'");
+  }
+}
+
+void Storage::move_file(const std::string& from, const std::string& to) {
+  if (stores_.locate(from) == stores_.locate(to)) return;
+  copy_file(from, to);
+  delete_file(from);
+}
+
+void Storage::delete_file(const std::string& path) {
+  const auto location = stores_.locate(path);
+  stores_.at(location).remove(location.key);
+}
+
+std::vector<BulkFailure> Storage::each(std::size_t count, const BulkOptions& options,
+                                       const std::function<void(std::size_t)>& work) {
+  std::mutex mutex;
+  std::vector<BulkFailure> failures;
+  std::size_t done = 0;
+  parallel_for(static_cast<std::size_t>(stores_.workers()), count, [&](std::size_t index, std::size_t) {
+    std::string error;
+    try {
+      work(index);
+    } catch (const Error& failure) {
+      if (!options.skip_failures) throw;
+      error = failure.what();
+    }
+    const std::lock_guard lock(mutex);
+    if (!error.empty()) failures.push_back({index, std::move(error)});
+    if (options.progress) options.progress(++done, count);
+  });
+  std::sort(failures.begin(), failures.end(), [](const auto& a, const auto& b) { return a.index < b.index; });
+  return failures;
+}
+
+namespace {
+
+void check_lengths(const std::vector<std::string>& from, const std::vector<std::string>& to) {
+  if (from.size() == to.size()) return;
+  throw Error(
+      Exit::kUsage,
+      "There are " + std::to_string(from.size()) + " input paths and " + std::to_string(to.size()) + " output paths",
+      "", "ValueError");
+}
+
+}  // namespace
+
+std::vector<BulkFailure> Storage::copy_files(const std::vector<std::string>& from, const std::vector<std::string>& to,
+                                             const BulkOptions& options) {
+  check_lengths(from, to);
+  return each(from.size(), options, [&](std::size_t i) { copy_file(from[i], to[i]); });
+}
+
+std::vector<BulkFailure> Storage::move_files(const std::vector<std::string>& from, const std::vector<std::string>& to,
+                                             const BulkOptions& options) {
+  check_lengths(from, to);
+  return each(from.size(), options, [&](std::size_t i) { move_file(from[i], to[i]); });
+}
+
+std::vector<BulkFailure> Storage::delete_files(const std::vector<std::string>& paths, const BulkOptions& options) {
+  return each(paths.size(), options, [&](std::size_t i) { delete_file(paths[i]); });
+}
+
+}  // namespace fm::media

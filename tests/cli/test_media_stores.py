@@ -1,0 +1,70 @@
+"""The contract of object stores (tests/unit/store_test.cc) on real servers, and an upload to each."""
+import os
+import subprocess
+
+import pytest
+from media_data import content, dataset
+from object_servers import AZURITE_KEY, SECRET, Azure, Gcs, S3, azurite_program
+
+
+class Store:
+    def __init__(self, server, folder, env):
+        self.server, self.folder, self.env = server, folder, env
+
+
+@pytest.fixture(scope="module", params=["s3", "minio", "gcs", "azure"])
+def store(request, tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp(request.param))
+    if request.param in ("s3", "minio"):
+        with S3(folder) as server:
+            if request.param == "s3":
+                yield Store(server, "s3://bucket/t", server.env())
+            else:
+                yield Store(server, server.url + "/bucket/t", {
+                    "MINIO_ENDPOINT_URL": server.url, "MINIO_ACCESS_KEY": "k", "MINIO_SECRET_ACCESS_KEY": SECRET})
+    elif request.param == "gcs":
+        with Gcs(folder) as server:
+            yield Store(server, "gs://bucket/t", server.env())
+    else:
+        if not azurite_program():
+            pytest.skip("Azurite is not installed: scripts/install-azurite needs npm")
+        with Azure(folder) as server:
+            from pyarrow import fs
+            place = "127.0.0.1:%d" % server.port
+            fs.AzureFileSystem(
+                server.account, account_key=AZURITE_KEY, blob_storage_authority=place, dfs_storage_authority=place,
+                blob_storage_scheme="http", dfs_storage_scheme="http").create_dir("container")
+            yield Store(server, "az://container/t", server.env())
+
+
+@pytest.mark.long
+def test_contract(store, tmp_path):
+    program = os.path.join(os.environ.get("FM_BIN_DIR", "build/bin"), "store_test")
+    env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "FM_TEST_STORE": store.folder, **store.env}
+    p = subprocess.run([program], env=env, capture_output=True, text=True, timeout=300)
+    assert p.returncode == 0, p.stdout[-4000:] + p.stderr[-2000:]
+    assert "5 tests" in p.stdout
+
+
+@pytest.mark.long
+def test_upload(store, tool, tmp_path):
+    sizes = {"a b%20#é.jpg": 1000, "big.bin": 25 * 2**20 + 1, "empty": 0}
+    for name, size in sizes.items():
+        (tmp_path / name).write_bytes(os.urandom(size))
+    dataset(tool.db, "demo", [{"filepath": str(tmp_path / name)} for name in sizes])
+    before = content(tool.db)
+    r = tool.migrator("-o", "json", "media", "upload", "demo", store.folder + "/up", "--update-filepaths",
+                      "--verify-full", **store.env)
+    assert r.status == 0, r.err
+    assert r.json["uploaded"] == 3 and SECRET not in r.out + r.err and AZURITE_KEY not in r.out + r.err
+    stored = {d["filepath"] for d in tool.db["samples.demo"].find()}
+    assert stored == {store.folder + "/up/" + name for name in sizes}
+    check = tool.migrator("-o", "json", "media", "verify", "demo", "--full", **store.env)
+    assert check.status == 0 and check.json["compared"] == 3, check.err
+    # The same content in place is found to be the same, another one is not.
+    assert tool.migrator("media", "undo", r.json["run"], **store.env).status == 0
+    (tmp_path / "empty").write_bytes(b"now it is not")
+    again = tool.migrator("-o", "json", "media", "upload", "demo", store.folder + "/up", "--manifest",
+                          str(tmp_path / "other"), **store.env)
+    assert (again.json["adopted"], again.json["uploaded"], len(again.json["clashes"])) == (2, 1, 1)
+    assert content(tool.db).keys() == before.keys()
