@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   setup_history(program);
   setup_undo(program);
   setup_residue(program);
+  setup_dataset(program);
   setup_lock(program);
   setup_media(program);
   setup_completion(program);
