@@ -10,6 +10,7 @@
 #include "archive/field_types.h"
 #include "archive/files.h"
 #include "archive/json_reader.h"
+#include "archive/legacy.h"
 #include "archive/paths.h"
 #include "archive/scan.h"
 #include "base/error.h"
@@ -91,10 +92,8 @@ void ArchiveReader::read_metadata(const ArchiveOptions& options) {
   if (metadata.empty()) throw Error(Exit::kMismatch, path + " is empty", kDamaged);
   legacy_ = !metadata.has("version");
   if (legacy_) {
-    if (!metadata.has("sample_fields") && !metadata.has("media_type")) {
-      throw Error(Exit::kMismatch, path + " has no version, and is not of the layout before 0.8 either", kDamaged);
-    }
-    return;  // legacy.h makes the contents
+    contents_ = legacy_contents(metadata, path, ops::IdGenerator(0, random_bytes(16)));
+    return;
   }
   const auto* stored = metadata.find("version");
   if (stored->is_null() || options.assume_version) {
@@ -146,7 +145,11 @@ void ArchiveReader::find_documents() {
     throw Error(Exit::kMismatch, "There is no " + folder_ + "/samples.json, and no folder samples/ either", kDamaged);
   }
   if (legacy_) {
+    if (is_folder(samples_)) throw Error(Exit::kMismatch, "There is no " + folder_ + "/samples.json", kDamaged);
     sample_bytes_ = file_size(samples_);
+    if (!contents_.has_video()) return;
+    frames_ = samples_;
+    frame_bytes_ = sample_bytes_;
     return;
   }
   frames_ = find("frames");
@@ -228,11 +231,16 @@ std::unique_ptr<DocumentSource> ArchiveReader::open(const std::string& path, con
 }
 
 std::unique_ptr<DocumentSource> ArchiveReader::samples(std::size_t workers) {
+  if (legacy_) {
+    return legacy_samples(folder_, bson::text_at(contents_.dataset, "media_type"), sample_bytes_, workers);
+  }
   return open(samples_, "samples", sample_bytes_, workers);
 }
 
 std::unique_ptr<DocumentSource> ArchiveReader::frames(std::size_t workers) {
-  return frames_.empty() ? nullptr : open(frames_, "frames", frame_bytes_, workers);
+  if (frames_.empty()) return nullptr;
+  if (legacy_) return legacy_frames(folder_, frame_bytes_, workers);
+  return open(frames_, "frames", frame_bytes_, workers);
 }
 
 void ArchiveReader::read_results(const RunResults& results,

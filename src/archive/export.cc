@@ -9,6 +9,7 @@
 #include "archive/database_reader.h"
 #include "archive/documents.h"
 #include "archive/manifest.h"
+#include "archive/packed.h"
 #include "archive/paths.h"
 #include "archive/tags.h"
 #include "backup/disk.h"
@@ -55,6 +56,14 @@ Route choose_route(const std::string& from, const std::optional<std::string>& ta
   return make_route(catalogue, catalogue.datasets, from, *target);
 }
 
+struct RemoveFolder {
+  std::string path;
+  ~RemoveFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+};
+
 class Export {
  public:
   Export(Mongo& mongo, const ExportRequest& request, const Observer& observer)
@@ -69,7 +78,15 @@ class Export {
   ExportReport run() {
     const auto start = std::chrono::steady_clock::now();
     prepare();
-    dump::Staging staging(request_.directory, request_.overwrite);
+    const auto packed = unpacked_name(request_.directory);
+    if (packed && request_.media == MediaMode::kSymlink) {
+      throw Error(Exit::kUsage, "Links cannot be packed into one file", "Name a folder, or copy the media.");
+    }
+    if (packed && !request_.overwrite && std::filesystem::exists(request_.directory)) {
+      throw Error(Exit::kPrecondition, request_.directory + " exists", "Name a new file, or replace it with --overwrite.");
+    }
+    // What is packed grows in a folder beside it, which goes at the end.
+    dump::Staging staging(packed ? request_.directory + ".folder" : request_.directory, !packed && request_.overwrite);
     folder_ = staging.path();
     MediaWriter media(folder_, request_.media, rel_dir_, request_.chunk_size, request_.jobs);
     write_documents(media, false);
@@ -90,8 +107,14 @@ class Export {
     }
     write_manifest();
     staging.publish("metadata.json", metadata, 0666);
-    media.remove_sources();
     report_.directory = staging.target();
+    if (packed) {
+      observer_.begin("Packing");
+      report_.directory = absolute(request_.directory);
+      const RemoveFolder folder{staging.target()};
+      pack(staging.target(), report_.directory, request_.overwrite);
+    }
+    media.remove_sources();
     report_.snapshot = reader_.moment().has_value();
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return std::move(report_);

@@ -2,6 +2,7 @@
 
 #include "archive/archive_reader.h"
 #include "archive/intake.h"
+#include "archive/opened.h"
 #include "archive/paths.h"
 #include "base/error.h"
 
@@ -35,7 +36,8 @@ class ArchiveOrigin final : public Origin {
 }  // namespace
 
 ImportReport import_dataset(Mongo& mongo, const ImportRequest& request, const Observer& observer) {
-  ArchiveOrigin origin(request.path, {request.assume_version});
+  Opened opened(request.path, false);
+  ArchiveOrigin origin(opened.folder(), {request.assume_version});
   if (origin.reader().manifest()) {
     observer.begin("Checking the files");
     origin.reader().check_sums();
@@ -43,6 +45,7 @@ ImportReport import_dataset(Mongo& mongo, const ImportRequest& request, const Ob
   auto with_folder = request;
   if (request.rel_dir) with_folder.rel_dir = absolute(*request.rel_dir);
   auto report = take_in(mongo, origin, with_folder, observer);
+  opened.keep(!request.dry_run);
   const auto& warnings = origin.reader().warnings();
   report.warnings.insert(report.warnings.begin(), warnings.begin(), warnings.end());
   return report;

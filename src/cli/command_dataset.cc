@@ -119,6 +119,8 @@ void setup_dataset(Program& program) {
   setup_dataset_export(*group, program);
   setup_dataset_import(*group, program);
   setup_dataset_copy(*group, program);
+  setup_dataset_inspect(*group, program);
+  setup_dataset_verify(*group, program);
 }
 
 }  // namespace fm::cli

@@ -12,6 +12,8 @@ void setup_dataset_list(CLI::App& group, Program& program);
 void setup_dataset_export(CLI::App& group, Program& program);
 void setup_dataset_import(CLI::App& group, Program& program);
 void setup_dataset_copy(CLI::App& group, Program& program);
+void setup_dataset_inspect(CLI::App& group, Program& program);
+void setup_dataset_verify(CLI::App& group, Program& program);
 
 // Shows phases and bytes; warnings go to `log`.
 archive::Observer show_progress(Progress& progress, const Log& log);

@@ -100,7 +100,10 @@ def without_empty(value):
 
 
 def by_name(fields):
-    return sorted(({**f, "fields": by_name(f.get("fields") or [])} for f in fields or []), key=lambda f: f["name"])
+    """In an order of their own. Attributes that labels of today have and the archive's do not are declared by
+    the original when it opens the dataset: they have no date."""
+    fields = [f for f in fields or [] if f.get("created_at", "") is not None or f["name"] != "mask_path"]
+    return sorted(({**f, "fields": by_name(f.get("fields") or [])} for f in fields), key=lambda f: f["name"])
 
 
 OPTIONAL = ("saved_views", "workspaces", *RUN_FIELDS)
