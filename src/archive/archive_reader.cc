@@ -184,7 +184,7 @@ void ArchiveReader::find_results() {
     const auto* runs = value ? value->as<Document>() : nullptr;
     if (!runs) continue;
     for (const auto& element : *runs) {
-      RunResults results{kind.field, element.key, Value(), std::nullopt};
+      RunResults results{kind.field, element.key, Value()};
       // A key is part of a file name.
       if (element.key.find('/') != std::string::npos || element.key.empty() || element.key.starts_with('.')) continue;
       const auto path = results_path(results);

@@ -39,9 +39,10 @@ inline constexpr ListKind kListKinds[] = {{"saved_views", "views"}, {"workspaces
 struct RunResults {
   std::string field;  // of kRunKinds
   std::string key;    // of the run
-  bson::Value file;   // its GridFS id
+  bson::Value file;   // its GridFS id, as it will be
+  bson::Value source = {};  // the one it has, where it comes from a database
   // A string at its top that changes on the way.
-  std::optional<std::pair<std::string, std::string>> patch;
+  std::optional<std::pair<std::string, std::string>> patch = {};
 };
 
 struct Contents {

@@ -135,7 +135,7 @@ void DatabaseReader::read_references() {
     for (const auto& [key, run] : *runs) {
       const auto* document = run.as<Document>() ? run.as<Document>() : contents_.find("runs", run);
       const auto* results = document ? document->find("results") : nullptr;
-      if (results && !results->is_null()) contents_.results.push_back({kind.field, key, *results, std::nullopt});
+      if (results && !results->is_null()) contents_.results.push_back({kind.field, key, *results, *results});
     }
   }
 }
@@ -151,7 +151,7 @@ std::unique_ptr<DocumentSource> DatabaseReader::frames() {
 
 void DatabaseReader::read_results(const RunResults& results,
                                   const std::function<void(std::string_view)>& visit) const {
-  read_file(mongo_, results.file, visit);
+  read_file(mongo_, results.source, visit);
 }
 
 void DatabaseReader::read_tags(const std::function<void(const Document&)>& visit) const {

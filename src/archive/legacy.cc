@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "archive/collection_file.h"
@@ -57,8 +59,7 @@ std::string metadata_type(const std::string& media_type) {
   return prefix + "Metadata)";
 }
 
-template <std::size_t N>
-Array fields_of(const std::array<DefaultField, N>& defaults, const Value* declared, const std::string& media_type,
+Array fields_of(std::span<const DefaultField> defaults, const Value* declared, const std::string& media_type,
                 const std::string& file) {
   Array out;
   for (const auto& field : defaults) {
