@@ -120,8 +120,10 @@ void ArchiveReader::read_metadata(const ArchiveOptions& options) {
   }
   const auto* sources = metadata.find("_media_sources");
   if (sources && sources->truthy()) {
-    throw Error(Exit::kIncompatible, path + ": the samples name their media by reference (_media_sources), which is "
-                                            "not supported",
+    throw Error(Exit::kIncompatible,
+                path +
+                    ": the samples name their media by reference (_media_sources), which is "
+                    "not supported",
                 "Import it with the original.");
   }
   const bool newer = parsed->base() > Version::parse(catalogue.client).base();
@@ -203,11 +205,11 @@ void ArchiveReader::check_manifest() const {
     const auto bytes = folder && is_folder(path) ? DocumentFolder(path).total_bytes() : file_size(path);
     const bool there = folder ? is_folder(path) : is_file(path);
     if (there && bytes == file.bytes) continue;
-    throw Error(Exit::kMismatch,
-                path + (there ? " has " + std::to_string(bytes) + " bytes, and the manifest says " +
-                                    std::to_string(file.bytes)
-                              : " is missing, and the manifest names it"),
-                "The archive is damaged, or was edited. If that is meant: delete manifest.json.");
+    throw Error(
+        Exit::kMismatch,
+        path + (there ? " has " + std::to_string(bytes) + " bytes, and the manifest says " + std::to_string(file.bytes)
+                      : " is missing, and the manifest names it"),
+        "The archive is damaged, or was edited. If that is meant: delete manifest.json.");
   }
 }
 
@@ -243,8 +245,7 @@ std::unique_ptr<DocumentSource> ArchiveReader::frames(std::size_t workers) {
   return open(frames_, "frames", frame_bytes_, workers);
 }
 
-void ArchiveReader::read_results(const RunResults& results,
-                                 const std::function<void(std::string_view)>& visit) const {
+void ArchiveReader::read_results(const RunResults& results, const std::function<void(std::string_view)>& visit) const {
   read_pieces(results_path(results), visit);
 }
 

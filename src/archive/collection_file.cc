@@ -21,7 +21,10 @@ constexpr std::size_t kLargestText = std::size_t{64} << 20;
 }  // namespace
 
 CollectionFile::CollectionFile(const std::string& path, std::string key, std::size_t batch_bytes)
-    : path_(path), key_(std::move(key)), batch_bytes_(batch_bytes), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    : path_(path),
+      key_(std::move(key)),
+      batch_bytes_(batch_bytes),
+      descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
   if (descriptor_ < 0) throw Error(Exit::kMismatch, "Could not read " + path + ": " + std::strerror(errno));
   ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_SEQUENTIAL);
 }
@@ -74,7 +77,8 @@ void CollectionFile::read_head() {
   }
   if (buffer_.compare(position_ + 1, key_.size() + 1, key_ + "\"") != 0) {
     const auto end = buffer_.find('"', position_ + 1);
-    const auto found = buffer_.substr(position_ + 1, end == std::string::npos ? 40 : std::min<std::size_t>(40, end - position_ - 1));
+    const auto found =
+        buffer_.substr(position_ + 1, end == std::string::npos ? 40 : std::min<std::size_t>(40, end - position_ - 1));
     fail("the first key is \"" + found + "\" and not \"" + key_ + "\"");
   }
   position_ += key_.size() + 2;

@@ -36,8 +36,8 @@ class CollectionFile final : public TextSource {
   std::size_t batch_bytes_;
   int descriptor_ = -1;
   std::string buffer_;
-  std::size_t position_ = 0;   // in buffer_
-  std::int64_t offset_ = 0;    // of buffer_[0] in the file
+  std::size_t position_ = 0;  // in buffer_
+  std::int64_t offset_ = 0;   // of buffer_[0] in the file
   std::int64_t documents_ = 0;
   std::int64_t reported_ = 0;  // bytes told of in batches
   bool started_ = false;

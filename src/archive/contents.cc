@@ -186,7 +186,7 @@ Migrated migrate(Contents contents, const Route& route, std::int64_t now_ms, con
     out.contents = std::move(contents);
     return out;
   }
-  const RunFacts facts{now_ms, ids, {}};
+  const RunFacts facts{now_ms, ids, {}, "", 0};
   PrepareSources sources;
   sources.record_displaced = route.direction == Direction::kDown;
   sources.fetch = [&](const std::string& collection, const Value& id) -> std::optional<Document> {
@@ -202,7 +202,7 @@ Migrated migrate(Contents contents, const Route& route, std::int64_t now_ms, con
     }
     return false;
   };
-  auto prepared = prepare(bson::encode(contents.dataset), route, facts, sources);
+  auto prepared = prepare(bson::encode(contents.dataset), contents.dataset, route, facts, sources);
   auto& context = prepared.context;
   for (const auto& entry : context.references.entries()) {
     auto& documents = contents.documents[entry.collection];

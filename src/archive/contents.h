@@ -24,10 +24,8 @@ struct RunKind {
   const char* field;
   const char* folder;
 };
-inline constexpr RunKind kRunKinds[] = {{"annotation_runs", "annotations"},
-                                        {"brain_methods", "brain"},
-                                        {"evaluations", "evaluations"},
-                                        {"runs", "runs"}};
+inline constexpr RunKind kRunKinds[] = {
+    {"annotation_runs", "annotations"}, {"brain_methods", "brain"}, {"evaluations", "evaluations"}, {"runs", "runs"}};
 // A field that lists ids, and the collection of their documents.
 struct ListKind {
   const char* field;
@@ -37,9 +35,9 @@ inline constexpr ListKind kListKinds[] = {{"saved_views", "views"}, {"workspaces
 
 // Results of one run: JSON text, in GridFS or in a file.
 struct RunResults {
-  std::string field;  // of kRunKinds
-  std::string key;    // of the run
-  bson::Value file;   // its GridFS id, as it will be
+  std::string field;        // of kRunKinds
+  std::string key;          // of the run
+  bson::Value file;         // its GridFS id, as it will be
   bson::Value source = {};  // the one it has, where it comes from a database
   // A string at its top that changes on the way.
   std::optional<std::pair<std::string, std::string>> patch = {};

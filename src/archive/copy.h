@@ -10,8 +10,8 @@
 namespace fm::archive {
 
 struct CopyRequest {
-  std::string name;     // of the dataset
-  ImportRequest into;   // `path` is not used; without a name: the same one
+  std::string name;    // of the dataset
+  ImportRequest into;  // `path` is not used; without a name: the same one
 };
 
 // One stream: read, migrated to the version of the destination, written, and

@@ -79,7 +79,8 @@ DatabaseReader::DatabaseReader(Mongo& mongo, const std::string& name) : mongo_(m
   moment_ = mongo.cluster_time();
   auto dataset = mongo.find_one("datasets", Document{{"name", name}});
   if (!dataset) {
-    throw Error(Exit::kNotFound, "Dataset '" + name + "' not found", "See: fiftyone-migrator dataset list", "ValueError");
+    throw Error(Exit::kNotFound, "Dataset '" + name + "' not found", "See: fiftyone-migrator dataset list",
+                "ValueError");
   }
   if (bson::text_at(*dataset, "version") == kParkedVersion) {
     throw Error(Exit::kPrecondition, "Dataset '" + name + "' is half-way in a migration",
@@ -87,8 +88,10 @@ DatabaseReader::DatabaseReader(Mongo& mongo, const std::string& name) : mongo_(m
   }
   const auto* sources = dataset->find("_media_sources");
   if (sources && sources->truthy()) {
-    throw Error(Exit::kIncompatible, "Dataset '" + name + "' names its media by reference (_media_sources), which is "
-                                     "not supported",
+    throw Error(Exit::kIncompatible,
+                "Dataset '" + name +
+                    "' names its media by reference (_media_sources), which is "
+                    "not supported",
                 "Export it with the original.");
   }
   contents_.dataset = std::move(*dataset);
@@ -149,8 +152,7 @@ std::unique_ptr<DocumentSource> DatabaseReader::frames() {
   return std::make_unique<RawDocuments>(mongo_, frames_, moment_, frame_size_.bytes);
 }
 
-void DatabaseReader::read_results(const RunResults& results,
-                                  const std::function<void(std::string_view)>& visit) const {
+void DatabaseReader::read_results(const RunResults& results, const std::function<void(std::string_view)>& visit) const {
   read_file(mongo_, results.source, visit);
 }
 

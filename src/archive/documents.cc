@@ -166,11 +166,13 @@ Moved move_documents(DocumentSource& source, const MemberEdit& edit, const Docum
         const auto* id = document.find("_id");
         if (!id && edit.ids) {
           const auto place = static_cast<std::size_t>(in.chunk.text.first) + index;
-          document.insert(0, "_id", edit.ids->make("archive", edit.dataset_id.value_or(Value()),
-                                                   edit.frames ? "frame" : "sample", "", place));
+          document.insert(0, "_id",
+                          edit.ids->make("archive", edit.dataset_id.value_or(Value()), edit.frames ? "frame" : "sample",
+                                         "", place));
         } else if (edit.needs_id_time && !id->as<bson::Oid>()) {
-          throw Error(Exit::kPrecondition, source.where(in.chunk, index, view) + ": its _id is of the type " +
-                                               id->type_name() + ", which holds no time, and v1.0.0 needs one",
+          throw Error(Exit::kPrecondition,
+                      source.where(in.chunk, index, view) + ": its _id is of the type " + id->type_name() +
+                          ", which holds no time, and v1.0.0 needs one",
                       "Give these documents ObjectIds.");
         }
         apply_edit(edit, document, context);
@@ -178,9 +180,9 @@ Moved move_documents(DocumentSource& source, const MemberEdit& edit, const Docum
         bytes = {reinterpret_cast<const char*>(edited.data()), edited.size()};
       }
       if (bytes.size() > kLargestDocument) {
-        throw Error(Exit::kPrecondition, source.where(in.chunk, index, view) + ": the document has " +
-                                             std::to_string(bytes.size()) + " bytes, and MongoDB takes " +
-                                             std::to_string(kLargestDocument),
+        throw Error(Exit::kPrecondition,
+                    source.where(in.chunk, index, view) + ": the document has " + std::to_string(bytes.size()) +
+                        " bytes, and MongoDB takes " + std::to_string(kLargestDocument),
                     "Make it smaller in the program that wrote it.");
       }
       if (sink.encode) {

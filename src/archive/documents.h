@@ -61,9 +61,7 @@ struct MemberEdit {
   // Export: any edit of the caller's own, from several threads at a time, unless `serial`.
   std::function<void(bson::Document&)> own;
 
-  bool nothing() const {
-    return !folder && tags.empty() && !dataset_id && !now_ms && work.empty() && !own;
-  }
+  bool nothing() const { return !folder && tags.empty() && !dataset_id && !now_ms && work.empty() && !own; }
 };
 
 // Where documents go: `encode` from several threads at a time, `write` in

@@ -50,7 +50,8 @@ Route choose_route(const std::string& from, const std::optional<std::string>& ta
   if (!target) return Route{from, from, Direction::kUp, {}, true};
   const auto& catalogue = built_in_catalogue();
   if (Version::parse(*target).base() < Version::parse(kOldest)) {
-    throw Error(Exit::kIncompatible, std::string("Archives are of this layout from ") + kOldest + " on, not at " + *target,
+    throw Error(Exit::kIncompatible,
+                std::string("Archives are of this layout from ") + kOldest + " on, not at " + *target,
                 "Choose a version from there on.");
   }
   return make_route(catalogue, catalogue.datasets, from, *target);
@@ -83,7 +84,8 @@ class Export {
       throw Error(Exit::kUsage, "Links cannot be packed into one file", "Name a folder, or copy the media.");
     }
     if (packed && !request_.overwrite && std::filesystem::exists(request_.directory)) {
-      throw Error(Exit::kPrecondition, request_.directory + " exists", "Name a new file, or replace it with --overwrite.");
+      throw Error(Exit::kPrecondition, request_.directory + " exists",
+                  "Name a new file, or replace it with --overwrite.");
     }
     // What is packed grows in a folder beside it, which goes at the end.
     dump::Staging staging(packed ? request_.directory + ".folder" : request_.directory, !packed && request_.overwrite);
@@ -103,7 +105,8 @@ class Export {
     report_.media_files = media.files();
     report_.media_bytes = media.bytes();
     if (media.left_alone() > 0) {
-      warn(std::to_string(media.left_alone()) + " paths name an object store or a web server and were left as they are");
+      warn(std::to_string(media.left_alone()) +
+           " paths name an object store or a web server and were left as they are");
     }
     write_manifest();
     staging.publish("metadata.json", metadata, 0666);

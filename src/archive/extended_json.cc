@@ -17,10 +17,23 @@ namespace fm::archive {
 
 namespace {
 
-constexpr std::array<std::string_view, 17> kKeys = {
-    "$oid",    "$date",      "$binary",        "$type",       "$numberDouble", "$numberLong",
-    "$numberInt", "$numberDecimal", "$uuid",   "$regex",      "$regularExpression", "$timestamp",
-    "$minKey", "$maxKey",    "$undefined",     "$symbol",     "$code"};
+constexpr std::array<std::string_view, 17> kKeys = {"$oid",
+                                                    "$date",
+                                                    "$binary",
+                                                    "$type",
+                                                    "$numberDouble",
+                                                    "$numberLong",
+                                                    "$numberInt",
+                                                    "$numberDecimal",
+                                                    "$uuid",
+                                                    "$regex",
+                                                    "$regularExpression",
+                                                    "$timestamp",
+                                                    "$minKey",
+                                                    "$maxKey",
+                                                    "$undefined",
+                                                    "$symbol",
+                                                    "$code"};
 
 struct Token {
   enum class Kind { kString, kNumber, kObject, kOther };

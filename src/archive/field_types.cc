@@ -15,14 +15,39 @@ using bson::Value;
 namespace {
 
 constexpr std::string_view kPrefix = "fiftyone.core.fields.";
-constexpr std::array<std::string_view, 33> kTypes = {
-    "Field",           "IntField",          "ObjectIdField",          "UUIDField",           "BooleanField",
-    "DateField",       "DateTimeField",     "FloatField",             "StringField",         "ColorField",
-    "ListField",       "HeatmapRangeField", "DictField",              "KeypointsField",      "PolylinePointsField",
-    "_GeoField",       "GeoPointField",     "GeoLineStringField",     "GeoPolygonField",     "GeoMultiPointField",
-    "VectorField",     "ArrayField",        "GeoMultiLineStringField", "GeoMultiPolygonField", "FrameNumberField",
-    "FrameSupportField", "ClassesField",    "MaskTargetsField",       "EmbeddedDocumentField", "ReferenceField",
-    "FramesField",     "MediaReferenceField", "EmbeddedDocumentListField"};
+constexpr std::array<std::string_view, 33> kTypes = {"Field",
+                                                     "IntField",
+                                                     "ObjectIdField",
+                                                     "UUIDField",
+                                                     "BooleanField",
+                                                     "DateField",
+                                                     "DateTimeField",
+                                                     "FloatField",
+                                                     "StringField",
+                                                     "ColorField",
+                                                     "ListField",
+                                                     "HeatmapRangeField",
+                                                     "DictField",
+                                                     "KeypointsField",
+                                                     "PolylinePointsField",
+                                                     "_GeoField",
+                                                     "GeoPointField",
+                                                     "GeoLineStringField",
+                                                     "GeoPolygonField",
+                                                     "GeoMultiPointField",
+                                                     "VectorField",
+                                                     "ArrayField",
+                                                     "GeoMultiLineStringField",
+                                                     "GeoMultiPolygonField",
+                                                     "FrameNumberField",
+                                                     "FrameSupportField",
+                                                     "ClassesField",
+                                                     "MaskTargetsField",
+                                                     "EmbeddedDocumentField",
+                                                     "ReferenceField",
+                                                     "FramesField",
+                                                     "MediaReferenceField",
+                                                     "EmbeddedDocumentListField"};
 
 bool known(std::string_view type) {
   if (!type.starts_with(kPrefix)) return type.starts_with("fiftyone.");

@@ -19,7 +19,7 @@ class FileNames {
   FileNames(std::string folder, std::optional<std::string> rel_dir, std::size_t chunk_size);
 
   struct Name {
-    std::string path;  // relative to the archive, with '/'
+    std::string path;    // relative to the archive, with '/'
     bool first = false;  // of this input
   };
   // `input` is absolute and normal.

@@ -20,8 +20,8 @@ struct ImportRequest {
   bool overwrite = false;           // a dataset of that name gives way, once all is there
   bool dry_run = false;             // reads everything, writes nothing
   OnConflict on_conflict = OnConflict::kError;
-  std::optional<std::string> rel_dir;         // in front of relative paths; without: the archive's folder
-  std::vector<std::string> tags;              // added to every sample
+  std::optional<std::string> rel_dir;  // in front of relative paths; without: the archive's folder
+  std::vector<std::string> tags;       // added to every sample
   bool runs = true;
   bool views = true;
   bool workspaces = true;
@@ -43,9 +43,9 @@ struct ImportReport {
   std::int64_t runs = 0;
   std::int64_t views = 0;
   std::int64_t workspaces = 0;
-  std::int64_t bytes = 0;        // of BSON
-  std::int64_t conflicts = 0;    // samples and frames left out or written over
-  bool replaced = false;         // a dataset of that name
+  std::int64_t bytes = 0;      // of BSON
+  std::int64_t conflicts = 0;  // samples and frames left out or written over
+  bool replaced = false;       // a dataset of that name
   bool resumed = false;
   bool dry_run = false;
   double seconds = 0;

@@ -14,7 +14,7 @@ namespace fm::archive {
 struct Inspected {
   std::string folder;
   std::string name;
-  std::string version;     // empty: the layout before 0.8
+  std::string version;  // empty: the layout before 0.8
   bool legacy = false;
   std::string media_type;
   std::int64_t samples = 0;

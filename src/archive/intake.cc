@@ -53,11 +53,11 @@ Route choose_route(Mongo& mongo, const std::string& from, const ImportRequest& r
   const auto goal = parsed->base() > client ? client : parsed->base();
   if (base >= goal) {
     if (base > goal && !catalogue.compatible.contains(database)) {
-      throw Error(Exit::kIncompatible,
-                  "The dataset is of FiftyOne " + from + ", and the database is at " + database +
-                      ", whose clients cannot read it",
-                  "Migrate the database first, or bring the dataset down: --target-version " + database +
-                      " --allow-loss");
+      throw Error(
+          Exit::kIncompatible,
+          "The dataset is of FiftyOne " + from + ", and the database is at " + database +
+              ", whose clients cannot read it",
+          "Migrate the database first, or bring the dataset down: --target-version " + database + " --allow-loss");
     }
     return Route{from, from, Direction::kUp, {}, true};
   }
@@ -241,10 +241,11 @@ class Intake {
         if (frames && entry_.identity.frames.empty()) continue;
         // In order and one after the other: what is there is the beginning.
         const auto there = resumed_ && request_.on_conflict == OnConflict::kError ? landing.staged(frames) : 0;
-        move(frames, {{},
-                      [&](std::string& batch, std::int64_t) {
-                        report_.conflicts += landing.insert(frames, batch, request_.on_conflict);
-                      }},
+        move(frames,
+             {{},
+              [&](std::string& batch, std::int64_t) {
+                report_.conflicts += landing.insert(frames, batch, request_.on_conflict);
+              }},
              there);
         observer_.begin(frames ? "Indexing frames" : "Indexing samples");
         landing.index(migrated_.contents, frames);

@@ -66,7 +66,8 @@ class JsonReader::Writer {
       throw;
     }
     if (repeated_) {
-      const auto whole = bson::Document::decode(reinterpret_cast<const std::uint8_t*>(out.data()) + start, out.size() - start);
+      const auto whole =
+          bson::Document::decode(reinterpret_cast<const std::uint8_t*>(out.data()) + start, out.size() - start);
       const auto clean = bson::encode(without_repeated_keys(whole));
       out.resize(start);
       out.append(reinterpret_cast<const char*>(clean.data()), clean.size());
@@ -102,7 +103,8 @@ class JsonReader::Writer {
   }
 
   void write_object(ondemand::object object, int depth) {
-    if (depth >= bson::kMaxDepth) fail("nested more than " + std::to_string(bson::kMaxDepth) + " levels deep", begin_ + where_);
+    if (depth >= bson::kMaxDepth)
+      fail("nested more than " + std::to_string(bson::kMaxDepth) + " levels deep", begin_ + where_);
     const auto start = open();
     const auto first_key = keys_.size();
     for (auto result : object) {
@@ -111,8 +113,9 @@ class JsonReader::Writer {
       const std::string_view key = field.unescaped_key();
       if (key.find('\0') != std::string_view::npos) fail("a key holds a NUL character", begin_ + where_);
       if (!key.empty() && key[0] == '$' && is_extended_key(key) && key != "$type" && key != "$regex") {
-        fail("the key \"" + std::string(key) + "\" beside others stands for no type: a key of data may not be called so",
-             begin_ + where_);
+        fail(
+            "the key \"" + std::string(key) + "\" beside others stands for no type: a key of data may not be called so",
+            begin_ + where_);
       }
       const auto type = out_->size();
       *out_ += '\0';
@@ -148,7 +151,8 @@ class JsonReader::Writer {
   }
 
   void write_array(ondemand::array array, int depth) {
-    if (depth >= bson::kMaxDepth) fail("nested more than " + std::to_string(bson::kMaxDepth) + " levels deep", begin_ + where_);
+    if (depth >= bson::kMaxDepth)
+      fail("nested more than " + std::to_string(bson::kMaxDepth) + " levels deep", begin_ + where_);
     const auto start = open();
     std::size_t index = 0;
     char digits[24];
@@ -272,7 +276,8 @@ bson::Document parse_document(const std::string& text, const std::string& file) 
   try {
     JsonReader().append(std::string_view(padded).substr(0, text.size()), out);
   } catch (const JsonError& error) {
-    throw Error(Exit::kMismatch, file + " is not what it should be, at byte " + std::to_string(error.offset()) + ": " + error.what(),
+    throw Error(Exit::kMismatch,
+                file + " is not what it should be, at byte " + std::to_string(error.offset()) + ": " + error.what(),
                 "The archive is damaged or incomplete: export it again.");
   }
   return bson::Document::decode(reinterpret_cast<const std::uint8_t*>(out.data()), out.size());

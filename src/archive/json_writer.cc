@@ -158,8 +158,8 @@ class Writer {
     const std::chrono::year_month_day date{day};
     const auto rest = ms % 86400000;
     fmt::format_to(std::back_inserter(out_), "{{\"$date\": \"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-                   static_cast<int>(date.year()), static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                   rest / 3600000, rest / 60000 % 60, rest / 1000 % 60);
+                   static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                   static_cast<unsigned>(date.day()), rest / 3600000, rest / 60000 % 60, rest / 1000 % 60);
     if (rest % 1000 != 0) fmt::format_to(std::back_inserter(out_), ".{:03}", rest % 1000);
     out_ += "Z\"}";
   }

@@ -76,8 +76,7 @@ Array files_of(Mongo& mongo, const Document& dataset) {
   }
   const auto runs = array_at(references_of(dataset), "runs");
   if (!runs.empty()) {
-    mongo.find("runs", Document{{"_id", Document{{"$in", runs}}}}, {},
-               [&](bson::View view) { add(view.decode()); });
+    mongo.find("runs", Document{{"_id", Document{{"$in", runs}}}}, {}, [&](bson::View view) { add(view.decode()); });
   }
   return out;
 }
@@ -259,19 +258,18 @@ std::int64_t Landing::insert(bool frames, std::string_view batch, OnConflict on_
     }
     return 0;
   }
-  const auto there = mongo_.insert_new_raw(name, batch);
-  if (on_conflict == OnConflict::kReplace && !there.empty()) {
-    std::vector<bson::View> documents;
-    for (std::size_t at = 0; at < batch.size();) {
-      std::uint32_t size = 0;
-      std::memcpy(&size, batch.data() + at, sizeof size);
-      documents.emplace_back(reinterpret_cast<const std::uint8_t*>(batch.data()) + at, size);
-      at += size;
-    }
+  std::vector<Document> documents;
+  for (std::size_t at = 0; at < batch.size();) {
+    std::uint32_t size = 0;
+    std::memcpy(&size, batch.data() + at, sizeof size);
+    documents.push_back(Document::decode(reinterpret_cast<const std::uint8_t*>(batch.data()) + at, size));
+    at += size;
+  }
+  const auto there = mongo_.insert(name, documents);
+  if (on_conflict == OnConflict::kReplace) {
     std::vector<Update> updates;
     for (const auto index : there) {
-      const auto document = documents[index].decode();
-      updates.emplace_back(Document{{"_id", *document.find("_id")}}, document);
+      updates.emplace_back(Document{{"_id", *documents[index].find("_id")}}, documents[index]);
     }
     mongo_.replace(name, updates);
   }

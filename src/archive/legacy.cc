@@ -31,15 +31,16 @@ struct DefaultField {
   const char* name;
   const char* type;
 };
-constexpr std::array<DefaultField, 9> kSampleFields = {{{"id", "fiftyone.core.fields.ObjectIdField"},
-                                                        {"filepath", "fiftyone.core.fields.StringField"},
-                                                        {"tags", "fiftyone.core.fields.ListField(fiftyone.core.fields.StringField)"},
-                                                        {"metadata", ""},
-                                                        {"created_at", "fiftyone.core.fields.DateTimeField"},
-                                                        {"last_modified_at", "fiftyone.core.fields.DateTimeField"},
-                                                        {"_media_type", "fiftyone.core.fields.StringField"},
-                                                        {"_rand", "fiftyone.core.fields.FloatField"},
-                                                        {"_dataset_id", "fiftyone.core.fields.ObjectIdField"}}};
+constexpr std::array<DefaultField, 9> kSampleFields = {
+    {{"id", "fiftyone.core.fields.ObjectIdField"},
+     {"filepath", "fiftyone.core.fields.StringField"},
+     {"tags", "fiftyone.core.fields.ListField(fiftyone.core.fields.StringField)"},
+     {"metadata", ""},
+     {"created_at", "fiftyone.core.fields.DateTimeField"},
+     {"last_modified_at", "fiftyone.core.fields.DateTimeField"},
+     {"_media_type", "fiftyone.core.fields.StringField"},
+     {"_rand", "fiftyone.core.fields.FloatField"},
+     {"_dataset_id", "fiftyone.core.fields.ObjectIdField"}}};
 constexpr std::array<DefaultField, 6> kFrameFields = {{{"id", "fiftyone.core.fields.ObjectIdField"},
                                                        {"frame_number", "fiftyone.core.fields.FrameNumberField"},
                                                        {"created_at", "fiftyone.core.fields.DateTimeField"},
@@ -47,9 +48,17 @@ constexpr std::array<DefaultField, 6> kFrameFields = {{{"id", "fiftyone.core.fie
                                                        {"_sample_id", "fiftyone.core.fields.ObjectIdField"},
                                                        {"_dataset_id", "fiftyone.core.fields.ObjectIdField"}}};
 // Keys that releases with the newer layout put into `info` for the older one.
-constexpr std::array<const char*, 12> kSpread = {"tags", "description", "app_config", "classes", "default_classes",
-                                                 "mask_targets", "default_mask_targets", "skeletons",
-                                                 "default_skeleton", "camera_intrinsics", "static_transforms",
+constexpr std::array<const char*, 12> kSpread = {"tags",
+                                                 "description",
+                                                 "app_config",
+                                                 "classes",
+                                                 "default_classes",
+                                                 "mask_targets",
+                                                 "default_mask_targets",
+                                                 "skeletons",
+                                                 "default_skeleton",
+                                                 "camera_intrinsics",
+                                                 "static_transforms",
                                                  "group_media_types"};
 
 std::string metadata_type(const std::string& media_type) {
@@ -157,8 +166,9 @@ class LegacyDocuments final : public DocumentSource {
     out.append("_media_type", media_type_of(bson::text_at(sample, "filepath"), media_type_));
     out.append("_rand", rand_of(id));
     for (const auto& [key, value] : sample) {
-      static const std::array<std::string_view, 10> kOwn = {"_id",   "filepath",    "tags",       "metadata",        "_media_type",
-                                                            "_rand", "_dataset_id", "created_at", "last_modified_at", "frames"};
+      static const std::array<std::string_view, 10> kOwn = {
+          "_id",   "filepath",    "tags",       "metadata",         "_media_type",
+          "_rand", "_dataset_id", "created_at", "last_modified_at", "frames"};
       if (value.is_null() || std::find(kOwn.begin(), kOwn.end(), key) != kOwn.end()) continue;
       auto copy = value;
       renew_labels(copy);
@@ -212,19 +222,18 @@ Contents legacy_contents(const Document& metadata, const std::string& file, cons
   const auto media_type = bson::text_at(metadata, "media_type");
   const auto* sample_fields = metadata.find("sample_fields");
   if (media_type.empty() || !sample_fields || !sample_fields->as<Document>()) {
-    throw Error(Exit::kMismatch, file + " has neither a version nor the media_type and sample_fields of the layout "
-                                        "before 0.8",
+    throw Error(Exit::kMismatch,
+                file +
+                    " has neither a version nor the media_type and sample_fields of the layout "
+                    "before 0.8",
                 kDamaged);
   }
   Document info;
   if (const auto* stored = metadata.find("info"); stored && stored->as<Document>()) info = *stored->as<Document>();
   const auto& version = built_in_catalogue().client;
-  const Document app_config{{"dynamic_groups_target_frame_rate", 30},
-                            {"grid_media_field", "filepath"},
-                            {"media_fallback", false},
-                            {"media_fields", Array{"filepath"}},
-                            {"modal_media_field", "filepath"},
-                            {"plugins", Document()}};
+  const Document app_config{
+      {"dynamic_groups_target_frame_rate", 30}, {"grid_media_field", "filepath"},  {"media_fallback", false},
+      {"media_fields", Array{"filepath"}},      {"modal_media_field", "filepath"}, {"plugins", Document()}};
   Document out{{"_id", Value()},
                {"name", bson::text_at(metadata, "name")},
                {"slug", Value()},

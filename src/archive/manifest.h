@@ -16,7 +16,7 @@ inline constexpr const char* kManifestFile = "manifest.json";
 struct ManifestFile {
   std::string name;  // relative; a folder of documents ends in '/'
   std::int64_t bytes = 0;
-  std::string sha256;          // of a folder: of its files' content in the order of their names
+  std::string sha256;           // of a folder: of its files' content in the order of their names
   std::int64_t documents = -1;  // of a collection
 };
 
@@ -25,7 +25,7 @@ struct Manifest {
   std::string dataset;
   std::string version;
   std::int64_t created_ms = 0;
-  std::string media;                // "copy", "move", "symlink", "none"
+  std::string media;  // "copy", "move", "symlink", "none"
   std::int64_t media_files = 0;
   std::int64_t media_bytes = 0;
   std::vector<std::string> fields;  // whose paths are relative to the archive, or to `rel_dir`

@@ -34,7 +34,8 @@ const std::string* text(const Document& field, const char* key) {
 
 class Collector {
  public:
-  Collector(std::set<std::string> chosen, std::string prefix) : chosen_(std::move(chosen)), prefix_(std::move(prefix)) {}
+  Collector(std::set<std::string> chosen, std::string prefix)
+      : chosen_(std::move(chosen)), prefix_(std::move(prefix)) {}
 
   void fields(const Value* list, const std::string& parent, const std::vector<std::string>& keys) {
     const auto* array = list ? list->as<Array>() : nullptr;

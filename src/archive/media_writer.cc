@@ -37,8 +37,8 @@ std::string id_of(const Document& document) {
 
 }  // namespace
 
-MediaWriter::MediaWriter(std::string folder, MediaMode mode, std::optional<std::string> rel_dir,
-                         std::size_t chunk_size, std::size_t jobs)
+MediaWriter::MediaWriter(std::string folder, MediaMode mode, std::optional<std::string> rel_dir, std::size_t chunk_size,
+                         std::size_t jobs)
     : folder_(std::move(folder)), mode_(mode), rel_dir_(std::move(rel_dir)), chunk_size_(chunk_size) {
   if (mode_ == MediaMode::kNone) return;
   for (std::size_t i = 0; i < std::max<std::size_t>(1, jobs); ++i) threads_.emplace_back([this] { work(); });

@@ -17,13 +17,13 @@ struct TextBatch {
     std::size_t begin = 0;  // in `text`
     std::size_t size = 0;
   };
-  std::string file;          // of all documents, for messages
-  std::string text;          // ends in kTextPadding spaces
+  std::string file;  // of all documents, for messages
+  std::string text;  // ends in kTextPadding spaces
   std::vector<Slice> slices;
   std::vector<std::string> files;  // one for each slice where each is a file of its own; else empty
-  std::int64_t offset = 0;   // of text[0] in the file, in bytes
-  std::int64_t first = 0;    // number of the first document in the collection, from 0
-  std::int64_t bytes = 0;    // read from the disk for this batch
+  std::int64_t offset = 0;         // of text[0] in the file, in bytes
+  std::int64_t first = 0;          // number of the first document in the collection, from 0
+  std::int64_t bytes = 0;          // read from the disk for this batch
 
   std::string_view document(std::size_t i) const {
     return std::string_view(text).substr(slices[i].begin, slices[i].size);

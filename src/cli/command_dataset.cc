@@ -70,7 +70,8 @@ std::string import_text(const archive::ImportReport& report, const std::string& 
              report.name + "': " + format_count(report.samples) + " samples";
   if (report.frames > 0) out += ", " + format_count(report.frames) + " frames";
   if (report.from != report.to) out += ", migrated from v" + report.from + " to v" + report.to;
-  out += ", " + format_bytes(static_cast<std::uint64_t>(report.bytes)) + " in " + format_duration(report.seconds) + ".\n";
+  out +=
+      ", " + format_bytes(static_cast<std::uint64_t>(report.bytes)) + " in " + format_duration(report.seconds) + ".\n";
   const auto also = [&](std::int64_t count, const char* what) {
     if (count > 0) out += "  " + format_count(count) + " " + what + "\n";
   };

@@ -8,6 +8,7 @@
 
 namespace fm::cli {
 
+void setup_dataset(Program& program);
 void setup_dataset_list(CLI::App& group, Program& program);
 void setup_dataset_export(CLI::App& group, Program& program);
 void setup_dataset_import(CLI::App& group, Program& program);

@@ -32,8 +32,8 @@ MediaMode mode_of(const std::string& word) {
 }
 
 std::string text_of(const archive::ExportReport& report, const Style& style) {
-  auto out = style.heading("Exported") + " '" + report.name + "' (v" + report.version + ") to " + report.directory + ": " +
-             format_count(report.samples) + " samples";
+  auto out = style.heading("Exported") + " '" + report.name + "' (v" + report.version + ") to " + report.directory +
+             ": " + format_count(report.samples) + " samples";
   if (report.frames > 0) out += ", " + format_count(report.frames) + " frames";
   if (report.media_files > 0) {
     out += ", " + format_count(report.media_files) + " media files (" +

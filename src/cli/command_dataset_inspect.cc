@@ -28,8 +28,9 @@ Array strings(const std::vector<std::string>& list) {
 }
 
 std::string heading(const Inspected& archive) {
-  auto out = "'" + clean_utf8(archive.name) + "', " + (archive.legacy ? "the layout before 0.8" : "v" + archive.version) +
-             ", " + archive.media_type + ": " + format_count(archive.samples) + " samples";
+  auto out = "'" + clean_utf8(archive.name) + "', " +
+             (archive.legacy ? "the layout before 0.8" : "v" + archive.version) + ", " + archive.media_type + ": " +
+             format_count(archive.samples) + " samples";
   if (archive.frames > 0) out += ", " + format_count(archive.frames) + " frames";
   if (archive.tags > 0) out += ", " + format_count(archive.tags) + " temporal tags";
   return out + ", " + format_bytes(static_cast<std::uint64_t>(archive.bytes)) + ".\n";
@@ -46,7 +47,8 @@ std::string text_of(const Inspected& archive) {
   auto out = heading(archive);
   out += listed("Media fields: ", archive.media_fields) + listed("Saved views:  ", archive.views) +
          listed("Workspaces:   ", archive.workspaces);
-  out += std::string("Manifest:     ") + (archive.has_manifest ? "yes" : "no: it was not written by this program") + "\n\n";
+  out += std::string("Manifest:     ") + (archive.has_manifest ? "yes" : "no: it was not written by this program") +
+         "\n\n";
   std::vector<std::vector<std::string>> rows;
   for (const auto& field : archive.fields) rows.push_back({clean_utf8(field.name), field.type});
   out += text_table({"field", "type"}, rows);
@@ -58,7 +60,8 @@ std::string text_of(const Inspected& archive) {
 
 Document document_of(const Inspected& archive) {
   Array fields;
-  for (const auto& field : archive.fields) fields.append(Document{{"name", clean_utf8(field.name)}, {"type", field.type}});
+  for (const auto& field : archive.fields)
+    fields.append(Document{{"name", clean_utf8(field.name)}, {"type", field.type}});
   Array runs;
   for (const auto& run : archive.runs) {
     runs.append(Document{{"kind", run.kind}, {"key", clean_utf8(run.key)}, {"results", run.results}});

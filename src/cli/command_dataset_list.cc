@@ -50,8 +50,9 @@ int run_list(const Globals& globals) {
                          {"persistent", stays},
                          {"created_at", created ? bson::Value(bson::Date{*created}) : bson::Value()}});
   });
-  globals.print(rows.empty() ? "There are no datasets.\n"
-                             : text_table({"name", "version", "media", "samples", "frames", "persistent", "created"}, rows),
+  globals.print(rows.empty()
+                    ? "There are no datasets.\n"
+                    : text_table({"name", "version", "media", "samples", "frames", "persistent", "created"}, rows),
                 Document{{"datasets", std::move(list)}});
   return 0;
 }

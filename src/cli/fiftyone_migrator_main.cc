@@ -1,3 +1,4 @@
+#include "cli/command_dataset.h"
 #include "cli/program.h"
 #include "cli/streams.h"
 

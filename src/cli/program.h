@@ -69,7 +69,6 @@ void setup_undo(Program& program);
 void setup_residue(Program& program);
 void setup_media(Program& program);
 void setup_completion(Program& program);
-void setup_dataset(Program& program);
 void setup_versions(Program& program);
 void setup_revisions(Program& program);
 

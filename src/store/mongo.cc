@@ -725,22 +725,6 @@ void Mongo::insert_raw(const std::string& collection, std::string_view batch, bo
   restore_empty_timestamps(collection, empty_timestamps, bypass_validator);
 }
 
-std::vector<std::size_t> Mongo::insert_new_raw(const std::string& collection, std::string_view batch) {
-  const std::string doing = "inserting into " + collection;
-  const auto documents = split(batch, doing);
-  std::vector<std::size_t> duplicates;
-  if (documents.empty()) return duplicates;
-  const Collection coll(*this, collection);
-  const Bulk bulk = coll.bulk();
-  const bson::CDoc opts(Document{{"validate", false}});
-  bson_error_t error;
-  for (const auto& document : documents) {
-    if (!mongoc_bulk_operation_insert_with_opts(bulk.get(), document.c(), opts.get(), &error)) fail(error, doing);
-  }
-  write(bulk.get(), doing, &duplicates);
-  return duplicates;
-}
-
 // An insert puts the current time where a timestamp at the top is 0; a pipeline
 // leaves it alone.
 void Mongo::restore_empty_timestamps(const std::string& collection, const std::vector<bson::View>& documents,

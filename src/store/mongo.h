@@ -131,9 +131,6 @@ class Mongo {
   // Inserts such a batch in its order, the same bytes. A validator refuses
   // nothing with `bypass_validator`, which takes a right of its own.
   void insert_raw(const std::string& collection, std::string_view batch, bool bypass_validator);
-  // The same without an order; documents whose _id is there already are left
-  // out, and returned by their number in the batch.
-  std::vector<std::size_t> insert_new_raw(const std::string& collection, std::string_view batch);
 
   struct Size {
     std::int64_t documents = 0;
