@@ -231,7 +231,7 @@ BackupReport backup(Mongo& mongo, const BackupRequest& request, const BytesProgr
                               "' is capped: it was read as it stood, not as of the moment of the others");
   }
   manifest.finished_ms = now_ms();
-  staging.publish(dump::to_json(manifest));
+  staging.publish(dump::kManifestName, dump::to_json(manifest));
   report.directory = staging.target();
   report.file_bytes = size_on_disk(report.directory);
   return report;

@@ -10,7 +10,6 @@
 #include <cstring>
 #include <filesystem>
 
-#include "backup/manifest.h"
 #include "base/error.h"
 
 namespace fm::dump {
@@ -61,8 +60,8 @@ bool is_empty_folder(const std::string& path) {
 
 }  // namespace
 
-OutputFile::OutputFile(const std::string& path)
-    : path_(path), descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {
+OutputFile::OutputFile(const std::string& path, unsigned mode)
+    : path_(path), descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)) {
   if (descriptor_ < 0) fail("create", path_, errno);
 }
 
@@ -120,11 +119,13 @@ std::string read_file(const std::string& path) {
   return out;
 }
 
-Staging::Staging(const std::string& directory) : target_(absolute(directory)), path_(target_ + ".partial") {
+Staging::Staging(const std::string& directory, bool replace)
+    : target_(absolute(directory)), path_(target_ + ".partial"), replace_(replace) {
   std::error_code error;
-  if (fs::exists(fs::symlink_status(target_, error)) && !is_empty_folder(target_)) {
+  const auto status = fs::symlink_status(target_, error);
+  if (fs::exists(status) && !is_empty_folder(target_) && !(replace && fs::is_directory(status))) {
     throw Error(Exit::kPrecondition, target_ + " exists and is not an empty folder",
-                "Name a new folder: a backup never overwrites anything.");
+                "Name a new folder: nothing is ever written into one that holds something.");
   }
   const auto parent = fs::path(target_).parent_path().string();
   fs::create_directories(parent, error);
@@ -134,12 +135,12 @@ Staging::Staging(const std::string& directory) : target_(absolute(directory)), p
   if (::stat(target_.c_str(), &of_target) == 0 && ::stat(parent.c_str(), &of_parent) == 0 &&
       of_target.st_dev != of_parent.st_dev) {
     throw Error(Exit::kPrecondition, target_ + " is where a disk is mounted, so it cannot be renamed",
-                "Name a folder below it: " + target_ + "/backup");
+                "Name a folder below it: " + target_ + "/new");
   }
   const auto mark = path_ + "/" + kMark;
   if (fs::exists(fs::symlink_status(path_, error)) && !is_empty_folder(path_) && !fs::exists(mark, error)) {
     throw Error(Exit::kPrecondition, path_ + " is in the way, and this program did not write it",
-                "Move it away: the backup is written there and renamed at its end.");
+                "Move it away: the new folder is written there and renamed at its end.");
   }
   fs::create_directory(path_, error);
   if (error) fail("create", path_, error.value());
@@ -151,7 +152,7 @@ Staging::Staging(const std::string& directory) : target_(absolute(directory)), p
   }
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock_);
-    throw Error(Exit::kPrecondition, "Another backup is being written to " + path_,
+    throw Error(Exit::kPrecondition, "Another run is writing to " + path_,
                 "Wait for it to end, or name another folder.");
   }
   for (const auto& entry : fs::directory_iterator(path_, error)) {
@@ -179,18 +180,23 @@ std::uint64_t Staging::free_bytes() const {
   return std::uint64_t{facts.f_bavail} * facts.f_frsize;
 }
 
-void Staging::publish(const std::string& manifest) {
+void Staging::publish(const std::string& last_name, const std::string& content, unsigned mode) {
   // One call for all files: one each takes minutes where there are thousands.
   check(::syncfs(lock_), "write", path_);
-  const auto name = path_ + "/" + kManifestName;
-  OutputFile file(name + ".new");
-  file.write(manifest);
+  const auto name = path_ + "/" + last_name;
+  OutputFile file(name + ".new", mode);
+  file.write(content);
   file.sync();
   file.close();
   check(::rename((name + ".new").c_str(), name.c_str()), "rename", name + ".new");
   sync_folder(path_);
-  if (::rename(path_.c_str(), target_.c_str()) != 0) fail("rename " + path_ + " to", target_, errno);
+  const bool exchange = replace_ && fs::exists(target_) && !is_empty_folder(target_);
+  const int renamed = exchange ? ::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE)
+                               : ::rename(path_.c_str(), target_.c_str());
+  if (renamed != 0) fail("rename " + path_ + " to", target_, errno);
   ::unlink((target_ + "/" + kMark).c_str());  // a mark that stays says nothing there
+  std::error_code ignored;
+  if (exchange) fs::remove_all(path_, ignored);
   ::close(lock_);
   lock_ = -1;
   sync_folder(fs::path(target_).parent_path().string());

@@ -10,7 +10,7 @@ namespace fm::dump {
 class OutputFile {
  public:
   // A new file.
-  explicit OutputFile(const std::string& path);
+  explicit OutputFile(const std::string& path, unsigned mode = 0600);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile();
@@ -45,14 +45,15 @@ class InputFile {
 // The whole file. Throws Error(kMismatch) when there is none.
 std::string read_file(const std::string& path);
 
-// The folder in which a backup grows, beside the one it will be. Nobody else
-// writes there meanwhile. It goes with its content unless it was published.
+// The folder in which a backup or an archive grows, beside the one it will be.
+// Nobody else writes there meanwhile. It goes with its content unless it was
+// published.
 class Staging {
  public:
-  // Throws Error(kPrecondition) when `directory` is there and not empty, when
-  // another backup is writing to the same place, or when what is in the way is
-  // not of ours. Remains of a killed backup are replaced.
-  explicit Staging(const std::string& directory);
+  // Throws Error(kPrecondition) when `directory` is there and not empty (unless
+  // it is to be replaced), when another run is writing to the same place, or
+  // when what is in the way is not of ours. Remains of a killed run are replaced.
+  explicit Staging(const std::string& directory, bool replace = false);
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
   ~Staging();
@@ -62,14 +63,16 @@ class Staging {
   const std::string& target() const { return target_; }
   void make_folder(const std::string& name) const;
   std::uint64_t free_bytes() const;
-  // Brings all to the disk, adds `manifest` as the last file and renames.
-  void publish(const std::string& manifest);
+  // Brings all to the disk, adds `content` as the last file and renames. A folder
+  // that is replaced changes places with the new one, and then goes.
+  void publish(const std::string& name, const std::string& content, unsigned mode = 0600);
 
  private:
   void remove() noexcept;
 
   std::string target_;
   std::string path_;
+  bool replace_ = false;
   int lock_ = -1;
 };
 

@@ -1,3 +1,4 @@
+#include "cli/command_dataset.h"
 #include "cli/program.h"
 #include "cli/streams.h"
 
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
   setup_undo(program);
   setup_residue(program);
   setup_roundtrip(program);
+  setup_dataset(program);
   setup_lock(program);
   setup_media(program);
   setup_completion(program);

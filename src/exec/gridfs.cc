@@ -19,61 +19,6 @@ constexpr std::size_t kFlushBytes = std::size_t{4} << 20;
 
 struct Stop {};
 
-// Chunk and file documents of many files, inserted a few megabytes at a time.
-class FileWriter {
- public:
-  FileWriter(Mongo& mongo, std::int64_t now_ms, const ops::IdGenerator& ids)
-      : mongo_(mongo), now_ms_(now_ms), ids_(ids) {}
-
-  void write(const bson::Oid& file, std::string_view bytes) {
-    buffer_ += bytes;
-    while (buffer_.size() >= kChunkSize) chunk(file, kChunkSize);
-  }
-
-  // The file document comes after its chunks.
-  void close(const bson::Oid& file) {
-    if (!buffer_.empty()) chunk(file, buffer_.size());
-    files_.push_back({{"_id", file},
-                      {"contentType", "application/json"},
-                      {"chunkSize", static_cast<std::int32_t>(kChunkSize)},
-                      {"length", length_},
-                      {"uploadDate", bson::Date{now_ms_}}});
-    length_ = 0;
-    n_ = 0;
-  }
-
-  void finish() {
-    flush();
-    mongo_.insert(kFiles, files_);
-  }
-
- private:
-  void chunk(const bson::Oid& file, std::size_t size) {
-    const auto id = ids_.make("datasets", file, "gridfs", "chunk", static_cast<std::size_t>(n_));
-    chunks_.push_back({{"_id", id}, {"files_id", file}, {"n", n_}, {"data", bson::Binary{0, buffer_.substr(0, size)}}});
-    buffer_.erase(0, size);
-    length_ += static_cast<std::int64_t>(size);
-    ++n_;
-    pending_ += size;
-    if (pending_ >= kFlushBytes) flush();
-  }
-  void flush() {
-    mongo_.insert(kChunks, chunks_);
-    chunks_.clear();
-    pending_ = 0;
-  }
-
-  Mongo& mongo_;
-  std::int64_t now_ms_;
-  const ops::IdGenerator& ids_;
-  std::string buffer_;
-  std::vector<Document> chunks_;
-  std::vector<Document> files_;
-  std::size_t pending_ = 0;
-  std::int32_t n_ = 0;
-  std::int64_t length_ = 0;
-};
-
 // One file on its way: what comes before the key's string is held back, the
 // rest flows through.
 class Patcher {
@@ -110,6 +55,52 @@ std::string key_of(const Value& id) {
 }
 
 }  // namespace
+
+void FileWriter::write(const bson::Oid& file, std::string_view bytes) {
+  buffer_ += bytes;
+  while (buffer_.size() >= kChunkSize) chunk(file, kChunkSize);
+}
+
+void FileWriter::close(const bson::Oid& file) {
+  if (!buffer_.empty()) chunk(file, buffer_.size());
+  files_.push_back({{"_id", file},
+                    {"contentType", "application/json"},
+                    {"chunkSize", static_cast<std::int32_t>(kChunkSize)},
+                    {"length", length_},
+                    {"uploadDate", bson::Date{now_ms_}}});
+  length_ = 0;
+  n_ = 0;
+}
+
+void FileWriter::finish() {
+  flush();
+  mongo_.insert(kFiles, files_);
+}
+
+void FileWriter::chunk(const bson::Oid& file, std::size_t size) {
+  const auto id = ids_.make("datasets", file, "gridfs", "chunk", static_cast<std::size_t>(n_));
+  chunks_.push_back({{"_id", id}, {"files_id", file}, {"n", n_}, {"data", bson::Binary{0, buffer_.substr(0, size)}}});
+  buffer_.erase(0, size);
+  length_ += static_cast<std::int64_t>(size);
+  ++n_;
+  pending_ += size;
+  if (pending_ >= kFlushBytes) flush();
+}
+
+void FileWriter::flush() {
+  mongo_.insert(kChunks, chunks_);
+  chunks_.clear();
+  pending_ = 0;
+}
+
+void read_file(Mongo& mongo, const Value& file, const std::function<void(std::string_view)>& visit) {
+  FindOptions options;
+  options.sort = Document{{"n", 1}};
+  mongo.find(kChunks, Document{{"files_id", file}}, options, [&](bson::View view) {
+    const auto data = view.get("data");
+    if (const auto* binary = data ? data->as<bson::Binary>() : nullptr) visit(binary->data);
+  });
+}
 
 bool JsonKeyFinder::feed(std::string_view piece) {
   for (const char c : piece) {

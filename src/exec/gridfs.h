@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +44,38 @@ class JsonKeyFinder {
   std::size_t begin_ = 0;
   std::optional<Range> found_;
 };
+
+// Writes files one after the other; chunks are inserted a few megabytes at a
+// time. Doing it again with the same ids changes nothing.
+class FileWriter {
+ public:
+  // `now_ms` is the upload date; ids of chunks come from `ids`.
+  FileWriter(Mongo& mongo, std::int64_t now_ms, const ops::IdGenerator& ids)
+      : mongo_(mongo), now_ms_(now_ms), ids_(ids) {}
+
+  void write(const bson::Oid& file, std::string_view bytes);
+  // The file document comes after its chunks.
+  void close(const bson::Oid& file);
+  // Writes what is left. Nothing is complete before.
+  void finish();
+
+ private:
+  void chunk(const bson::Oid& file, std::size_t size);
+  void flush();
+
+  Mongo& mongo_;
+  std::int64_t now_ms_;
+  const ops::IdGenerator& ids_;
+  std::string buffer_;
+  std::vector<bson::Document> chunks_;
+  std::vector<bson::Document> files_;
+  std::size_t pending_ = 0;
+  std::int32_t n_ = 0;
+  std::int64_t length_ = 0;
+};
+
+// The content in pieces; nothing at all where there is no such file.
+void read_file(Mongo& mongo, const bson::Value& file, const std::function<void(std::string_view)>& visit);
 
 // Whether the file exists, is a JSON object, and has a string under that key.
 bool file_has_key(Mongo& mongo, const bson::Value& file, const std::string& key);

@@ -414,7 +414,7 @@ def test_a_killed_backup_looks_like_none(tool, server, folder):
     partial = os.path.join(folder + ".partial", tool.name)
     with stopped(tool, lambda: os.path.isdir(partial), "backup", folder, "--all") as process:
         message, _ = error_of(tool.migrator("backup", folder, "--all"), 16)
-        assert "Another backup" in message
+        assert "Another run" in message
         process.kill()
         process.wait()
         assert not os.path.exists(folder)

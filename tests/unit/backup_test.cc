@@ -211,7 +211,7 @@ TEST(Staging, AppearsAtTheEnd) {
     staging.make_folder("db");
     EXPECT_FALSE(fs::exists(target));
     EXPECT_EQ(code_of([&] { Staging other(target); }), Exit::kPrecondition);  // busy
-    staging.publish("{}");
+    staging.publish("fiftyone-migrator.json", "{}");
   }
   EXPECT_TRUE(fs::exists(target + "/db"));
   EXPECT_EQ(std::distance(fs::directory_iterator(target), fs::directory_iterator()), 2);
@@ -235,7 +235,7 @@ TEST(Staging, TakesAnEmptyFolderButNotWhatOthersWrote) {
   fs::create_directory(folder / "empty");
   {
     Staging staging(folder / "empty");
-    staging.publish("{}");
+    staging.publish("fiftyone-migrator.json", "{}");
   }
   EXPECT_TRUE(fs::exists(folder / "empty/fiftyone-migrator.json"));
   fs::create_directories(folder / "other.partial/precious");

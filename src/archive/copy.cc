@@ -1,0 +1,48 @@
+#include "archive/copy.h"
+
+#include "archive/database_reader.h"
+#include "archive/intake.h"
+#include "archive/tags.h"
+
+namespace fm::archive {
+
+namespace {
+
+class DatabaseOrigin final : public Origin {
+ public:
+  DatabaseOrigin(Mongo& mongo, const std::string& name) : reader_(mongo, name) {
+    reader_.read_tags([&](const bson::Document&) { has_tags_ = true; });
+  }
+
+  const Contents& contents() override { return reader_.contents(); }
+  std::unique_ptr<DocumentSource> samples(std::size_t) override { return reader_.samples(); }
+  std::unique_ptr<DocumentSource> frames(std::size_t) override { return reader_.frames(); }
+  void read_results(const RunResults& results, const std::function<void(std::string_view)>& visit) override {
+    reader_.read_results(results, visit);
+  }
+  bool has_tags() override { return has_tags_; }
+  void read_tags(const std::function<void(const bson::Document&)>& visit) override {
+    reader_.read_tags([&](const bson::Document& tag) { visit(tag_record(tag)); });
+  }
+  std::vector<MediaField> media(const bson::Document&, bool) override { return {}; }
+  std::string folder() override { return ""; }
+  // Two readings of a database need not have the same order.
+  std::string fingerprint() override { return ""; }
+  std::string changed_since() override { return reader_.changed_since(); }
+
+ private:
+  DatabaseReader reader_;
+  bool has_tags_ = false;
+};
+
+}  // namespace
+
+ImportReport copy_dataset(Mongo& from, Mongo& to, const CopyRequest& request, const Observer& observer) {
+  DatabaseOrigin origin(from, request.name);
+  auto into = request.into;
+  if (!into.name) into.own_name = true;
+  into.keep_times = true;
+  return take_in(to, origin, into, observer);
+}
+
+}  // namespace fm::archive

@@ -1,0 +1,49 @@
+// One dataset of a database, to be taken elsewhere.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "archive/contents.h"
+#include "archive/documents.h"
+#include "store/mongo.h"
+
+namespace fm::archive {
+
+class DatabaseReader {
+ public:
+  // Reads the dataset document and all it refers to. Throws Error(kNotFound)
+  // for a name that is none, Error(kPrecondition) for a dataset that is
+  // half-way in a migration.
+  DatabaseReader(Mongo& mongo, const std::string& name);
+
+  const Contents& contents() const { return contents_; }
+  // The moment that samples and frames are read of, on a replica set.
+  const std::optional<ClusterTime>& moment() const { return moment_; }
+
+  std::unique_ptr<DocumentSource> samples();
+  // nullptr where the dataset has none.
+  std::unique_ptr<DocumentSource> frames();
+  void read_results(const RunResults& results, const std::function<void(std::string_view)>& visit) const;
+  // In the order of an export.
+  void read_tags(const std::function<void(const bson::Document& tag)>& visit) const;
+
+  // What another client changed since: empty, or a sentence.
+  std::string changed_since() const;
+
+ private:
+  void read_references();
+
+  Mongo& mongo_;
+  Contents contents_;
+  std::string samples_;
+  std::string frames_;  // empty: none
+  std::optional<ClusterTime> moment_;
+  Mongo::Size sample_size_;
+  Mongo::Size frame_size_;
+};
+
+}  // namespace fm::archive

@@ -1,0 +1,54 @@
+#include "archive/import.h"
+
+#include "archive/archive_reader.h"
+#include "archive/intake.h"
+#include "archive/opened.h"
+#include "archive/paths.h"
+#include "base/error.h"
+
+namespace fm::archive {
+
+namespace {
+
+class ArchiveOrigin final : public Origin {
+ public:
+  ArchiveOrigin(const std::string& folder, const ArchiveOptions& options) : reader_(folder, options) {}
+
+  const Contents& contents() override { return reader_.contents(); }
+  std::unique_ptr<DocumentSource> samples(std::size_t workers) override { return reader_.samples(workers); }
+  std::unique_ptr<DocumentSource> frames(std::size_t workers) override { return reader_.frames(workers); }
+  void read_results(const RunResults& results, const std::function<void(std::string_view)>& visit) override {
+    reader_.read_results(results, visit);
+  }
+  bool has_tags() override { return reader_.has_tags(); }
+  void read_tags(const std::function<void(const bson::Document&)>& visit) override { reader_.read_tags(visit); }
+  std::vector<MediaField> media(const bson::Document& dataset, bool frames) override {
+    return reader_.media(dataset, frames);
+  }
+  std::string folder() override { return reader_.folder(); }
+  std::string fingerprint() override { return reader_.fingerprint(); }
+  ArchiveReader& reader() { return reader_; }
+
+ private:
+  ArchiveReader reader_;
+};
+
+}  // namespace
+
+ImportReport import_dataset(Mongo& mongo, const ImportRequest& request, const Observer& observer) {
+  Opened opened(request.path, false);
+  ArchiveOrigin origin(opened.folder(), {request.assume_version});
+  if (origin.reader().manifest()) {
+    observer.begin("Checking the files");
+    origin.reader().check_sums();
+  }
+  auto with_folder = request;
+  if (request.rel_dir) with_folder.rel_dir = absolute(*request.rel_dir);
+  auto report = take_in(mongo, origin, with_folder, observer);
+  opened.keep(!request.dry_run);
+  const auto& warnings = origin.reader().warnings();
+  report.warnings.insert(report.warnings.begin(), warnings.begin(), warnings.end());
+  return report;
+}
+
+}  // namespace fm::archive

@@ -1,0 +1,304 @@
+#include "archive/intake.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "archive/names.h"
+#include "archive/reopened.h"
+#include "archive/tags.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/machine.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "bson/read.h"
+#include "exec/heads.h"
+#include "revisions/catalogue.h"
+#include "store/lease.h"
+
+namespace fm::archive {
+
+using bson::Document;
+using bson::Value;
+
+namespace {
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+bson::Oid new_oid(std::int64_t ms, const std::string& random) {
+  bson::Oid id;
+  const auto seconds = static_cast<std::uint32_t>(ms / 1000);
+  for (int i = 0; i < 4; ++i) id.bytes[i] = static_cast<std::uint8_t>(seconds >> (24 - 8 * i));
+  for (int i = 0; i < 8; ++i) id.bytes[4 + i] = static_cast<std::uint8_t>(random[static_cast<std::size_t>(i)]);
+  return id;
+}
+
+// Where the archive is newer than this program knows, it stays as it is.
+Route choose_route(Mongo& mongo, const std::string& from, const ImportRequest& request) {
+  const auto& catalogue = built_in_catalogue();
+  const auto client = Version::parse(catalogue.client).base();
+  const auto base = Version::parse(from).base();
+  if (base > client) return Route{from, from, Direction::kUp, {}, true};
+  if (request.target_version) return make_route(catalogue, catalogue.datasets, from, *request.target_version);
+  const auto heads = read_heads(mongo);
+  const auto database = heads.heads.database.value_or(catalogue.client);
+  const auto parsed = Version::try_parse(database);
+  if (!parsed) {
+    throw Error(Exit::kIncompatible, "The database has the version '" + database + "', which is none",
+                "See: fiftyone-migrator info");
+  }
+  const auto goal = parsed->base() > client ? client : parsed->base();
+  if (base >= goal) {
+    if (base > goal && !catalogue.compatible.contains(database)) {
+      throw Error(
+          Exit::kIncompatible,
+          "The dataset is of FiftyOne " + from + ", and the database is at " + database +
+              ", whose clients cannot read it",
+          "Migrate the database first, or bring the dataset down: --target-version " + database + " --allow-loss");
+    }
+    return Route{from, from, Direction::kUp, {}, true};
+  }
+  return make_route(catalogue, catalogue.datasets, from, goal.str());
+}
+
+void leave_out(Contents& contents, const ImportRequest& request) {
+  const auto drop = [&](const char* field) { contents.dataset.take(field); };
+  if (!request.runs) {
+    for (const auto& kind : kRunKinds) drop(kind.field);
+    contents.documents.erase("runs");
+    contents.results.clear();
+  }
+  for (const auto& kind : kListKinds) {
+    const bool wanted = std::string_view(kind.collection) == "views" ? request.views : request.workspaces;
+    if (wanted) continue;
+    drop(kind.field);
+    contents.documents.erase(kind.collection);
+  }
+}
+
+std::int64_t count_of(const Contents& contents, const char* collection) {
+  const auto found = contents.documents.find(collection);
+  return found == contents.documents.end() ? 0 : static_cast<std::int64_t>(found->second.size());
+}
+
+std::string digest_of(Origin& origin, const ImportRequest& request) {
+  auto text = origin.fingerprint();
+  if (text.empty()) return "";
+  const auto add = [&](const std::string& part) { text += "|" + part; };
+  add(request.name.value_or(""));
+  add(request.rel_dir.value_or(""));
+  add(request.target_version.value_or(""));
+  add(request.assume_version.value_or(""));
+  for (const bool flag : {request.own_name, request.persistent, request.overwrite, request.runs, request.views,
+                          request.workspaces, request.keep_times}) {
+    add(flag ? "1" : "0");
+  }
+  add(std::to_string(static_cast<int>(request.on_conflict)));
+  for (const auto& tag : request.tags) add(tag);
+  return sha256_hex(text);
+}
+
+class Intake {
+ public:
+  Intake(Mongo& mongo, Origin& origin, const ImportRequest& request, const Observer& observer)
+      : mongo_(mongo), origin_(origin), request_(request), observer_(observer) {}
+
+  ImportReport run() {
+    const auto start = std::chrono::steady_clock::now();
+    identify();
+    prepare();
+    if (request_.dry_run) {
+      read_all();
+    } else {
+      write_all();
+    }
+    if (const auto changed = origin_.changed_since(); !changed.empty()) {
+      report_.warnings.push_back(changed + ": what arrived may be a mixture");
+    }
+    report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return std::move(report_);
+  }
+
+ private:
+  void identify() {
+    const auto digest = digest_of(origin_, request_);
+    if (!request_.dry_run) {
+      if (auto left = Landing::recover(mongo_, digest)) {
+        entry_ = std::move(*left);
+        resumed_ = true;
+      }
+    }
+    auto& identity = entry_.identity;
+    if (!resumed_) {
+      identity.now_ms = now_ms();
+      entry_.seed = random_bytes(16);
+    }
+    auto name = request_.name;
+    if (!name && request_.own_name && !origin_.contents().name().empty()) name = origin_.contents().name();
+    if (resumed_) name = identity.name;
+    const auto chosen = choose_name(mongo_, name, request_.overwrite, identity.now_ms);
+    entry_.replaces = chosen.replaces;
+    entry_.fingerprint = digest;
+    if (!resumed_) {
+      identity.id = chosen.replaces ? *chosen.replaces->find("_id") : Value(new_oid(identity.now_ms, entry_.seed));
+      identity.name = chosen.name;
+      identity.slug = chosen.slug;
+      // Its own, also where it takes the place and the _id of another.
+      const auto unique = new_oid(identity.now_ms, entry_.seed.substr(8)).hex();
+      const auto* own = identity.id.as<bson::Oid>();
+      identity.samples = "samples." + (own && !chosen.replaces ? own->hex() : unique);
+      identity.frames = origin_.contents().has_video() ? "frames." + identity.samples : "";
+    }
+    identity.persistent = request_.persistent;
+    identity.keep_times = request_.keep_times;
+    ids_ = ops::IdGenerator(identity.now_ms, entry_.seed);
+    report_.replaced = chosen.replaces.has_value();
+    report_.resumed = resumed_;
+  }
+
+  void prepare() {
+    auto contents = origin_.contents();
+    leave_out(contents, request_);
+    report_.from = contents.version();
+    route_ = choose_route(mongo_, report_.from, request_);
+    adopt(contents, entry_.identity, ids_);
+    const bool older = Version::parse(report_.from).base() < Version::parse(built_in_catalogue().client).base();
+    if (older && !request_.keep_times) reopen_fields(contents, entry_.identity.now_ms);
+    const auto read = [&](const RunResults& results, const std::function<void(std::string_view)>& visit) {
+      origin_.read_results(results, visit);
+    };
+    migrated_ = migrate(std::move(contents), route_, entry_.identity.now_ms, ids_, read);
+    reopen_documents(migrated_.contents);
+    report_.to = migrated_.contents.version();
+    report_.losses = migrated_.losses;
+    if (!migrated_.losses.empty() && !request_.allow_loss) {
+      throw Error(Exit::kIncompatible,
+                  "Going down to v" + route_.to + " removes values for good, first of all " +
+                      migrated_.losses.front().what + " (v" + migrated_.losses.front().revision + ")",
+                  "The archive stays as it is: repeat the command with --allow-loss.");
+    }
+    for (const auto& message : migrated_.messages) report_.warnings.push_back(message.text);
+    report_.name = entry_.identity.name;
+    report_.id = entry_.identity.id;
+    report_.dry_run = request_.dry_run;
+    report_.runs = count_of(migrated_.contents, "runs");
+    report_.views = count_of(migrated_.contents, "views");
+    report_.workspaces = count_of(migrated_.contents, "workspaces");
+    // Tags have to be right before anything is written.
+    std::size_t ordinal = 0;
+    if (origin_.has_tags()) {
+      origin_.read_tags([&](const Document& record) { tag_document(record, entry_.identity.id, ids_, ordinal++); });
+    }
+    report_.tags = static_cast<std::int64_t>(ordinal);
+  }
+
+  MemberEdit edit(bool frames) {
+    MemberEdit out;
+    out.frames = frames;
+    const auto folder = request_.rel_dir ? *request_.rel_dir : origin_.folder();
+    if (!folder.empty()) out.folder = folder;
+    out.media = origin_.media(migrated_.contents.dataset, frames);
+    out.tags = request_.tags;
+    out.dataset_id = entry_.identity.id;
+    if (!request_.keep_times) out.now_ms = entry_.identity.now_ms;
+    out.work = frames ? migrated_.frame_work : migrated_.sample_work;
+    out.work_now_ms = entry_.identity.now_ms;
+    out.ids = &ids_;
+    out.needs_id_time = std::any_of(out.work.begin(), out.work.end(), [](const ops::CollectionWork& work) {
+      const auto* compute = std::get_if<ops::Compute>(&work.step->operation);
+      return compute && compute->source == ops::Compute::Source::kIdTime;
+    });
+    return out;
+  }
+
+  void move(bool frames, const DocumentSink& sink, std::int64_t skip) {
+    const auto source = frames ? origin_.frames(request_.jobs) : origin_.samples(request_.jobs);
+    if (!source) return;
+    observer_.begin(std::string(request_.dry_run ? "Reading " : "Importing ") + (frames ? "frames" : "samples"));
+    const auto total = source->total_bytes();
+    std::int64_t done = 0;
+    const auto moved = move_documents(*source, edit(frames), sink, request_.jobs, skip, [&](std::int64_t bytes) {
+      done += bytes;
+      observer_.progress(std::min(done, total), total);
+    });
+    (frames ? report_.frames : report_.samples) = moved.documents + skip;
+    report_.bytes += moved.bytes;
+  }
+
+  void read_all() {
+    for (const bool frames : {false, true}) {
+      move(frames, {{}, [](std::string&, std::int64_t) {}}, 0);
+    }
+  }
+
+  void write_all() {
+    Landing landing(mongo_, entry_, migrated_.contents, origin_.has_tags());
+    try {
+      for (const bool frames : {false, true}) {
+        if (frames && entry_.identity.frames.empty()) continue;
+        // In order and one after the other: what is there is the beginning.
+        const auto there = resumed_ && request_.on_conflict == OnConflict::kError ? landing.staged(frames) : 0;
+        move(frames,
+             {{},
+              [&](std::string& batch, std::int64_t) {
+                report_.conflicts += landing.insert(frames, batch, request_.on_conflict);
+              }},
+             there);
+        observer_.begin(frames ? "Indexing frames" : "Indexing samples");
+        landing.index(migrated_.contents, frames);
+      }
+      write_tags(landing);
+      landing.write_results(
+          migrated_.contents.results,
+          [&](const RunResults& results, const std::function<void(std::string_view)>& visit) {
+            origin_.read_results(results, visit);
+          },
+          ids_);
+      landing.publish(migrated_.contents);
+    } catch (const Error& error) {
+      // The next run goes on, or takes it back.
+      if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) landing.keep();
+      throw;
+    }
+  }
+
+  void write_tags(Landing& landing) {
+    if (!origin_.has_tags()) return;
+    constexpr std::size_t kMany = 1000;
+    std::vector<Document> tags;
+    std::size_t ordinal = 0;
+    const auto flush = [&] {
+      landing.insert_tags(tags);
+      tags.clear();
+    };
+    origin_.read_tags([&](const Document& record) {
+      tags.push_back(tag_document(record, entry_.identity.id, ids_, ordinal++));
+      if (tags.size() >= kMany) flush();
+    });
+    flush();
+  }
+
+  Mongo& mongo_;
+  Origin& origin_;
+  const ImportRequest& request_;
+  const Observer& observer_;
+  Landing::Entry entry_;
+  bool resumed_ = false;
+  ops::IdGenerator ids_{0, ""};
+  Route route_;
+  Migrated migrated_;
+  ImportReport report_;
+};
+
+}  // namespace
+
+ImportReport take_in(Mongo& mongo, Origin& origin, const ImportRequest& request, const Observer& observer) {
+  std::optional<Lease> lease;
+  if (!request.dry_run) lease.emplace(mongo);
+  return Intake(mongo, origin, request, observer).run();
+}
+
+}  // namespace fm::archive

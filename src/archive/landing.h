@@ -1,0 +1,74 @@
+// A dataset on its way into a database: nothing of it is visible until its
+// dataset document is inserted, and all of it is then.
+//
+//   migrator.imports  {_id: <dataset _id>, name, samples, frames, tags, documents: {collection: [ids]},
+//                      files: [ids], replaces, fingerprint, now, seed, host, pid, started}
+//
+// The entry comes before every other write and goes last. What a killed run
+// leaves is finished, gone on with, or taken back by the next one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "archive/contents.h"
+#include "store/mongo.h"
+
+namespace fm::archive {
+
+enum class OnConflict { kError, kSkip, kReplace, kNewIds };
+
+class Landing {
+ public:
+  struct Entry {
+    Identity identity;
+    std::string seed;
+    std::string fingerprint;
+    // The dataset that gives way, as it was read.
+    std::optional<bson::Document> replaces;
+  };
+
+  // What a killed run with the same fingerprint has left, if its staging is
+  // whole. All else that was left is finished or taken back.
+  static std::optional<Entry> recover(Mongo& mongo, const std::string& fingerprint);
+
+  // Writes the entry, then an empty collection for samples and frames, unless
+  // they are there. Ids and files of `contents` are those to be written.
+  Landing(Mongo& mongo, Entry entry, const Contents& contents, bool has_tags);
+  Landing(const Landing&) = delete;
+  Landing& operator=(const Landing&) = delete;
+  // Takes everything back, unless published or kept.
+  ~Landing();
+
+  // How many samples or frames are there.
+  std::int64_t staged(bool frames);
+  // Documents, back to back, in their order. Throws Error(kMismatch) naming an
+  // _id that is there already, with kError. How many were left out (kSkip) or
+  // written over (kReplace).
+  std::int64_t insert(bool frames, std::string_view batch, OnConflict on_conflict);
+  void insert_tags(const std::vector<bson::Document>& tags);
+  void write_results(const std::vector<RunResults>& results, const ReadResults& read, const ops::IdGenerator& ids);
+  // Builds the default and custom indexes.
+  void index(const Contents& contents, bool frames);
+  // Documents the dataset refers to, then the dataset: from here on it is
+  // there. Then what it replaces goes.
+  void publish(const Contents& contents);
+  // After a lost connection or lease: what was written stays for the next run.
+  void keep() { open_ = false; }
+
+  static constexpr const char* kCollection = "migrator.imports";
+
+ private:
+  const std::string& collection(bool frames) const { return frames ? entry_.identity.frames : entry_.identity.samples; }
+  void take_back() noexcept;
+
+  Mongo& mongo_;
+  Entry entry_;
+  std::string tags_;  // where tags are written
+  bool open_ = true;
+};
+
+}  // namespace fm::archive

@@ -1,0 +1,112 @@
+#include "archive/manifest.h"
+
+#include "archive/files.h"
+#include "archive/json_reader.h"
+#include "archive/json_writer.h"
+#include "archive/paths.h"
+#include "base/error.h"
+#include "bson/path.h"
+#include "bson/read.h"
+
+namespace fm::archive {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+namespace {
+
+constexpr const char* kFormat = "fiftyone-migrator archive";
+constexpr std::int32_t kFormatVersion = 1;
+
+Array list_of(const std::vector<Document>& documents) {
+  Array out;
+  for (const auto& document : documents) out.append(document);
+  return out;
+}
+
+std::vector<Document> documents_at(const Document& from, const char* path) {
+  std::vector<Document> out;
+  const auto* value = bson::Path(path).find(from);
+  const auto* list = value ? value->as<Array>() : nullptr;
+  for (std::size_t i = 0; list && i < list->size(); ++i) {
+    if (const auto* document = (*list)[i].as<Document>()) out.push_back(*document);
+  }
+  return out;
+}
+
+}  // namespace
+
+const ManifestFile* Manifest::find(const std::string& name) const {
+  for (const auto& file : files) {
+    if (file.name == name) return &file;
+  }
+  return nullptr;
+}
+
+std::string to_json(const Manifest& manifest) {
+  Array files;
+  for (const auto& file : manifest.files) {
+    Document one{{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}};
+    if (file.documents >= 0) one.append("documents", file.documents);
+    files.append(std::move(one));
+  }
+  Array fields;
+  for (const auto& field : manifest.fields) fields.append(field);
+  const Document document{
+      {"format", kFormat},
+      {"format_version", kFormatVersion},
+      {"tool", manifest.tool},
+      {"dataset", manifest.dataset},
+      {"version", manifest.version},
+      {"created", bson::Date{manifest.created_ms}},
+      {"media", Document{{"mode", manifest.media}, {"files", manifest.media_files}, {"bytes", manifest.media_bytes}}},
+      {"fields", std::move(fields)},
+      {"rel_dir", manifest.rel_dir.empty() ? Value() : Value(manifest.rel_dir)},
+      {"files", std::move(files)},
+      {"indexes",
+       Document{{"samples", list_of(manifest.sample_indexes)}, {"frames", list_of(manifest.frame_indexes)}}}};
+  // Widths of integers in index options stay.
+  return to_json(document, JsonStyle::kCanonical) + "\n";
+}
+
+std::optional<Manifest> read_manifest(const std::string& folder) {
+  const auto path = folder + "/" + kManifestFile;
+  if (!is_file(path)) return std::nullopt;
+  auto text = read_whole(path);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  const auto document = parse_document(text, path);
+  if (bson::text_at(document, "format") != kFormat) return std::nullopt;  // of another program
+  if (bson::integer_at(document, "format_version") != kFormatVersion) {
+    throw Error(Exit::kPrecondition, path + " was written by a later version of this program",
+                "Use that version, or delete manifest.json to do without its checks and indexes.");
+  }
+  Manifest out;
+  out.tool = bson::text_at(document, "tool");
+  out.dataset = bson::text_at(document, "dataset");
+  out.version = bson::text_at(document, "version");
+  out.created_ms = bson::date_at(document, "created").value_or(0);
+  out.media = bson::text_at(document, "media.mode");
+  out.media_files = bson::integer_at(document, "media.files");
+  out.media_bytes = bson::integer_at(document, "media.bytes");
+  out.rel_dir = bson::text_at(document, "rel_dir");
+  const auto* fields = document.find("fields");
+  if (const auto* list = fields ? fields->as<Array>() : nullptr) {
+    for (const auto& field : *list) {
+      if (const auto* name = field.as<std::string>()) out.fields.push_back(*name);
+    }
+  }
+  for (const auto& file : documents_at(document, "files")) {
+    ManifestFile one{bson::text_at(file, "name"), bson::integer_at(file, "bytes"), bson::text_at(file, "sha256"), -1};
+    if (file.has("documents")) one.documents = bson::integer_at(file, "documents");
+    if (!stays_within(one.name)) {
+      throw Error(Exit::kMismatch, path + " names a file outside the archive: '" + one.name + "'");
+    }
+    out.files.push_back(std::move(one));
+  }
+  out.sample_indexes = documents_at(document, "indexes.samples");
+  out.frame_indexes = documents_at(document, "indexes.frames");
+  return out;
+}
+
+}  // namespace fm::archive

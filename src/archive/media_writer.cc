@@ -1,0 +1,187 @@
+#include "archive/media_writer.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "archive/files.h"
+#include "archive/paths.h"
+#include "backup/disk.h"
+#include "base/error.h"
+
+namespace fm::archive {
+
+namespace fs = std::filesystem;
+
+using bson::Document;
+
+namespace {
+
+constexpr std::size_t kWaiting = 1000;
+
+[[noreturn]] void fail(const std::string& from, const std::string& to, const std::error_code& error) {
+  const auto what = "Could not copy " + from + " to " + to + ": " + error.message();
+  if (error == std::errc::no_space_on_device) {
+    throw Error(Exit::kPrecondition, what, "Make room there, or leave the media where they are: --media none.");
+  }
+  throw Error(Exit::kFailed, what);
+}
+
+std::string id_of(const Document& document) {
+  const auto* id = document.find("_id");
+  const auto* oid = id ? id->as<bson::Oid>() : nullptr;
+  return oid ? oid->hex() : "without an id";
+}
+
+}  // namespace
+
+MediaWriter::MediaWriter(std::string folder, MediaMode mode, std::optional<std::string> rel_dir, std::size_t chunk_size,
+                         std::size_t jobs)
+    : folder_(std::move(folder)), mode_(mode), rel_dir_(std::move(rel_dir)), chunk_size_(chunk_size) {
+  if (mode_ == MediaMode::kNone) return;
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, jobs); ++i) threads_.emplace_back([this] { work(); });
+}
+
+MediaWriter::~MediaWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+    waiting_.clear();
+  }
+  changed_.notify_all();
+  for (auto& thread : threads_) thread.join();
+}
+
+FileNames& MediaWriter::names_of(const std::string& folder) {
+  const auto found = names_.find(folder);
+  if (found != names_.end()) return found->second;
+  return names_.emplace(folder, FileNames(folder, rel_dir_, chunk_size_)).first->second;
+}
+
+void MediaWriter::edit(Document& document, const std::vector<MediaField>& fields, bool frames) {
+  const auto strip = [&](std::string& path) {
+    if (!rel_dir_) return;
+    if (auto rest = below(path, *rel_dir_)) path = std::move(*rest);
+  };
+  const bool copies = mode_ != MediaMode::kNone;
+  const auto sample = id_of(document);
+  auto* filepath = frames ? nullptr : document.find("filepath");
+  if (auto* text = filepath ? filepath->as<std::string>() : nullptr) {
+    copies ? path(*text, names_of("data"), sample) : strip(*text);
+  }
+  for (const auto& field : fields) {
+    for_each_path(document, field, [&](std::string& text) {
+      copies ? path(text, names_of("fields/" + field.name), sample) : strip(text);
+    });
+  }
+}
+
+void MediaWriter::path(std::string& text, FileNames& names, const std::string& sample) {
+  if (text.empty()) return;
+  if (has_scheme(text)) {
+    ++left_alone_;
+    return;
+  }
+  const auto from = absolute(text);
+  const auto [to, first] = names.name(from);
+  text = to;
+  if (!first) return;
+  if (from.ends_with(".fo3d")) return scene(from, to, names, sample);
+  put({from, to}, sample);
+}
+
+void MediaWriter::scene(const std::string& from, const std::string& to, FileNames& names, const std::string& sample) {
+  if (!is_file(from)) {
+    throw Error(Exit::kMismatch, "There is no file " + from + ", which sample " + sample + " names",
+                "Restore it, or export without media: --media none.");
+  }
+  const auto before = read_whole(from);
+  const auto scene_folder = fs::path(to).parent_path();
+  const auto after = edit_scene(before, [&](const std::string& asset) {
+    if (has_scheme(asset)) return asset;
+    const auto source = join_normal(fs::path(from).parent_path().string(), asset);
+    const auto [target, first] = names.name(source);
+    if (first) put({source, target}, sample);
+    return fs::path(target).lexically_relative(scene_folder).string();
+  });
+  if (after == before) return put({from, to}, sample);
+  const auto path = folder_ + "/" + to;
+  fs::create_directories(fs::path(path).parent_path());
+  dump::OutputFile file(path, 0666);
+  file.write(after);
+  file.close();
+  ++files_;
+  if (mode_ == MediaMode::kMove) sources_.push_back(from);
+}
+
+void MediaWriter::put(Copy one, const std::string& sample) {
+  // The original does not look either where it only makes links.
+  if (mode_ != MediaMode::kSymlink && !is_file(one.from)) {
+    throw Error(Exit::kMismatch, "There is no file " + one.from + ", which sample " + sample + " names",
+                "Restore it, or export without media: --media none.");
+  }
+  ++files_;
+  if (mode_ == MediaMode::kMove) sources_.push_back(one.from);
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return error_ || waiting_.size() < kWaiting; });
+  if (error_) std::rethrow_exception(error_);
+  waiting_.push_back(std::move(one));
+  changed_.notify_all();
+}
+
+void MediaWriter::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return ending_ || !waiting_.empty(); });
+    if (ending_) return;
+    const auto one = std::move(waiting_.front());
+    waiting_.pop_front();
+    ++busy_;
+    lock.unlock();
+    std::exception_ptr error;
+    try {
+      copy(one);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    const auto size = file_size(folder_ + "/" + one.to);
+    lock.lock();
+    --busy_;
+    bytes_ += mode_ == MediaMode::kSymlink ? 0 : size;
+    if (error && !error_) error_ = error;
+    changed_.notify_all();
+  }
+}
+
+void MediaWriter::copy(const Copy& one) {
+  const auto to = folder_ + "/" + one.to;
+  std::error_code error;
+  fs::create_directories(fs::path(to).parent_path(), error);
+  if (error) fail(one.from, to, error);
+  if (mode_ == MediaMode::kSymlink) {
+    fs::create_symlink(one.from, to, error);
+  } else {
+    // Until the archive is complete a moved file has two names.
+    if (mode_ == MediaMode::kMove) fs::create_hard_link(one.from, to, error);
+    if (mode_ == MediaMode::kCopy || error) {
+      error.clear();
+      fs::copy_file(one.from, to, error);
+    }
+  }
+  if (error) fail(one.from, to, error);
+}
+
+void MediaWriter::finish() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return error_ || (waiting_.empty() && busy_ == 0); });
+  if (error_) std::rethrow_exception(error_);
+}
+
+void MediaWriter::remove_sources() {
+  std::error_code ignored;
+  for (const auto& source : sources_) fs::remove(source, ignored);
+}
+
+}  // namespace fm::archive

@@ -1,0 +1,662 @@
+"""dataset import, export and copy: archives of the original, and the way back."""
+import base64
+import gzip
+import json
+import os
+import re
+import shutil
+
+import pytest
+from bson import json_util
+from bson.codec_options import CodecOptions
+from bson.json_util import CANONICAL_JSON_OPTIONS, JSONOptions
+from bson.son import SON
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ARCHIVES = os.path.join(os.path.dirname(HERE), "archives")
+MODERN = sorted(
+    n for n in os.listdir(ARCHIVES)
+    if n.startswith("v") and not n.startswith("v0.7") and "legacy" not in n
+)
+EXPECTED = [n for n in MODERN if os.path.exists(os.path.join(ARCHIVES, "expected", n + ".json.gz"))]
+ORDERED = JSONOptions(document_class=SON, tz_aware=False, json_mode=1)
+RUN_FIELDS = ("annotation_runs", "brain_methods", "evaluations", "runs")
+
+
+def archive(name):
+    return os.path.join(ARCHIVES, name)
+
+
+def documents(collection):
+    """In natural order, with the order of keys."""
+    ordered = collection.with_options(codec_options=CodecOptions(document_class=SON))
+    return list(ordered.find().hint([("$natural", 1)]))
+
+
+def results_of(db, run):
+    if run.get("results") is None:
+        return None
+    chunks = db["fs.chunks"].find({"files_id": run["results"]}).sort("n", 1)
+    return json.loads(b"".join(c["data"] for c in chunks).decode())
+
+
+def indexes_of(db, name):
+    return [[list(map(list, ix["key"].items())), bool(ix.get("unique"))] for ix in db[name].list_indexes()]
+
+
+def dump(db, name):
+    """What `expected/` has, of the dataset with that name."""
+    ordered = db.datasets.with_options(codec_options=CodecOptions(document_class=SON))
+    dataset = ordered.find_one({"name": name})
+    out = {"dataset": dataset, "samples": documents(db[dataset["sample_collection_name"]])}
+    frames = dataset.get("frame_collection_name")
+    out["frames"] = documents(db[frames]) if frames else None
+    for field in RUN_FIELDS:
+        out[field] = {}
+        for key, oid in (dataset.get(field) or {}).items():
+            run = db.runs.with_options(codec_options=CodecOptions(document_class=SON)).find_one({"_id": oid})
+            out[field][key] = {"doc": run, "results": results_of(db, run)}
+    views = db.views.with_options(codec_options=CodecOptions(document_class=SON))
+    out["saved_views"] = [views.find_one({"_id": i}) for i in dataset.get("saved_views", [])]
+    spaces = db.workspaces.with_options(codec_options=CodecOptions(document_class=SON))
+    out["workspaces"] = [spaces.find_one({"_id": i}) for i in dataset.get("workspaces", [])]
+    out["tags"] = [d for d in documents(db.tags) if d["_dataset_id"] == dataset["_id"]]
+    out["sample_indexes"] = indexes_of(db, dataset["sample_collection_name"])
+    out["frame_indexes"] = indexes_of(db, frames) if frames else None
+    return out
+
+
+def with_placeholders(found, now):
+    """As `expected/` writes them."""
+    text = json_util.dumps(found, json_options=CANONICAL_JSON_OPTIONS)
+    replace = {}
+    dataset = found["dataset"]
+    replace[str(dataset["_id"])] = "<dataset_id>"
+    for field in RUN_FIELDS:
+        for key, run in found[field].items():
+            replace[str(run["doc"]["_id"])] = "<run:%s:%s>" % (field, key)
+            if run["doc"].get("results"):
+                replace[str(run["doc"]["results"])] = "<results:%s:%s>" % (field, key)
+    for view in found["saved_views"]:
+        replace[str(view["_id"])] = "<view:%s>" % view["name"]
+    for space in found["workspaces"]:
+        replace[str(space["_id"])] = "<workspace:%s>" % space["name"]
+    for n, tag in enumerate(found["tags"]):
+        replace[str(tag["_id"])] = "<tag:%d>" % n
+    for oid, name in replace.items():
+        text = text.replace('{"$oid": "%s"}' % oid, json.dumps(name)).replace(oid, name)
+    for date in {d for d in re.findall(r'"\$numberLong": "(\d+)"', text) if now[0] <= int(d) <= now[1]}:
+        text = text.replace('{"$date": {"$numberLong": "%s"}}' % date, '"<now>"')
+    return json.loads(text)
+
+
+def canonical(value):
+    """NaN is equal to NaN."""
+    return json_util.dumps(value, json_options=CANONICAL_JSON_OPTIONS)
+
+
+def without_empty(value):
+    """Fields the original lists in an order of its own, by name; keys without a value may be absent."""
+    if isinstance(value, dict):
+        return {k: without_empty(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [without_empty(v) for v in value]
+    return value
+
+
+def by_name(fields):
+    """In an order of their own. Attributes that labels of today have and the archive's do not are declared by
+    the original when it opens the dataset: they have no date."""
+    fields = [f for f in fields or [] if f.get("created_at", "") is not None or f["name"] != "mask_path"]
+    return sorted(({**f, "fields": by_name(f.get("fields") or [])} for f in fields), key=lambda f: f["name"])
+
+
+OPTIONAL = ("saved_views", "workspaces", *RUN_FIELDS)
+
+
+def comparable(dump):
+    out = without_empty(dump)
+    out.pop("error", None)
+    dataset = out["dataset"]
+    for key in ("sample_fields", "frame_fields"):
+        if key in dataset:
+            dataset[key] = by_name(dataset[key])
+    for key in OPTIONAL:
+        if not dataset.get(key):
+            dataset.pop(key, None)
+    for key in [k for k, v in dataset.items() if v is None]:
+        del dataset[key]
+    for key in ("sample_indexes", "frame_indexes"):
+        out[key] = sorted(out[key]) if out[key] else None
+    # The original reads results into a class of today and writes that; we carry the text.
+    for field in RUN_FIELDS:
+        for run in out[field].values():
+            if run["results"]:
+                for key in ("custom_metrics", "eval_key", "gt_field", "pred_field"):
+                    run["results"].pop(key, None)
+    return out
+
+
+def expected(name):
+    with gzip.open(os.path.join(ARCHIVES, "expected", name + ".json.gz")) as f:
+        return json.load(f)
+
+
+def paths(a, b, where=""):
+    """Where two values differ."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        for key in sorted({*a, *b}):
+            if key not in a or key not in b:
+                yield "%s.%s: %s" % (where, key, "missing" if key not in a else "unexpected")
+            else:
+                yield from paths(a[key], b[key], where + "." + key)
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        for i, (x, y) in enumerate(zip(a, b)):
+            yield from paths(x, y, "%s[%d]" % (where, i))
+    elif a != b:
+        yield "%s: %.200r instead of %.200r" % (where, a, b)
+
+
+@pytest.fixture
+def at_import(tmp_path):
+    """The archive where the recorded import had it: paths in results name that place."""
+    return tmp_path
+
+
+def run_import(tool, *args):
+    import time
+
+    start = int(time.time() * 1000)
+    result = tool.migrator("dataset", "import", *args)
+    assert result.status == 0, result.err
+    return result, (start, int(time.time() * 1000) + 1)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_imports_to_what_the_original_makes_of_it(tool, name):
+    result, now = run_import(tool, archive(name), "--name", name, "--no-persistent")
+    found = json.loads(json.dumps(with_placeholders(dump(tool.db, name), now)).replace(archive(name), "/data/import/" + name))
+    differences = list(paths(comparable(found), comparable(expected(name))))
+    assert not differences, "\n".join(differences)
+
+
+def export(tool, name, target, *args, status=0):
+    result = tool.migrator("dataset", "export", name, str(target), *args)
+    assert result.status == status, result.err
+    return result
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def without_identity(text):
+    """An exported collection without what an import changes."""
+    text = re.sub(rb'"_dataset_id": \{"\$oid": "[0-9a-f]{24}"\}', b'"_dataset_id": 0', text)
+    return re.sub(rb'"(created_at|last_modified_at)": \{"\$date": "[^"]*"\}', rb'"\1": 0', text)
+
+
+@pytest.mark.parametrize("name", [n for n in MODERN if n.startswith("v1")])
+def test_export_of_an_import_is_the_same_to_the_byte(tool, tmp_path, name):
+    run_import(tool, archive(name), "--name", name)
+    options = ["--use-dirs"] if "usedirs" in name else []
+    export(tool, name, tmp_path / "out", "--media", "none", "--rel-dir", archive(name), *options)
+    for kind in ("samples.json", "frames.json", "tags.json"):
+        source = os.path.join(archive(name), kind)
+        assert os.path.exists(source) == (tmp_path / "out" / kind).exists()
+        if os.path.exists(source):
+            assert without_identity(read(tmp_path / "out" / kind)) == without_identity(read(source))
+    if options:
+        there = sorted(os.listdir(os.path.join(archive(name), "samples")))
+        assert sorted(os.listdir(tmp_path / "out" / "samples")) == there
+        for file in there:
+            source = read(os.path.join(archive(name), "samples", file))
+            assert without_identity(read(tmp_path / "out" / "samples" / file)) == without_identity(source)
+
+
+LEGACY = sorted(n for n in os.listdir(ARCHIVES) if n.startswith("v0.7"))
+
+
+def without_new_ids(dump):
+    """Of the layout before 0.8 the original draws samples' and frames' ids, and `_rand`, anew."""
+    for collection in "samples", "frames":
+        for document in dump[collection] or []:
+            for key in "_id", "_rand", "_sample_id":
+                document.pop(key, None)
+
+    # The original dates the attribute that its classes have got since differently.
+    def walk(fields):
+        return [{**f, "fields": walk(f["fields"])} for f in fields if f["name"] != "mask_path"]
+
+    for key in "sample_fields", "frame_fields":
+        if key in dump["dataset"]:
+            dump["dataset"][key] = walk(dump["dataset"][key])
+    return dump
+
+
+@pytest.mark.parametrize("name", LEGACY)
+def test_the_oldest_layout(tool, name):
+    result, now = run_import(tool, archive(name), "--name", name, "--no-persistent")
+    found = json.loads(json.dumps(with_placeholders(dump(tool.db, name), now)).replace(archive(name), "/data/import/" + name))
+    differences = list(paths(without_new_ids(comparable(found)), without_new_ids(comparable(expected(name)))))
+    assert not differences, "\n".join(differences)
+    samples = {d["_id"] for d in tool.db[dump(tool.db, name)["dataset"]["sample_collection_name"]].find()}
+    frames = dump(tool.db, name)["frames"] or []
+    assert {f["_sample_id"] for f in frames} <= samples
+
+
+def test_the_oldest_layout_as_later_releases_wrote_it(tool, tmp_path):
+    name = "v1.22.1-legacy-writer-video"
+    run_import(tool, archive(name), "--name", "legacy")
+    dataset = tool.db.datasets.find_one({"name": "legacy"})
+    assert tool.db[dataset["frame_collection_name"]].count_documents({}) == 1
+    assert [tool.db.views.find_one({"_id": i})["name"] for i in dataset["saved_views"]] == ["v"]
+
+
+# -- what is wrong with an archive: an error that says where, and nothing stays
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """A copy of an archive to damage."""
+
+    def make(name):
+        target = tmp_path / name
+        shutil.copytree(archive(name), target)
+        return target
+
+    return make
+
+
+def edit(path, change):
+    with open(path) as f:
+        text = f.read()
+    changed = change(text)
+    assert changed != text
+    with open(path, "w") as f:
+        f.write(changed)
+
+
+def set_version(value):
+    return lambda t: re.sub(r'"version": "1\.22\.1", "created_at"', '"version": %s, "created_at"' % value, t, count=1)
+
+
+def first_document(text):
+    return text[text.index("[") + 1:]
+
+
+DAMAGE = {
+    "no folder": ("v0.14.4-image", lambda d: shutil.rmtree(d), "There is no folder"),
+    "no metadata": ("v1.22.1-video-reldir-tags", lambda d: os.remove(d / "metadata.json"), "metadata.json"),
+    "empty metadata": ("v1.22.1-video-reldir-tags", lambda d: (d / "metadata.json").write_text("{}"), "metadata.json is empty"),
+    "metadata no JSON": ("v1.22.1-all-types", lambda d: (d / "metadata.json").write_text("{\"version\": "), "byte"),
+    "metadata a list": ("v1.22.1-all-types", lambda d: (d / "metadata.json").write_text("[]"), "no JSON object"),
+    "no samples": ("v1.22.1-all-types", lambda d: os.remove(d / "samples.json"), "samples.json"),
+    "samples cut off": ("v1.22.1-all-types", lambda d: edit(d / "samples.json", lambda t: t[:-40]), "ends within the document"),
+    "bytes after the end": ("v1.22.1-all-types", lambda d: edit(d / "samples.json", lambda t: t + "x"), "follows the end"),
+    "other key": ("v1.22.1-all-types", lambda d: edit(d / "samples.json", lambda t: t.replace("samples", "smaples", 1)), '"smaples" and not "samples"'),
+    "byte order mark": ("v1.22.1-all-types", lambda d: edit(d / "samples.json", lambda t: "\ufeff" + t), "byte order mark"),
+    "not UTF-8": ("v1.22.1-all-types", lambda d: (d / "samples.json").write_bytes(read(d / "samples.json").replace(b'"val"', b'"v\xffl"')), "UTF-8"),
+    "same id twice": ("v1.22.1-all-types", lambda d: edit(d / "samples.json", lambda t: t[:-2] + "," + first_document(t)[:-2] + "]}"), "Two samples of the archive have the same key"),
+    "same frame twice": ("v1.22.1-video-reldir-tags", lambda d: edit(d / "frames.json", lambda t: t.replace('"frame_number": 2', '"frame_number": 1', 1)), "Two frames of the archive have the same key"),
+    "integer over 64 bits": ("v1.22.1-all-types", lambda d: edit(d / "samples.json", lambda t: t.replace("9007199254740993", "9" * 30)), "needs more than 64 bits"),
+    "document over 16 MiB": ("v1.22.1-all-types", lambda d: edit(d / "samples.json", lambda t: t.replace('"st": "quote', '"st": "' + "x" * (17 << 20), 1)), "MongoDB takes"),
+    "unknown field type": ("v1.22.1-all-types", lambda d: edit(d / "metadata.json", lambda t: t.replace("core.fields.IntField", "core.fields.NopeField", 1)), "unknown type"),
+    "frames missing": ("v1.22.1-video-reldir-tags", lambda d: os.remove(d / "frames.json"), "frames.json"),
+    "stale frames": ("v1.22.1-all-types", lambda d: (d / "frames.json").write_text('{"frames": []}'), "has no videos"),
+    "results broken": ("v1.22.1-all-types", lambda d: edit(d / "evaluations" / "ev.json", lambda t: t[:-1]), "ev.json is not one JSON object"),
+    "version of the future": ("v1.22.1-all-types", lambda d: edit(d / "metadata.json", set_version('"2.0.0"')), "FiftyOne 2.0.0"),
+    "no version": ("v1.22.1-all-types", lambda d: edit(d / "metadata.json", set_version("null")), "--assume-version"),
+    "not a version": ("v1.22.1-all-types", lambda d: edit(d / "metadata.json", set_version('"latest"')), "Invalid version: 'latest'"),
+    "a key like a type": ("v1.22.1-all-types", lambda d: edit(d / "samples.json", lambda t: t.replace('"n": 0', '"n": {"$oid": "x"}', 1)), "$oid holds no ObjectId"),
+    "tag that is none": ("v1.22.1-video-reldir-tags", lambda d: edit(d / "tags.json", lambda t: t.replace('"start": 10', '"start": 99')), "start < end"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_damaged_archive_leaves_nothing_behind(tool, broken, case):
+    name, damage, text = DAMAGE[case]
+    folder = broken(name)
+    damage(folder)
+    tool.db.config.insert_one({"version": "1.22.1", "type": "fiftyone"})
+    result = tool.migrator("dataset", "import", str(folder), "--name", "x")
+    assert result.status not in (0, 2), result.out
+    assert text in result.err, result.err
+    assert tool.db.list_collection_names() in (["config"], ["config", "fs.files", "fs.chunks"], ["config", "tags"]), result.err
+    for collection in "tags", "fs.files", "fs.chunks":
+        assert tool.db[collection].count_documents({}) == 0
+
+
+def test_on_conflict(tool, broken):
+    folder = broken("v1.22.1-all-types")
+    edit(folder / "samples.json", lambda t: t[:-2] + "," + first_document(t)[:-2].replace('"n": 0', '"n": 77', 1) + "]}")
+    for mode, n in ("skip", 0), ("replace", 77):
+        result = tool.migrator("dataset", "import", str(folder), "--name", mode, "--on-conflict", mode, "-o", "json")
+        assert result.status == 0, result.err
+        assert result.json["conflicts"] == 3
+        samples = tool.db[tool.db.datasets.find_one({"name": mode})["sample_collection_name"]]
+        assert samples.count_documents({}) == 3
+        assert samples.find_one({"filepath": "/data/demo/images/000000.png"})["n"] == n
+
+
+def test_a_dry_run_writes_nothing(tool):
+    result = tool.migrator("dataset", "import", archive("v0.14.4-video"), "--name", "x", "--dry-run", "-o", "json")
+    assert result.status == 0, result.err
+    assert (result.json["samples"], result.json["frames"], result.json["to"]) == (2, 4, "1.22.1")
+    assert tool.db.list_collection_names() == []
+
+
+def test_names(tool):
+    run_import(tool, archive("v0.22.3-image"))
+    assert [d["name"] for d in tool.db.datasets.find()] == ["old-image"]
+    result = tool.migrator("dataset", "import", archive("v0.22.3-image"))
+    assert result.status == 16 and "Dataset name 'old-image' is not available" in result.err
+    result = tool.migrator("dataset", "import", archive("v0.22.3-image"), "--name", "old.image")
+    assert result.status == 16 and "slug 'old-image' in use by dataset 'old-image'" in result.err
+
+
+def test_overwrite_is_one_swap(tool):
+    run_import(tool, archive("v1.22.1-all-types"), "--name", "x")
+    before = dump(tool.db, "x")
+    run_import(tool, archive("v1.22.1-video-reldir-tags"), "--name", "x", "--overwrite")
+    after = dump(tool.db, "x")
+    assert after["dataset"]["_id"] == before["dataset"]["_id"]
+    assert len(after["tags"]) == 2
+    names = tool.db.list_collection_names()
+    assert before["dataset"]["sample_collection_name"] not in names
+    assert sorted(n for n in names if n.startswith(("samples", "frames", "migrator"))) == sorted(
+        [after["dataset"]["sample_collection_name"], after["dataset"]["frame_collection_name"]])
+    assert tool.db.runs.count_documents({}) == 0 and tool.db["fs.files"].count_documents({}) == 0
+    assert tool.db.views.count_documents({}) == 1 and tool.db.workspaces.count_documents({}) == 0
+    # The same tags again: their unique index is not in the way.
+    run_import(tool, archive("v1.22.1-video-reldir-tags"), "--name", "x", "--overwrite")
+    assert tool.db.tags.count_documents({}) == 2
+
+
+def test_a_damaged_archive_does_not_cost_the_dataset_it_should_replace(tool, broken):
+    folder = broken("v1.22.1-all-types")
+    run_import(tool, str(folder), "--name", "x")
+    before = dump(tool.db, "x")
+    edit(folder / "samples.json", lambda t: t[:-40])
+    assert tool.migrator("dataset", "import", str(folder), "--name", "x", "--overwrite").status == 15
+    assert canonical(dump(tool.db, "x")) == canonical(before)
+
+
+def test_cloud_paths_stay(tool, broken):
+    folder = broken("v1.22.1-media-fields")
+    edit(folder / "samples.json", lambda t: t.replace('"data/x.png"', '"s3://bucket/x.png"').replace('"fields/seg/y.png"', '"gs://b/y.png"'))
+    run_import(tool, str(folder), "--name", "x")
+    samples = dump(tool.db, "x")["samples"]
+    assert samples[0]["filepath"] == "s3://bucket/x.png"
+    assert {s["seg"]["mask_path"] for s in samples if "seg" in s} >= {"gs://b/y.png"}
+
+
+# -- there and back
+
+
+def test_media_come_along_and_names_are_the_original_ones(tool, tmp_path):
+    run_import(tool, archive("v1.22.1-media-fields"), "--name", "x")
+    export(tool, "x", tmp_path / "out")
+    source = archive("v1.22.1-media-fields")
+    for kind in "data", "fields":
+        for folder, _, files in os.walk(os.path.join(source, kind)):
+            for file in files:
+                path = os.path.join(folder, file)
+                assert read(tmp_path / "out" / os.path.relpath(path, source)) == read(path)
+    assert tool.migrator("dataset", "verify", str(tmp_path / "out")).status == 0
+    moved = tmp_path / "elsewhere"
+    os.rename(tmp_path / "out", moved)
+    run_import(tool, str(moved), "--name", "y")
+    for sample in dump(tool.db, "y")["samples"]:
+        assert sample["filepath"].startswith(str(moved)) and os.path.exists(sample["filepath"])
+
+
+def test_scenes_and_their_assets(tool, tmp_path):
+    run_import(tool, archive("v1.22.1-group-3d"), "--name", "x")
+    export(tool, "x", tmp_path / "out")
+    for file in os.listdir(os.path.join(archive("v1.22.1-group-3d"), "data")):
+        assert (tmp_path / "out" / "data" / file).exists(), file
+    scene = json.loads(read(tmp_path / "out" / "data" / "s-2.fo3d"))
+    for child in scene["children"]:
+        assert (tmp_path / "out" / "data" / child["pcdPath"]).exists()
+
+
+def test_no_two_files_get_one_name(tool, tmp_path):
+    for path in "a/x.png", "b/x.png", "c/x-2.png":
+        (tmp_path / "in" / path).parent.mkdir(parents=True)
+        (tmp_path / "in" / path).write_text(path)
+    run_import(tool, archive("v1.22.1-media-fields"), "--name", "x")
+    dataset = tool.db.datasets.find_one({"name": "x"})
+    samples = tool.db[dataset["sample_collection_name"]]
+    samples.delete_many({})
+    samples.insert_many([{"filepath": str(tmp_path / "in" / p)} for p in ("a/x.png", "b/x.png", "c/x-2.png")])
+    export(tool, "x", tmp_path / "out")
+    exported = json.loads(read(tmp_path / "out" / "samples.json"))["samples"]
+    assert [read(tmp_path / "out" / s["filepath"]) for s in exported] == [b"a/x.png", b"b/x.png", b"c/x-2.png"]
+
+
+def test_a_missing_media_file_ends_the_export_and_nothing_is_there(tool, tmp_path):
+    run_import(tool, archive("v1.22.1-all-types"), "--name", "x")
+    result = export(tool, "x", tmp_path / "out", status=15)
+    assert "/data/demo/images/000000.png" in result.err
+    assert os.listdir(tmp_path) == [] or not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.partial").exists()
+
+
+def test_moving_media(tool, tmp_path):
+    shutil.copytree(archive("v1.22.1-media-fields"), tmp_path / "in")
+    run_import(tool, str(tmp_path / "in"), "--name", "x")
+    export(tool, "x", tmp_path / "out", "--media", "move")
+    assert not list((tmp_path / "in" / "data").iterdir())
+    assert len(list((tmp_path / "out" / "data").iterdir())) == 3
+
+
+def test_links(tool, tmp_path):
+    run_import(tool, archive("v1.22.1-media-fields"), "--name", "x")
+    export(tool, "x", tmp_path / "out", "--media", "symlink")
+    assert os.readlink(tmp_path / "out" / "data" / "y.png") == os.path.join(archive("v1.22.1-media-fields"), "data", "y.png")
+
+
+def test_overwriting_a_folder(tool, tmp_path):
+    run_import(tool, archive("v1.22.1-video-reldir-tags"), "--name", "v")
+    run_import(tool, archive("v0.22.3-image"), "--name", "i")
+    export(tool, "v", tmp_path / "out", "--media", "none")
+    assert "not an empty folder" in export(tool, "i", tmp_path / "out", "--media", "none", status=16).err
+    export(tool, "i", tmp_path / "out", "--media", "none", "--overwrite")
+    assert not (tmp_path / "out" / "frames.json").exists() and not (tmp_path / "out" / "tags.json").exists()
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_indexes_come_along(tool, tmp_path):
+    run_import(tool, archive("v1.22.1-video-reldir-tags"), "--name", "x")
+    dataset = tool.db.datasets.find_one({"name": "x"})
+    tool.db[dataset["sample_collection_name"]].create_index([("tags", 1), ("filepath", -1)], name="mine")
+    tool.db[dataset["frame_collection_name"]].create_index("score", sparse=True)
+    export(tool, "x", tmp_path / "out", "--media", "none")
+    run_import(tool, str(tmp_path / "out"), "--name", "y")
+    for key in "sample_collection_name", "frame_collection_name":
+        a, b = (tool.db[tool.db.datasets.find_one({"name": n})[key]].index_information() for n in "xy")
+        assert a == b
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar", "tar.gz", "tgz", "tar.bz"])
+def test_one_file(tool, tmp_path, ending):
+    run_import(tool, archive("v1.22.1-media-fields"), "--name", "x")
+    packed = tmp_path / ("out." + ending)
+    export(tool, "x", packed)
+    assert os.listdir(tmp_path) == ["out." + ending]
+    found = tool.migrator("dataset", "inspect", str(packed), "-o", "json").json
+    assert found["samples"] == 4 and os.listdir(tmp_path) == ["out." + ending]
+    run_import(tool, str(packed), "--name", "y")
+    assert all(os.path.exists(s["filepath"]) for s in dump(tool.db, "y")["samples"])
+
+
+@pytest.mark.parametrize("entry", ["../evil.txt", "/tmp/evil-archive.txt", "data/../../evil.txt", "link"])
+def test_entries_that_lead_out_are_refused(tool, tmp_path, entry):
+    import io
+    import tarfile
+
+    packed = tmp_path / "x.tar"
+    with tarfile.open(packed, "w") as tar:
+        tar.add(archive("v0.22.3-image"), arcname=".")
+        info = tarfile.TarInfo(entry)
+        if entry == "link":
+            info.type, info.linkname = tarfile.SYMTYPE, "/etc"
+            tar.addfile(info)
+        else:
+            info.size = 1
+            tar.addfile(info, io.BytesIO(b"x"))
+    result = tool.migrator("dataset", "import", str(packed))
+    assert result.status == 15 and entry in result.err, result.err
+    assert os.listdir(tmp_path) == ["x.tar"] and not os.path.exists("/tmp/evil-archive.txt")
+    assert tool.db.list_collection_names() == []
+
+
+def test_for_an_older_release(tool, tmp_path):
+    run_import(tool, archive("v1.22.1-all-types"), "--name", "x")
+    result = export(tool, "x", tmp_path / "out", "--media", "none", "--target-version", "0.18.0", status=14)
+    assert "--allow-loss" in result.err and not (tmp_path / "out").exists()
+    export(tool, "x", tmp_path / "out", "--media", "none", "--target-version", "0.18.0", "--allow-loss")
+    metadata = json.loads(read(tmp_path / "out" / "metadata.json"))
+    assert metadata["version"] == "0.18.0" and "slug" not in metadata
+    assert metadata["evaluations"]["ev"]["config"]["method"] == "coco"
+    assert (tmp_path / "out" / "evaluations" / "ev.json").exists()
+    similarity = json.loads(read(tmp_path / "out" / "brain" / "sim.json"))
+    assert similarity["cls"] == "fiftyone.brain.similarity.SimilarityResults"
+    run_import(tool, str(tmp_path / "out"), "--name", "back")
+    results = dump(tool.db, "back")["brain_methods"]["sim"]
+    assert results["results"]["cls"].endswith("SklearnSimilarityIndex")
+
+
+def test_copy(tool, server, tmp_path):
+    run_import(tool, archive("v1.22.1-video-reldir-tags"), "--name", "x")
+    result = tool.migrator("dataset", "copy", "x", "--to", server.uri, "--to-database", tool.name + "_2", "--name", "y")
+    try:
+        assert result.status == 0, result.err
+        a, b = dump(tool.db, "x"), dump(server.client[tool.name + "_2"], "y")
+        for collection in "samples", "frames", "tags":
+            for document in a[collection] + b[collection]:
+                for key in "_dataset_id", *(["_id"] if collection == "tags" else []):
+                    document.pop(key)
+            assert canonical(a[collection]) == canonical(b[collection])
+        assert a["sample_indexes"] == b["sample_indexes"] and a["frame_indexes"] == b["frame_indexes"]
+    finally:
+        server.client.drop_database(tool.name + "_2")
+
+
+def test_copy_takes_runs_views_and_results_along(tool):
+    run_import(tool, archive("v1.22.1-all-types"), "--name", "x")
+    result = tool.migrator("dataset", "copy", "x", "--to", tool.env["FIFTYONE_DATABASE_URI"], "--name", "y")
+    assert result.status == 0, result.err
+    a, b = dump(tool.db, "x"), dump(tool.db, "y")
+    for field in RUN_FIELDS:
+        assert {k: r["results"] for k, r in a[field].items()} == {k: r["results"] for k, r in b[field].items()}
+    assert [v["name"] for v in b["saved_views"]] == ["only-val", "cats"] and len(b["workspaces"]) == 1
+
+
+# -- killed at any moment
+
+
+@pytest.mark.parametrize("way", ["import", "overwrite", "copy"])
+def test_killed_runs_leave_all_or_nothing_and_the_next_one_ends_it(tool, server, tmp_path, way):
+    """A fault at each write in turn would need a hook in the program: here the clock chooses."""
+    import random
+    import signal
+    import subprocess
+    import time
+
+    chance = random.Random(way)
+    folder = tmp_path / "large"
+    shutil.copytree(archive("v1.22.1-video-reldir-tags"), folder)
+    text = (folder / "frames.json").read_text()
+    one = json.loads(text)["frames"][0]
+    frames = []
+    for n in range(20000):
+        one["_id"]["$oid"], one["frame_number"] = "%024x" % (n + 1), n + 1
+        frames.append(json.dumps(one))
+    (folder / "frames.json").write_text('{"frames": [' + ",".join(frames) + "]}")
+    args = ["dataset", "import", str(folder), "--name", "x"]
+    if way == "overwrite":
+        run_import(tool, archive("v1.22.1-all-types"), "--name", "x")
+        args += ["--overwrite"]
+    if way == "copy":
+        run_import(tool, str(folder), "--name", "source")
+        args = ["dataset", "copy", "source", "--to", tool.env["FIFTYONE_DATABASE_URI"], "--name", "x"]
+    program = os.path.join(tool.bin, "fiftyone-migrator")
+    killed = 0
+    for _ in range(8):
+        process = subprocess.Popen([program, *args], env=tool.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.02, 0.6))
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        found = tool.db.datasets.find_one({"name": "x"})
+        if found and found["media_type"] == "video":
+            assert tool.db[found["frame_collection_name"]].count_documents({}) == 20000
+            assert tool.db[found["sample_collection_name"]].count_documents({}) == 2
+            break
+        assert (found is None) == (way != "overwrite")
+    assert killed
+    result = tool.migrator(*args)
+    assert result.status == 0 or "is not available" in result.err, result.err
+    found = dump(tool.db, "x")
+    assert len(found["frames"]) == 20000 and len(found["samples"]) == 2 and len(found["tags"]) == 2
+    named = {c for d in tool.db.datasets.find() for c in (d["sample_collection_name"], d.get("frame_collection_name"))}
+    left = [n for n in tool.db.list_collection_names() if n.startswith(("samples", "frames", "migrator"))]
+    assert set(left) <= named, left
+    if way == "overwrite":
+        assert tool.db.runs.count_documents({}) == 0
+
+
+def test_a_killed_export_leaves_no_archive(tool, tmp_path):
+    import signal
+    import subprocess
+    import time
+
+    run_import(tool, archive("v1.22.1-media-fields"), "--name", "x")
+    dataset = tool.db.datasets.find_one({"name": "x"})
+    samples = tool.db[dataset["sample_collection_name"]]
+    one = samples.find_one()
+    samples.insert_many([{**one, "_id": n} for n in range(30000)])
+    args = ["dataset", "export", "x", str(tmp_path / "out"), "--media", "none"]
+    process = subprocess.Popen([os.path.join(tool.bin, "fiftyone-migrator"), *args], env=tool.env,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(0.15)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert set(os.listdir(tmp_path)) <= {"out.partial", "out"}
+    if not (tmp_path / "out").exists():
+        export(tool, "x", tmp_path / "out", "--media", "none")
+    assert os.listdir(tmp_path) == ["out"]
+    assert len(json.loads(read(tmp_path / "out" / "samples.json"))["samples"]) == 30004
+
+
+def test_inspect_and_verify_need_no_database(tool, broken):
+    nowhere = {"FIFTYONE_DATABASE_URI": "mongodb://127.0.0.1:1"}
+    for name in MODERN + LEGACY:
+        result = tool.migrator("dataset", "inspect", archive(name), "-o", "json", **nowhere)
+        assert result.status == 0, result.err
+        assert result.json["samples"] > 0
+    result = tool.migrator("dataset", "inspect", archive("v1.22.1-all-types"), "-o", "json", **nowhere).json
+    assert {r["key"] for r in result["runs"]} == {"ev", "sim", "viz", "my_run"}
+    folder = broken("v1.22.1-video-reldir-tags")
+    assert tool.migrator("dataset", "verify", str(folder), **nowhere).status == 0
+    edit(folder / "frames.json", lambda t: re.sub(r'"_sample_id": \{"\$oid": "[0-9a-f]{24}"', '"_sample_id": {"$oid": "' + "0" * 24 + '"', t, count=1))
+    result = tool.migrator("dataset", "verify", str(folder), **nowhere)
+    assert result.status == 15 and "belongs to no sample" in result.out
+
+
+def test_the_manifest_finds_a_changed_byte(tool, tmp_path):
+    run_import(tool, archive("v0.22.3-image"), "--name", "x")
+    export(tool, "x", tmp_path / "out", "--media", "none")
+    edit(tmp_path / "out" / "samples.json", lambda t: t.replace('"cat"', '"cow"', 1))
+    result = tool.migrator("dataset", "import", str(tmp_path / "out"), "--name", "y")
+    assert result.status == 15 and "SHA-256" in result.err
+    assert [d["name"] for d in tool.db.datasets.find()] == ["x"]
+
+
+def test_list(tool):
+    assert "no datasets" in tool.migrator("dataset", "list").out
+    run_import(tool, archive("v1.22.1-video-reldir-tags"), "--name", "x")
+    [row] = tool.migrator("dataset", "list", "-o", "json").json["datasets"]
+    assert (row["name"], row["samples"], row["frames"], row["persistent"]) == ("x", 2, 5, True)
