@@ -250,11 +250,12 @@ Migrated migrate(Contents contents, const Route& route, std::int64_t now_ms, con
                   "Datasets below 0.8.0 go by migrate, in a database.");
     }
   }
-  std::map<std::pair<std::string, std::string>, Loss> losses;
+  std::map<std::pair<std::string, std::string>, Tally> losses;
   for (const auto& displaced : context.displaced) {
     if (!displaced.lost) continue;
     auto& loss = losses[{displaced.revision, displaced.path}];
     loss.revision = displaced.revision;
+    loss.field = displaced.path;
     loss.what = displaced.path;
     loss.datasets = 1;
     ++loss.values;

@@ -90,7 +90,7 @@ struct Migrated {
   std::vector<ops::CollectionWork> sample_work;
   std::vector<ops::CollectionWork> frame_work;
   std::vector<ops::Message> messages;
-  std::vector<Loss> losses;
+  std::vector<Tally> losses;
 };
 
 // Takes the contents along a route in memory. Throws Error(kPrecondition) when

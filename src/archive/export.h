@@ -44,7 +44,7 @@ struct ExportReport {
   std::int64_t bytes = 0;  // of JSON
   bool snapshot = false;   // all as of one moment
   double seconds = 0;
-  std::vector<Loss> losses;
+  std::vector<Tally> losses;
   std::vector<std::string> warnings;
 };
 

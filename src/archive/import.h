@@ -49,7 +49,7 @@ struct ImportReport {
   bool resumed = false;
   bool dry_run = false;
   double seconds = 0;
-  std::vector<Loss> losses;
+  std::vector<Tally> losses;
   std::vector<std::string> warnings;
 };
 
