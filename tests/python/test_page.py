@@ -7,6 +7,7 @@ import os
 import re
 import textwrap
 
+import pytest
 from conftest import FACADE, HERE, PACKAGE, three_samples
 
 with open(os.path.join(HERE, "page.rst"), encoding="utf-8") as f:
@@ -36,6 +37,24 @@ def test_set_values(place):
                 "def get_cloud_path(filepath): return 's3://bucket' + filepath\n")
     place.run(preamble + block("set_values("), env=WITH_FACADE)
     assert dataset.values("filepath") == ["s3://bucket/d/0.png", "s3://bucket/d/1.png", "s3://bucket/d/2.png"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Blocks name /tmp/dataset; a test has its own."""
+    return lambda code: code.replace('"/tmp/dataset"', repr(str(tmp_path / "dataset")))
+
+
+def test_export_and_import(place, server, folder, tmp_path):
+    place.add("a", three_samples())
+    export = block("dataset.export(").replace("load_dataset(...)", "load_dataset('a')")
+    place.run(folder(export), env=WITH_FACADE)
+    assert (tmp_path / "dataset" / "samples.json").exists()
+    out = place.run(folder(block("from_dir(")) + "\nprint(dataset.name, dataset.persistent, dataset.values('filepath'))",
+                    env=WITH_FACADE)
+    assert out.split(" ", 1)[1] == "True ['/d/0.png', '/d/1.png', '/d/2.png']\n"
+    place.run("import shutil\n" + folder(block("rmtree(")), env=WITH_FACADE)
+    assert not (tmp_path / "dataset").exists()
 
 
 def test_what_the_facade_does_not_have_is_said(place):
