@@ -225,9 +225,10 @@ def without_new_ids(dump):
             for key in "_id", "_rand", "_sample_id":
                 document.pop(key, None)
 
-    # The original dates the attribute that its classes have got since differently.
-    def walk(fields):
-        return [{**f, "fields": walk(f["fields"])} for f in fields if f["name"] != "mask_path"]
+    # The original dates neither attributes that its classes have got since, nor what is nested twice.
+    def walk(fields, depth=0):
+        out = [{**f, "fields": walk(f["fields"], depth + 1)} for f in fields if f["name"] != "mask_path"]
+        return out if depth < 2 else [{k: v for k, v in f.items() if k != "created_at"} for f in out]
 
     for key in "sample_fields", "frame_fields":
         if key in dump["dataset"]:
@@ -323,7 +324,8 @@ def test_a_damaged_archive_leaves_nothing_behind(tool, broken, case):
     result = tool.migrator("dataset", "import", str(folder), "--name", "x")
     assert result.status not in (0, 2), result.out
     assert text in result.err, result.err
-    assert tool.db.list_collection_names() in (["config"], ["config", "fs.files", "fs.chunks"], ["config", "tags"]), result.err
+    # Shared collections stay, as empty as they were.
+    assert set(tool.db.list_collection_names()) <= {"config", "tags", "fs.files", "fs.chunks"}, result.err
     for collection in "tags", "fs.files", "fs.chunks":
         assert tool.db[collection].count_documents({}) == 0
 
@@ -561,12 +563,10 @@ def test_copy_takes_runs_views_and_results_along(tool):
 @pytest.mark.parametrize("way", ["import", "overwrite", "copy"])
 def test_killed_runs_leave_all_or_nothing_and_the_next_one_ends_it(tool, server, tmp_path, way):
     """A fault at each write in turn would need a hook in the program: here the clock chooses."""
-    import random
     import signal
     import subprocess
     import time
 
-    chance = random.Random(way)
     folder = tmp_path / "large"
     shutil.copytree(archive("v1.22.1-video-reldir-tags"), folder)
     text = (folder / "frames.json").read_text()
@@ -585,9 +585,9 @@ def test_killed_runs_leave_all_or_nothing_and_the_next_one_ends_it(tool, server,
         args = ["dataset", "copy", "source", "--to", tool.env["FIFTYONE_DATABASE_URI"], "--name", "x"]
     program = os.path.join(tool.bin, "fiftyone-migrator")
     killed = 0
-    for _ in range(8):
+    for attempt in range(12):
         process = subprocess.Popen([program, *args], env=tool.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.02, 0.6))
+        time.sleep(0.02 * (attempt + 1))
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
         found = tool.db.datasets.find_one({"name": "x"})
