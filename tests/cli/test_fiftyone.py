@@ -233,7 +233,9 @@ def test_json_report(tool):
         "datasets": 1,
         "unchanged": 1,
         "failures": [],
+        "undo_log": True,
         "losses": [],
+        "restored": {"values": 0, "datasets": 0, "kept": []},
     }
     assert r.json["seconds"] > 0
     r = tool.fiftyone("migrate", "-n", "nope", "--json")

@@ -263,7 +263,7 @@ def test_no_question(tool, args, env):
 
 def test_what_is_refused_is_not_asked(tool):
     tool.restore("1.22.1-A")
-    r = tool.on_terminal(b"y\n", "migrate", "0.18.0", NO_COLOR="1")
+    r = tool.on_terminal(b"y\n", "migrate", "0.18.0", "--undo-log", "off", NO_COLOR="1")
     assert r.status == 14 and "[y/N]" not in r.out
     assert "removes values for good" in r.out
 
@@ -397,7 +397,9 @@ def test_plan(tool):
     assert "\nDocuments to write:\n" in r.out
     assert tool.migrator("migrate", "1.0", "--dry-run").out == r.out
     plan = tool.migrator("plan", "1.0", "-o", "json").json
-    assert list(plan) == ["target", "database", "datasets", "unchanged", "documents", "drops", "losses", "refused"]
+    assert list(plan) == [
+        "target", "database", "datasets", "unchanged", "documents", "drops", "undo_log", "losses", "restored", "refused"
+    ]
     assert plan["datasets"][0]["revisions"][0] == {
         "version": "1.4.0",
         "title": "The log of a delegated operation has a field of its own",
