@@ -32,7 +32,7 @@ def test_help_fits_a_screen(tool, command):
 
 def test_help_names_variables(tool):
     text = tool.migrator("migrate", "-h").out
-    for name in "jobs allow-loss dry-run yes error-level".split():
+    for name in "jobs allow-loss dry-run yes error-level rate max-lag max-time".split():
         assert re.search(r"--%s\b([^-]|-(?!-))*? \*\n" % name, text), name
     assert "\n* --some-option is also the variable FIFTYONE_MIGRATOR_SOME_OPTION\n" in text
     assert "[FIFTYONE_LOGGING_LEVEL]" in tool.migrator("--help-all").out
