@@ -38,7 +38,8 @@ test-long: build build-tsan/build.ninja ## thread sanitizer, everything marked l
 	@scripts/install-azurite
 	cmake --build --preset tsan -j $(JOBS)
 	ctest --preset tsan -j $(JOBS) | $(WITHOUT_PASSED)
-	$(PYTEST) -m long tests
+	FM_CRASH_CASES=all build/bin/crash_test
+	FM_CRASH_CASES=all $(PYTEST) -m long tests
 	@scripts/fuzz
 
 bench: build ## measure

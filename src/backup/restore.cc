@@ -24,6 +24,7 @@ namespace {
 
 // Stored functions: a server renames nothing over these.
 constexpr const char* kFunctions = "system.js";
+constexpr const char* kHistory = "migrator.history";
 constexpr const char* kScratch = "migrator.scratch.restore.";
 
 std::string some(const std::vector<std::string>& names) {
@@ -81,7 +82,7 @@ class Restorer {
     std::vector<std::string> kinds;
     for (const auto& entry : entries()) {
       const auto it = found_.find(entry.name);
-      if (it == found_.end()) continue;
+      if (it == found_.end() || stays(entry.name)) continue;
       const auto type = entry.view ? "view" : "collection";
       if (it->second.type != type) {
         kinds.push_back(entry.name);
@@ -90,7 +91,7 @@ class Restorer {
       }
     }
     for (const auto& [name, info] : found_) {
-      if (wanted.contains(name) || !dump::is_dumped(name)) continue;
+      if (wanted.contains(name) || !dump::is_dumped(name) || stays(name)) continue;
       if (name.starts_with(kScratch)) {
         leftovers_.push_back(name);
       } else if (name.starts_with("migrator.") && !dump::is_transient(name)) {
@@ -119,7 +120,8 @@ class Restorer {
     begin();
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < entries().size(); ++i) {
-      if (!entries()[i].view && entries()[i].name != kFunctions) order.push_back(i);
+      const auto& entry = entries()[i];
+      if (!entry.view && entry.name != kFunctions && !stays(entry.name)) order.push_back(i);
     }
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return entries()[a].bytes > entries()[b].bytes; });
@@ -139,6 +141,8 @@ class Restorer {
 
  private:
   const std::vector<CollectionEntry>& entries() const { return manifest_.collections; }
+  // What was done to a database is true whatever its data are set back to.
+  bool stays(const std::string& name) const { return name == kHistory && found_.contains(name); }
   static std::string scratch(std::size_t i) { return kScratch + std::to_string(i); }
   std::string path(const std::string& file) const { return request_.directory + "/" + file; }
 
@@ -273,7 +277,7 @@ RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
   restorer.verify();
   restorer.look(report);
   if (request.dry_run) return report;
-  phase("Restoring");
+  phase(kRestoring);
   restorer.write();
   return report;
 }

@@ -11,6 +11,9 @@
 
 namespace fm {
 
+// The phase in which something is written.
+inline constexpr const char* kRestoring = "Restoring";
+
 struct RestoreRequest {
   std::string directory;
   bool overwrite = false;
@@ -22,7 +25,7 @@ struct RestoreReport {
   dump::Manifest manifest;
   std::vector<std::string> overwritten;  // had documents, or were views
   std::vector<std::string> dropped;      // bookkeeping that the backup does not have
-  std::vector<std::string> left_alone;   // other collections of the database
+  std::vector<std::string> left_alone;   // other collections of the database, but for the history of runs
 };
 
 // In this order: every file is compared with the manifest; what is in the way

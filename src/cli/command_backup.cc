@@ -71,7 +71,7 @@ int run_backup(const BackupOptions& options, const Globals& globals) {
   request.snapshot = !options.no_snapshot;
   request.jobs = jobs_of(settings);
   choose_collections(request, options, globals, deployment, log);
-  Progress progress(globals.progress_mode());
+  Progress progress(globals.progress_mode(), &log);
   progress.phase("Backing up");
   const auto report = backup(deployment.session.mongo(), request,
                              [&](std::int64_t done, std::int64_t total) { progress.bytes(done, total); });

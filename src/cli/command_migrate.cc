@@ -7,10 +7,10 @@
 #include "backup/backup.h"
 #include "backup/touched.h"
 #include "base/file.h"
+#include "base/machine.h"
 #include "base/text.h"
 #include "cli/backup_text.h"
 #include "cli/deployment.h"
-#include "cli/exclusive.h"
 #include "cli/migration_options.h"
 #include "cli/plan_page.h"
 #include "cli/plan_text.h"
@@ -19,6 +19,7 @@
 #include "cli/run_observer.h"
 #include "cli/saved_plan.h"
 #include "exec/clients.h"
+#include "exec/exclusive.h"
 #include "exec/rights.h"
 #include "exec/runner.h"
 #include "plan/refusals.h"
@@ -57,7 +58,7 @@ struct Frame {
 };
 
 void back_up_first(const std::string& directory, const Plan& plan, Mongo& mongo, const Heads& heads, std::size_t jobs,
-                   Progress& progress, const Log& log) {
+                   Control& control, Progress& progress, const Log& log) {
   BackupRequest request;
   request.directory = directory;
   request.tool = program_version();
@@ -65,11 +66,18 @@ void back_up_first(const std::string& directory, const Plan& plan, Mongo& mongo,
   request.collections = dump::touched_collections(mongo, plan, heads);
   request.scope = "what a migration to v" + plan.target + " touches";
   progress.phase("Backing up");
-  const auto report =
-      backup(mongo, request, [&](std::int64_t done, std::int64_t total) { progress.bytes(done, total); });
+  const auto report = backup(mongo, request, [&](std::int64_t done, std::int64_t total) {
+    progress.bytes(done, total);
+    control.checkpoint();
+  });
   progress.clear();
   for (const auto& warning : report.warnings) log.warning(warning);
-  std::fputs(backup_text(report, Style::choose("never", STDERR_FILENO)).c_str(), stderr);
+  const auto text = backup_text(report, Style::choose("never", STDERR_FILENO));
+  if (log.json()) {
+    log.info(text);
+  } else {
+    std::fputs(text.c_str(), stderr);
+  }
 }
 
 void confirm() {
@@ -87,28 +95,34 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   const auto saved = open_saved_plan(options, settings.undo_log);
 
   const auto& catalogue = built_in_catalogue();
-  const auto log = Log::to_stderr(settings, globals.quiet);
+  auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
   Deployment deployment(settings, log);
-  Progress progress(globals.progress_mode());
+  Progress progress(globals.progress_mode(), &log);
   MigrateObserver observer(progress, log, options.verbose);
+  auto& mongo = deployment.session.mongo();
   RunSettings run_settings;
   run_settings.jobs = jobs_of(settings);
   run_settings.undo_log = settings.undo_log;
   run_settings.origin = {globals.command_line, program_version()};
-  std::optional<Lease> lease;
-  std::optional<Runner::Finished> finished;
-  if (!dry_run && Journal(deployment.session.mongo()).unfinished()) {
-    require_rights(deployment.session.mongo());
-    lease.emplace(deployment.session.mongo());
-    finished =
-        Runner(deployment.session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer).roll_forward();
-    if (finished) {
+  std::vector<std::string> names;
+  for (const auto& name : options.names) names.push_back(Globals::as_typed(name));
+  if (saved) names = saved->names;
+  Exclusive exclusive(mongo, request_text(names));
+  std::optional<Control> control;
+  if (!dry_run) {
+    control.emplace(mongo, limits_of(settings), StopSignals::asked, [&](const std::string& text) {
       progress.clear();
-      if (!finished->report.failures.empty()) throw finished->report.failures.front().error;
-      log.info("An interrupted run was finished: " +
-               format_count(static_cast<std::int64_t>(finished->report.datasets_done)) + " datasets");
-      deployment.found = read_heads(deployment.session.mongo());
+      log.warning(text);
+    });
+    run_settings.control = &*control;
+    const StopSignals signals(log);
+    const auto finished = exclusive.finish_interrupted(catalogue, run_settings, observer, deployment.found);
+    progress.clear();
+    control->checkpoint();
+    if (finished > 0) {
+      log.info("Datasets that an interrupted run had under way were finished: " +
+               format_count(static_cast<std::int64_t>(finished)));
     }
   }
   const auto& found = deployment.found;
@@ -118,26 +132,22 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
 
   Request request;
   request.target = target.version;
-  for (const auto& name : options.names) request.names.push_back(Globals::as_typed(name));
-  if (saved) request.names = saved->names;
+  request.names = names;
   request.admin = settings.database_admin;
   auto planned = found;
   if (saved) planned.heads = heads_of(*saved, deployment, request, *options.plan);
   const auto plan = make_plan(catalogue, planned.heads, request);
   if (!dry_run && !plan.nothing_to_do()) {
-    require_rights(deployment.session.mongo());
-    const auto clients = notice_clients(deployment.session.mongo(), settings.require_idle);
+    require_rights(mongo);
+    const auto clients = notice_clients(mongo, settings.require_idle);
     if (!clients.empty()) log.warning(clients);
   }
 
   run_settings.refuse_all = settings.error_level.value_or(0) <= 0;
   run_settings.verbose = options.verbose;
-  const bool goes_on = finished && finished->target == plan.target;
-  const auto now = goes_on ? finished->now_ms : now_ms();
-  const auto seed = goes_on ? finished->seed : random_seed();
   const auto runner = [&](bool allow_loss) {
     run_settings.allow_loss = allow_loss;
-    return Runner(deployment.session.mongo(), catalogue, now, seed, run_settings, observer);
+    return exclusive.runner(plan, catalogue, run_settings, observer);
   };
   const Frame frame{deployment, target};
   const auto style = globals.style(STDOUT_FILENO);
@@ -157,7 +167,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     document = frame.around(std::move(document));
     if (options.html) {
       const PlanPageFacts facts{deployment.session.mongo().database(), place(settings), target.enterprise,
-                                program_version(), now_ms()};
+                                program_version(), clock_ms()};
       write_file(*options.html, plan_page(plan, planned.heads, survey, cost, facts));
     }
     if (options.save) save_plan(*options.save, options, deployment, target, request, settings.undo_log, document);
@@ -175,10 +185,15 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   if (goes_ahead && asks) confirm();
   RunReport report;
   if (!plan.nothing_to_do()) {
-    take_lease(lease, deployment.session.mongo(), found);
+    const StopSignals signals(log);
+    exclusive.take(found);
     if (options.backup)
-      back_up_first(*options.backup, plan, deployment.session.mongo(), planned.heads, run_settings.jobs, progress, log);
-    report = runner(settings.allow_loss).run(plan, planned);
+      back_up_first(*options.backup, plan, mongo, planned.heads, run_settings.jobs, *control, progress, log);
+    auto run = runner(settings.allow_loss);
+    log.name_run(run.run_id());
+    report = run.run(plan, planned);
+  } else {
+    exclusive.nothing_left(plan);
   }
   progress.clear();
   if (report.losses.empty()) report.losses = survey.losses;
@@ -203,6 +218,7 @@ void setup_migrate(Program& program) {
   command->add_option("--backup", options->backup, "copy what is touched to a new folder first")
       ->option_text("DIR")
       ->take_last();
+  bind_pace_options(*command, *options);
   command->add_flag("--verbose", options->verbose, "name each step");
   command->callback([options, &program] {
     program.run = [options, &program] { return run_migration(*options, program.globals, false); };

@@ -7,9 +7,9 @@
 #include "base/text.h"
 #include "bson/json.h"
 #include "cli/deployment.h"
-#include "cli/exclusive.h"
 #include "cli/program.h"
 #include "cli/table.h"
+#include "exec/exclusive.h"
 #include "exec/prepare.h"
 #include "exec/prune.h"
 #include "exec/rights.h"
@@ -68,8 +68,8 @@ int prune(const PruneOptions& options, const Globals& globals) {
   Deployment deployment(settings, log);
   auto& mongo = deployment.session.mongo();
   require_rights(mongo);
-  std::optional<Lease> lease;
-  take_lease(lease, mongo, deployment.found);
+  Exclusive exclusive(mongo, "");
+  exclusive.take(deployment.found);
   const auto pruned = prune_residue(mongo, {options.run, options.all});
   globals.print("Removed " + format_count(pruned.images) + " images of datasets, " + format_count(pruned.members) +
                     " of samples and frames, and " + format_count(pruned.files) + " files.\n",

@@ -1,14 +1,18 @@
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 
 #include "backup/restore.h"
+#include "base/machine.h"
 #include "base/text.h"
 #include "cli/backup_text.h"
 #include "cli/deployment.h"
 #include "cli/plan_text.h"
 #include "cli/program.h"
+#include "cli/program_version.h"
+#include "exec/history.h"
 #include "store/lease.h"
 
 namespace fm::cli {
@@ -19,6 +23,46 @@ struct RestoreOptions {
   std::string directory;
   bool overwrite = false;
   SettingFlags flags;
+};
+
+// The restore in the history, from the moment that nothing can refuse any more.
+class Recorded {
+ public:
+  Recorded(Mongo& mongo, const std::string& directory, const Globals& globals, const DatabaseHeads& found)
+      : history_(mongo), mongo_(mongo) {
+    start_.run = run_id(clock_ms(), random_bytes(16));
+    start_.kind = "restore";
+    start_.origin = {globals.command_line, program_version()};
+    start_.from = found.heads.database.value_or("");
+    start_.details = bson::Document{{"directory", directory}};
+  }
+
+  void begin() {
+    history_.begin(start_);
+    begun_ = Clock::now();
+  }
+  void end(const std::optional<Error>& error) {
+    if (!begun_) return;
+    RunEnd end{error ? state_after(*error) : "done"};
+    end.seconds = std::chrono::duration<double>(Clock::now() - *begun_).count();
+    end.error = error;
+    try {
+      end.details.append("to", read_database_version(mongo_).value_or(""));
+      if (history_.end(start_.run, end)) return;
+      // The backup brought a history of its own.
+      history_.begin(start_);
+      history_.end(start_.run, end);
+    } catch (const Error&) {
+      if (!error) throw;  // else that one is told
+    }
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  History history_;
+  Mongo& mongo_;
+  RunStart start_;
+  std::optional<Clock::time_point> begun_;
 };
 
 int run_restore(const RestoreOptions& options, const Globals& globals) {
@@ -37,16 +81,28 @@ int run_restore(const RestoreOptions& options, const Globals& globals) {
   request.jobs = jobs_of(settings);
   std::optional<Lease> lease;
   if (!request.dry_run) lease.emplace(deployment.session.mongo());
-  Progress progress(globals.progress_mode());
-  const auto report = restore(
-      deployment.session.mongo(), request,
-      [&](const std::string& phase) {
-        progress.clear();
-        progress.phase(phase);
-      },
-      [&](std::int64_t done, std::int64_t total) { progress.bytes(done, total); });
+  auto& mongo = deployment.session.mongo();
+  Recorded record(mongo, options.directory, globals, deployment.found);
+  Progress progress(globals.progress_mode(), &log);
+  const auto restored = [&] {
+    try {
+      return restore(
+          mongo, request,
+          [&](const std::string& phase) {
+            progress.clear();
+            progress.phase(phase);
+            if (phase == kRestoring) record.begin();
+          },
+          [&](std::int64_t done, std::int64_t total) { progress.bytes(done, total); });
+    } catch (const Error& error) {
+      record.end(error);
+      throw;
+    }
+  };
+  const auto report = restored();
+  record.end(std::nullopt);
   progress.clear();
-  const auto& name = deployment.session.mongo().database();
+  const auto& name = mongo.database();
   globals.print(restore_text(report, name, request.dry_run, globals.style(STDOUT_FILENO)),
                 restore_document(report, name, request.dry_run));
   return 0;

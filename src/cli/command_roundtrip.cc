@@ -7,11 +7,11 @@
 
 #include "base/text.h"
 #include "cli/deployment.h"
-#include "cli/exclusive.h"
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
 #include "cli/run_observer.h"
 #include "cli/table.h"
+#include "exec/exclusive.h"
 #include "exec/rights.h"
 #include "exec/roundtrip.h"
 #include "plan/refusals.h"
@@ -161,8 +161,8 @@ int run(const Options& options, const Globals& globals) {
                 "Name another version: roundtrip VERSION.");
   }
   require_rights(mongo);
-  std::optional<Lease> lease;
-  take_lease(lease, mongo, deployment.found);
+  Exclusive exclusive(mongo, "");
+  exclusive.take(deployment.found);
 
   Progress progress(globals.progress_mode());
   MigrateObserver observer(progress, log, false);

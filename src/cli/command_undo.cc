@@ -2,13 +2,14 @@
 
 #include <memory>
 
+#include "base/machine.h"
 #include "base/text.h"
 #include "cli/deployment.h"
-#include "cli/exclusive.h"
 #include "cli/plan_text.h"
 #include "cli/program.h"
 #include "cli/program_version.h"
 #include "cli/prompt.h"
+#include "exec/exclusive.h"
 #include "exec/rights.h"
 #include "exec/undo.h"
 #include "plan/refusals.h"
@@ -94,19 +95,20 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   if (!settings.yes && can_ask() && !ask("Take run " + record.run + " (to v" + record.target + ") back?")) {
     throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");
   }
-  std::optional<Lease> lease;
-  take_lease(lease, mongo, deployment.found);
-  auto now = now_ms();
-  auto seed = random_seed();
+  Exclusive exclusive(mongo, "");
+  exclusive.take(deployment.found);
+  auto now = clock_ms();
+  auto seed = random_bytes(16);
   // What another run left half-way goes on first; an undo of this run, too.
   if (const auto left = Journal(mongo).unfinished(); left && left->run != record.run) {
-    const auto finished = Runner(mongo, built_in_catalogue(), now, seed, run_settings, observer).roll_forward();
+    const auto finished =
+        Runner(mongo, built_in_catalogue(), left->now_ms, left->seed, run_settings, observer).roll_forward(*left);
     progress.clear();
-    if (!finished->report.failures.empty()) throw finished->report.failures.front().error;
+    if (!finished.failures.empty()) throw finished.failures.front().error;
     log.info("An interrupted run was finished");
     if (left->undoes == record.run) {
-      now = finished->now_ms;
-      seed = finished->seed;
+      now = left->now_ms;
+      seed = left->seed;
     }
   }
   const auto report =

@@ -7,16 +7,18 @@
 #include <map>
 
 #include "bson/json.h"
-#include "cli/exclusive.h"
 #include "cli/log.h"
+#include "cli/migration_options.h"
 #include "cli/parked.h"
 #include "cli/plan_text.h"
 #include "cli/program_version.h"
 #include "cli/progress.h"
 #include "cli/session.h"
+#include "cli/signals.h"
 #include "cli/streams.h"
 #include "cli/style.h"
 #include "cli/table.h"
+#include "exec/exclusive.h"
 #include "exec/heads.h"
 #include "exec/rights.h"
 #include "exec/runner.h"
@@ -38,11 +40,12 @@ class DropInObserver final : public RunObserver {
   DropInObserver(int error_level, Progress& progress, const Log& log)
       : error_level_(error_level), progress_(progress), log_(log) {}
 
+  void about(const std::string& dataset) override { dataset_ = dataset; }
   void message(const ops::Message& message) override {
-    say(message.level == ops::Message::Level::kWarning ? LogLevel::kWarning : LogLevel::kInfo, message.text);
+    say(message.level == ops::Message::Level::kWarning ? LogLevel::kWarning : LogLevel::kInfo, message.text, dataset_);
   }
   void failure(const DatasetFailure& failure) override {
-    if (error_level_ <= 1) say(LogLevel::kWarning, failure.error.what());
+    if (error_level_ <= 1) say(LogLevel::kWarning, failure.error.what(), failure.name);
   }
   void phase(const std::string& name, std::size_t datasets) override { progress_.phase(name, datasets); }
   void datasets_done(std::size_t done) override { progress_.datasets_done(done); }
@@ -51,14 +54,15 @@ class DropInObserver final : public RunObserver {
   }
 
  private:
-  void say(LogLevel level, const std::string& text) {
+  void say(LogLevel level, const std::string& text, const std::string& dataset) {
     progress_.clear();
-    log_.write(level, text);
+    log_.write(level, text, dataset_field(dataset));
   }
 
   int error_level_;
   Progress& progress_;
   const Log& log_;
+  std::string dataset_;
 };
 
 bool is_admin(const Settings& settings, Edition edition) {
@@ -158,20 +162,25 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   auto found = read_heads(session.mongo());
   if (options.info) return print_info(options, found, catalogue, Parked(session.mongo(), found.heads));
 
-  Progress progress(Progress::automatic());
+  Progress progress(Progress::automatic(), &log);
   DropInObserver observer(error_level, progress, log);
   RunSettings run_settings;
   run_settings.jobs = jobs_of(settings);
   run_settings.undo_log = settings.undo_log;
   run_settings.origin = {options.command_line, program_version()};
-  std::optional<Lease> lease;
-  std::optional<Runner::Finished> finished;
-  if (!dry_run && !settings.disable_migrations && is_admin(settings, found.heads.edition) &&
-      Journal(session.mongo()).unfinished()) {
-    require_rights(session.mongo());
-    lease.emplace(session.mongo());
-    finished = Runner(session.mongo(), catalogue, now_ms(), random_seed(), run_settings, observer).roll_forward();
-    if (finished) found = read_heads(session.mongo());
+  Exclusive exclusive(session.mongo(), options.all             ? ""
+                                       : options.names.empty() ? "database"
+                                                               : request_text(options.names));
+  std::optional<Control> control;
+  if (!dry_run && !settings.disable_migrations && is_admin(settings, found.heads.edition)) {
+    control.emplace(session.mongo(), limits_of(settings), StopSignals::asked, [&](const std::string& text) {
+      progress.clear();
+      log.info(text);
+    });
+    run_settings.control = &*control;
+    const StopSignals signals(log);
+    exclusive.finish_interrupted(catalogue, run_settings, observer, found);
+    control->checkpoint();
   }
 
   Request request;
@@ -190,9 +199,7 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   run_settings.refuse_all = error_level <= 0;
   run_settings.allow_loss = !dry_run;  // what is allowed to go is not counted
   run_settings.verbose = options.verbose;
-  const bool goes_on = finished && finished->target == plan.target;
-  Runner runner(session.mongo(), catalogue, goes_on ? finished->now_ms : now_ms(),
-                goes_on ? finished->seed : random_seed(), run_settings, observer);
+  auto runner = exclusive.runner(plan, catalogue, run_settings, observer);
 
   if (dry_run) {
     const auto survey = runner.survey(plan, found, true);
@@ -207,8 +214,11 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   RunReport report;
   if (!plan.nothing_to_do()) {
     require_rights(session.mongo());
-    take_lease(lease, session.mongo(), found);
+    const StopSignals signals(log);
+    exclusive.take(found);
     report = runner.run(plan, found);
+  } else if (control) {
+    exclusive.nothing_left(plan);
   }
   progress.clear();
   if (options.json) line(bson::to_relaxed_json(report_document(plan, report)));
@@ -237,6 +247,8 @@ int drop_in_status(Exit code) {
     case Exit::kInterrupted:
     case Exit::kTerminated:
       return static_cast<int>(code);
+    case Exit::kPending:
+      return static_cast<int>(Exit::kPartial);  // stopped by FIFTYONE_MIGRATOR_MAX_TIME
     default:
       return 1;
   }

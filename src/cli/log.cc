@@ -76,23 +76,29 @@ Log Log::to_stderr(const Settings& settings, bool quiet) {
   return log;
 }
 
-void Log::write(LogLevel level, const std::string& text) const {
+std::string Log::line(LogLevel level, const std::string& text, const bson::Document& fields) const {
+  if (!json_) return text + "\n";
+  bson::Document line{{"timestamp", utc_stamp()},
+                      {"severity", name_of(level)},
+                      {"level", static_cast<std::int32_t>(level)},
+                      {"logger", "fiftyone.migrations"},
+                      {"message", clean_utf8(text)},
+                      {"fiftyone_version", built_in_catalogue().client}};
+  if (!run_.empty()) line.append("run", run_);
+  for (const auto& [key, value] : fields) line.append(key, value);
+  return bson::to_relaxed_json(line) + "\n";
+}
+
+void Log::write(LogLevel level, const std::string& text, const bson::Document& fields) const {
   if (level < least_) return;
   std::FILE* stream = level >= LogLevel::kError ? errors_ : lines_;
-  if (!json_) {
-    // A name may hold a NUL.
-    std::fwrite(text.data(), 1, text.size(), stream);
-    std::fputc('\n', stream);
-  } else {
-    const bson::Document line{{"timestamp", utc_stamp()},
-                              {"severity", name_of(level)},
-                              {"level", static_cast<std::int32_t>(level)},
-                              {"logger", "fiftyone.migrations"},
-                              {"message", clean_utf8(text)},
-                              {"fiftyone_version", built_in_catalogue().client}};
-    std::fprintf(stream, "%s\n", bson::to_relaxed_json(line).c_str());
-  }
+  const auto out = line(level, text, fields);
+  std::fwrite(out.data(), 1, out.size(), stream);  // a name may hold a NUL
   std::fflush(stream);
+}
+
+bson::Document dataset_field(const std::string& name) {
+  return name.empty() ? bson::Document() : bson::Document{{"dataset", clean_utf8(name)}};
 }
 
 }  // namespace fm::cli

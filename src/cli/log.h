@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "bson/document.h"
 #include "config/settings.h"
 
 namespace fm::cli {
@@ -27,15 +28,24 @@ class Log {
 
   void info(const std::string& text) const { write(LogLevel::kInfo, text); }
   void warning(const std::string& text) const { write(LogLevel::kWarning, text); }
-  void write(LogLevel level, const std::string& text) const;
+  // `fields` stand in a JSON line only: dataset, collection, ...
+  void write(LogLevel level, const std::string& text, const bson::Document& fields = {}) const;
+  // With the newline, whatever the least level is.
+  std::string line(LogLevel level, const std::string& text, const bson::Document& fields = {}) const;
+  // From now on every JSON line has it.
+  void name_run(const std::string& run) { run_ = run; }
 
   bool json() const { return json_; }
 
  private:
   LogLevel least_ = LogLevel::kInfo;
   bool json_ = false;
+  std::string run_;
   std::FILE* lines_ = stderr;
   std::FILE* errors_ = stderr;
 };
+
+// {dataset: NAME}; empty for none.
+bson::Document dataset_field(const std::string& name);
 
 }  // namespace fm::cli

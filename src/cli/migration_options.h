@@ -7,6 +7,8 @@
 
 #include "cli/program.h"
 #include "cli/services.h"
+#include "cli/signals.h"
+#include "exec/control.h"
 
 namespace fm::cli {
 
@@ -26,6 +28,10 @@ struct MigrationOptions {
 // What a migration is about: version, services, datasets.
 void bind_target_options(CLI::App& command, MigrationOptions& options);
 void bind_migration_options(CLI::App& command, MigrationOptions& options);
+
+// What slows a run down or stops it.
+void bind_pace_options(CLI::App& command, MigrationOptions& options);
+Control::Limits limits_of(const Settings& settings);
 
 // Both commands: what is asked for is checked, the database opened, the plan
 // made; then it is shown (`dry_run`) or run. The exit status.

@@ -132,6 +132,7 @@ Document estimate_document(const Estimate& estimate) {
 
 Document report_document(const Plan& plan, const RunReport& report) {
   return {{"target", plan.target},
+          {"run", report.run.empty() ? Value() : Value(report.run)},
           {"database", plan.database.empty() ? bson::Value() : bson::Value(plan.database_version)},
           {"datasets", static_cast<std::int64_t>(report.datasets_done)},
           {"unchanged", static_cast<std::int64_t>(plan.unchanged)},

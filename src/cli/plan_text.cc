@@ -303,11 +303,4 @@ std::size_t jobs_of(const Settings& settings) {
   return std::clamp(std::thread::hardware_concurrency(), 1U, kMost);
 }
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-std::string random_seed() { return random_bytes(16); }
-
 }  // namespace fm::cli

@@ -32,9 +32,6 @@ std::string loss_text(const std::vector<Tally>& losses, bool undo_log, const Sty
 std::string given_text(const Given& given, const Style& style);
 
 std::size_t jobs_of(const Settings& settings);
-std::int64_t now_ms();
-// 16 bytes from the system's generator.
-std::string random_seed();
 
 // Parts that the page of a plan shares with the text.
 // "4 min 05 s", "under 0.1 s"

@@ -100,11 +100,23 @@ void print_error(const Globals& globals, bool json_lines, const Error& error) {
   if (json_lines) {
     Settings settings;
     settings.logging_format = "json";
-    Log::to_stderr(settings, true).write(LogLevel::kError, error.what() + remedy);
+    Log::to_stderr(settings, true)
+        .write(LogLevel::kError, error.what(),
+               Document{{"exit", static_cast<std::int32_t>(error.code())}, {"remedy", clean_utf8(error.remedy())}});
     return;
   }
   const auto style = globals.style(STDERR_FILENO);
   std::fprintf(stderr, "%s %s%s\n", style.error("error:").c_str(), error.what(), remedy.c_str());
+}
+
+bool logs_json(const Globals& globals) {
+  const std::pair<std::string, std::string> flag("logging_format", "json");
+  if (std::find(globals.flags.begin(), globals.flags.end(), flag) != globals.flags.end()) return true;
+  try {
+    return globals.load().logging_format == "json";
+  } catch (const Error&) {
+    return false;  // the error is about them
+  }
 }
 
 void add_globals(CLI::App& app, Globals& globals) {
@@ -251,10 +263,7 @@ void add_setting(CLI::App& app, SettingFlags& flags, const std::string& names, c
 
 int run_program(Program& program, int argc, char** argv) {
   const auto fail = [&](const Error& error) {
-    const auto& flags = program.globals.flags;
-    const auto json_lines =
-        std::find(flags.begin(), flags.end(), std::pair<std::string, std::string>("logging_format", "json"));
-    print_error(program.globals, json_lines != flags.end(), error);
+    print_error(program.globals, logs_json(program.globals), error);
     return static_cast<int>(error.code());
   };
   program.globals.command_line = command_line(argc, argv);

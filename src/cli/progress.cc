@@ -32,9 +32,18 @@ std::string share(std::int64_t done, std::int64_t total) {
 
 Progress::Mode Progress::automatic() { return isatty(STDERR_FILENO) ? Mode::kTerminal : Mode::kPlain; }
 
-Progress::Progress(Mode mode) : mode_(mode), start_(Clock::now()), shown_(start_) {}
+Progress::Progress(Mode mode, const Log* log) : mode_(mode), start_(Clock::now()), shown_(start_) {
+  if (!log || !log->json() || mode == Mode::kNone) return;
+  mode_ = Mode::kPlain;
+  json_ = log;
+}
 
 void Progress::phase(const std::string& name, std::size_t datasets) {
+  const std::lock_guard lock(mutex_);
+  begin(name, datasets);
+}
+
+void Progress::begin(const std::string& name, std::size_t datasets) {
   phase_ = name;
   total_ = datasets;
   done_ = 0;
@@ -45,14 +54,16 @@ void Progress::phase(const std::string& name, std::size_t datasets) {
 }
 
 void Progress::phase(const std::string& name) {
-  phase(name, 0);
+  const std::lock_guard lock(mutex_);
+  begin(name, 0);
   in_bytes_ = true;
 }
 
 void Progress::bytes(std::int64_t done, std::int64_t total) {
+  const std::lock_guard lock(mutex_);
   bytes_done_ = done;
   bytes_total_ = total;
-  show(false);
+  show();
 }
 
 void Progress::files(std::int64_t done, std::int64_t total) {
@@ -61,18 +72,20 @@ void Progress::files(std::int64_t done, std::int64_t total) {
 }
 
 void Progress::datasets_done(std::size_t done) {
+  const std::lock_guard lock(mutex_);
   done_ = done;
-  show(false);
+  show();
 }
 
 void Progress::collection(const std::string& name, std::int64_t done, std::int64_t total) {
+  const std::lock_guard lock(mutex_);
   if (name != collection_) {
     collection_ = name;
     collection_start_ = Clock::now();
   }
   collection_done_ = done;
   collection_total_ = total;
-  show(false);
+  show();
 }
 
 std::string Progress::bytes_text() const {
@@ -84,6 +97,25 @@ std::string Progress::bytes_text() const {
              std::to_string(static_cast<int>(100 * part)) + "%), " +
              shown(static_cast<double>(bytes_done_) / std::max(0.001, elapsed)) + "/s";
   if (part > 0) out += ", about " + format_duration(elapsed / part - elapsed) + " left";
+  return out;
+}
+
+bson::Document Progress::fields() const {
+  bson::Document progress{{"phase", phase_}};
+  if (in_bytes_) {
+    progress.append("bytes", bytes_done_);
+    progress.append("of_bytes", bytes_total_);
+  } else {
+    progress.append("datasets", static_cast<std::int64_t>(done_));
+    progress.append("of_datasets", static_cast<std::int64_t>(total_));
+  }
+  bson::Document out;
+  if (!collection_.empty() && collection_done_ < collection_total_) {
+    progress.append("documents", collection_done_);
+    progress.append("of_documents", collection_total_);
+    out.append("collection", clean_utf8(collection_));
+  }
+  out.append("progress", std::move(progress));
   return out;
 }
 
@@ -108,13 +140,16 @@ std::string Progress::text() const {
   return out;
 }
 
-void Progress::show(bool now) {
+void Progress::show() {
   if (mode_ == Mode::kNone) return;
   const auto time = Clock::now();
   if (time - start_ < kQuietStart) return;
-  if (!now && time - shown_ < (mode_ == Mode::kTerminal ? Clock::duration(kRenew) : Clock::duration(kPlainEvery)))
-    return;
+  if (time - shown_ < (mode_ == Mode::kTerminal ? Clock::duration(kRenew) : Clock::duration(kPlainEvery))) return;
   shown_ = time;
+  if (json_) {
+    json_->write(LogLevel::kInfo, text(), fields());
+    return;
+  }
   if (mode_ == Mode::kPlain) {
     std::fprintf(stderr, "%s\n", text().c_str());
     return;
@@ -126,6 +161,7 @@ void Progress::show(bool now) {
 }
 
 void Progress::clear() {
+  const std::lock_guard lock(mutex_);
   if (!visible_) return;
   std::fputs("\r\033[K", stderr);
   std::fflush(stderr);

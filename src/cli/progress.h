@@ -1,10 +1,13 @@
 // Progress on stderr: one line that renews itself on a terminal, a line every
-// few seconds elsewhere, nothing for short work.
+// few seconds elsewhere, nothing for short work. Thread-safe.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <mutex>
 #include <string>
+
+#include "cli/log.h"
 
 namespace fm::cli {
 
@@ -14,7 +17,8 @@ class Progress {
   // Terminal or plain, by what stderr is.
   static Mode automatic();
 
-  explicit Progress(Mode mode);
+  // A log of JSON lines takes the place of the plain ones.
+  explicit Progress(Mode mode, const Log* log = nullptr);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress() { clear(); }
@@ -32,11 +36,15 @@ class Progress {
 
  private:
   using Clock = std::chrono::steady_clock;
-  void show(bool now);
+  void begin(const std::string& name, std::size_t datasets);
+  void show();
   std::string text() const;
   std::string bytes_text() const;
 
+  bson::Document fields() const;
+
   Mode mode_;
+  const Log* json_ = nullptr;
   std::string phase_;
   std::size_t total_ = 0;
   std::size_t done_ = 0;
@@ -52,6 +60,7 @@ class Progress {
   Clock::time_point start_;
   Clock::time_point shown_;
   bool visible_ = false;
+  std::mutex mutex_;
 };
 
 }  // namespace fm::cli

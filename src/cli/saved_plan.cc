@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/machine.h"
 #include "cli/plan_text.h"
 #include "cli/program_version.h"
 #include "revisions/catalogue.h"
@@ -68,7 +69,7 @@ void save_plan(const std::string& file, const MigrationOptions& options, Deploym
   auto& mongo = deployment.session.mongo();
   SavedPlan plan;
   plan.tool = program_version();
-  plan.saved_ms = now_ms();
+  plan.saved_ms = clock_ms();
   plan.database = mongo.database();
   plan.identity = database_identity(mongo);
   plan.catalogue = catalogue_hash(built_in_catalogue());

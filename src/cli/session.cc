@@ -1,9 +1,8 @@
 #include "cli/session.h"
 
-#include <cstdio>
-
 #include "base/error.h"
 #include "base/version.h"
+#include "cli/log.h"
 
 namespace fm::cli {
 
@@ -23,7 +22,7 @@ PrivateServer private_server(const Settings& settings) {
   if (settings.mongod) options.binary = *settings.mongod;
   const auto env = Environment::process();
   options.places = server::SearchPlaces::from([&](const std::string& name) { return env.get(name); }, env.home());
-  options.notice = [](const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); };
+  options.notice = [log = Log::to_stderr(settings, false)](const std::string& text) { log.info(text); };
   return PrivateServer::attach_or_start(options);
 }
 

@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "bson/read.h"
-#include "client/new_runner.h"
 #include "client/wait.h"
+#include "exec/exclusive.h"
 #include "exec/journal.h"
 #include "exec/rights.h"
 #include "plan/refusals.h"
@@ -46,21 +46,20 @@ void upgrade(Mongo& mongo, const Catalogue& catalogue, const std::string& name, 
     const auto heads = look(mongo, catalogue, name, settings);
     return is_parked(heads) || plan_load(catalogue, heads, settings);
   };
-  const auto lease = wait_for_lease(mongo, settings.patience, waits);
+  auto lease = wait_for_lease(mongo, settings.patience, waits);
   if (!lease) return;
-  const auto runner = [&] { return new_runner(mongo, catalogue, settings.run, observer); };
+  Exclusive exclusive(mongo, request_text({name}), std::move(lease));
   if (Journal(mongo).unfinished()) {
     const auto found = look(mongo, catalogue, name, settings);
     if (!is_admin(found.heads, settings)) throw unfinished(name, is_parked(found));
-    require_rights(mongo);
-    const auto finished = runner().roll_forward();
-    if (finished && !finished->report.failures.empty()) throw finished->report.failures.front().error;
+    DatabaseHeads all;
+    exclusive.finish_interrupted(catalogue, settings.run, observer, all);
   }
   const auto heads = look(mongo, catalogue, name, settings);
   const auto plan = plan_load(catalogue, heads, settings);
   if (!plan) return;
   require_rights(mongo);
-  const auto report = runner().run(*plan, heads);
+  const auto report = exclusive.runner(*plan, catalogue, settings.run, observer).run(*plan, heads);
   if (!report.failures.empty()) throw report.failures.front().error;
 }
 

@@ -1,8 +1,7 @@
 #include "client/migrate.h"
 
-#include "client/new_runner.h"
 #include "client/wait.h"
-#include "exec/journal.h"
+#include "exec/exclusive.h"
 #include "exec/rights.h"
 
 namespace fm {
@@ -23,19 +22,20 @@ RunReport migrate_request(Mongo& mongo, const Catalogue& catalogue, const Reques
   const bool half_way = Journal(mongo).unfinished().has_value();
   if (!half_way && plan_request(catalogue, heads, wanted, settings).nothing_to_do()) return {};
   require_rights(mongo);
-  const auto lease = wait_for_lease(mongo, settings.patience, [&] {
+  auto lease = wait_for_lease(mongo, settings.patience, [&] {
     observer.phase("waiting for another run", 0);
     return true;
   });
-  const auto runner = [&] { return new_runner(mongo, catalogue, settings.run, observer); };
-  if (Journal(mongo).unfinished()) {
-    const auto finished = runner().roll_forward();
-    if (finished && !finished->report.failures.empty()) throw finished->report.failures.front().error;
-  }
+  const auto request = wanted.all ? "" : wanted.names.empty() ? "database" : request_text(wanted.names);
+  Exclusive exclusive(mongo, request, std::move(lease));
+  exclusive.finish_interrupted(catalogue, settings.run, observer, heads);
   heads = read_heads(mongo);
   const auto plan = plan_request(catalogue, heads, wanted, settings);
-  if (plan.nothing_to_do()) return {};
-  auto report = runner().run(plan, heads);
+  if (plan.nothing_to_do()) {
+    exclusive.nothing_left(plan);
+    return {};
+  }
+  auto report = exclusive.runner(plan, catalogue, settings.run, observer).run(plan, heads);
   if (settings.run.refuse_all && !report.failures.empty()) throw report.failures.front().error;
   return report;
 }

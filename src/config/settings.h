@@ -62,6 +62,9 @@ struct Settings {
   std::optional<int> jobs;
   bool yes = false;
   std::optional<int> error_level;
+  std::optional<int> rate;      // documents a second
+  std::optional<int> max_lag;   // seconds
+  std::optional<int> max_time;  // seconds
   bool legacy_exit = false;
   bool dry_run = false;
 

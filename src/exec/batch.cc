@@ -54,7 +54,9 @@ BatchRunner::Result result_of(Prepared& dataset) {
 }
 
 // Not the fault of one dataset.
-bool ends_the_run(const Error& error) { return error.code() == Exit::kUnreachable || error.code() == Exit::kLocked; }
+bool ends_the_run(const Error& error) {
+  return error.code() == Exit::kUnreachable || error.code() == Exit::kLocked || is_stop(error.code());
+}
 
 bool has_arrived(const Value* version, const Route& route) {
   return route.dataset_keeps_version ? version && *version == Value(route.to) : !version;
@@ -74,6 +76,16 @@ std::string owner_key(const Prepared& dataset, const ops::Pass& pass) {
   return filter && (*filter)[0].value == dataset.id ? (*filter)[0].key : "";
 }
 
+// Where all of them have come in that pass.
+std::optional<PassCursor> common_cursor(const std::vector<const Prepared*>& datasets, const std::string& pass) {
+  const auto first = datasets.front()->done.cursor_of(pass);
+  const bool same = std::all_of(datasets.begin(), datasets.end(), [&](const Prepared* dataset) {
+    const auto cursor = dataset->done.cursor_of(pass);
+    return cursor && first && cursor->from == first->from;
+  });
+  return same ? first : std::nullopt;
+}
+
 BatchRunner::Result failure_of(Prepared& dataset, const Error& error) {
   auto result = result_of(dataset);
   result.failure = error;
@@ -90,6 +102,15 @@ BatchRunner::BatchRunner(Mongo& mongo, const Catalogue& catalogue, const RunFact
       residue_(mongo),
       catalogue_(catalogue),
       collections_(mongo.collection_names()) {}
+
+// Nothing is half done but what the journal knows.
+void BatchRunner::checkpoint() const {
+  if (settings_.passes.control) settings_.passes.control->checkpoint();
+}
+
+void BatchRunner::wrote(std::size_t documents) const {
+  if (settings_.passes.control) settings_.passes.control->wrote(static_cast<std::int64_t>(documents));
+}
 
 void BatchRunner::survey(const std::vector<Item>& items, const std::function<void(Result)>& done) {
   each_group(
@@ -188,10 +209,12 @@ std::vector<BatchRunner::Item> BatchRunner::run_ready(const std::vector<Item>& i
     }
     done(std::move(result));
   }
+  wrote(ready.size());
   return left;
 }
 
 void BatchRunner::run(const std::vector<Item>& all, const std::function<void(Result)>& done) {
+  checkpoint();
   const auto items = run_ready(all, done);
   each_group(
       items,
@@ -206,6 +229,7 @@ void BatchRunner::each_group(const std::vector<Item>& items, const Handle& handl
                              const std::function<void(Result)>& done) {
   for (std::size_t start = 0; start < items.size(); start += kGroupSize) {
     const std::size_t end = std::min(items.size(), start + kGroupSize);
+    checkpoint();
     std::map<std::string, const Item*> wanted;
     Array ids;
     for (std::size_t i = start; i < end; ++i) {
@@ -422,6 +446,7 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
   const auto replaced = settle(simple, replace(simple, false));
   settle_images(replaced);
   for (auto* dataset : replaced) done(result_of(*dataset));
+  if (complex.empty()) wrote(simple.size());
 
   if (!complex.empty()) {
     std::vector<Prepared*> fresh;
@@ -507,13 +532,19 @@ void BatchRunner::run_shared_passes(const std::vector<Prepared*>& group) {
     if (together.datasets.size() < 2) continue;
     const auto key = owner_key(*together.datasets.back(), together.pass);
     owner_filter(together.pass.filter)->set(key, Document{{"$in", std::move(together.owners)}});
+    const std::vector<const Prepared*> datasets(together.datasets.begin(), together.datasets.end());
+    bool is_long = false;
     try {
-      run_pass(mongo_, together.pass, settings_.range_size, settings_.progress);
+      run_pass(mongo_, together.pass, settings_.passes, common_cursor(datasets, kind), [&](const PassCursor& cursor) {
+        journal_.advance(datasets, kind, cursor);
+        is_long = true;
+      });
+      if (is_long) journal_.advance(datasets, kind);
     } catch (const Error& error) {
       if (ends_the_run(error)) throw;
       continue;  // each by itself then, so that a failure has a name
     }
-    for (auto* dataset : together.datasets) dataset->done.insert(pass_key(together.pass));
+    for (auto* dataset : together.datasets) dataset->done.insert(kind);
   }
 }
 
@@ -522,14 +553,27 @@ void BatchRunner::run_passes(const Prepared& dataset) {
     const auto& pass = dataset.passes[i];
     const auto key = pass_key(pass);
     if (dataset.done.contains(key)) continue;
-    run_pass(mongo_, pass, settings_.range_size, settings_.progress);
-    if (i + 1 < dataset.passes.size() || !dataset.members.empty()) journal_.advance(dataset, key);
+    run_pass(mongo_, pass, settings_.passes, dataset.done.cursor_of(key),
+             [&](const PassCursor& cursor) { journal_.advance({&dataset}, key, cursor); });
+    if (i + 1 < dataset.passes.size() || !dataset.members.empty()) journal_.advance({&dataset}, key);
   }
   for (const auto& members : dataset.members) restore_members(mongo_, members);
 }
 
 void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route*>>& entries,
                          const std::function<void(Result)>& done) {
+  Group group;
+  std::size_t bytes = 0;
+  const auto flush = [&] {
+    if (group.empty()) return;
+    std::vector<Prepared> prepared;
+    std::vector<Result> failed;
+    prepare_group(group, prepared, failed);
+    group.clear();
+    bytes = 0;
+    for (auto& result : failed) done(std::move(result));
+    write_group(std::move(prepared), done, 1);
+  };
   for (const auto& [entry, route] : entries) {
     const auto dataset = mongo_.find_one(kDatasets, Document{{"_id", entry.dataset}});
     const auto* version = dataset ? dataset->find("version") : nullptr;
@@ -549,14 +593,11 @@ void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route
     Document before;
     const auto& from = settings_.undo ? route->from : entry.from;
     if (from != "0.0") before.append("version", from);
-    Group group;
     group.push_back({unparked(*dataset, bson::encode(before)), route, true, entry.done, entry.files});
-    std::vector<Prepared> prepared;
-    std::vector<Result> failed;
-    prepare_group(group, prepared, failed);
-    for (auto& result : failed) done(std::move(result));
-    write_group(std::move(prepared), done, 1);
+    bytes += group.back().dataset.size();
+    if (group.size() == kGroupSize || bytes >= kGroupBytes) flush();
   }
+  flush();
 }
 
 void BatchRunner::clean(const std::vector<Prepared*>& group) {
@@ -692,7 +733,7 @@ void BatchRunner::keep_group_members(const std::vector<Prepared*>& group) {
   }
   keep_members(mongo_, facts_.run, works);
   for (auto* dataset : kept) {
-    journal_.advance(*dataset, kKept);
+    journal_.advance({&*dataset}, kKept);
     dataset->done.insert(kKept);
   }
 }

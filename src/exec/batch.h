@@ -23,12 +23,11 @@ namespace fm {
 struct BatchSettings {
   // Keep what operations displace (for counting losses).
   bool record_displaced = false;
-  std::int64_t range_size = 10000;
-  PassProgress progress;
   // Keep what is written as it was (rules R1, R2), and leave GridFS files.
   bool undo_log = false;
   // The run to take back: items then go back by it instead of their routes.
   std::optional<RunRecord> undo = std::nullopt;
+  PassSettings passes;
 };
 
 // Thread-safe: every call works on datasets of its own.
@@ -88,7 +87,7 @@ class BatchRunner {
     bson::Bytes dataset;
     const Route* route;
     bool parked = false;
-    std::set<std::string> done = {};
+    Passed done = {};
     bson::Array files = {};
   };
   using Group = std::vector<Read>;
@@ -128,6 +127,8 @@ class BatchRunner {
   void add(const std::vector<Prepared*>& group);
   void run_shared_passes(const std::vector<Prepared*>& group);
   void run_passes(const Prepared& dataset);
+  void checkpoint() const;
+  void wrote(std::size_t documents) const;
   void clean(const std::vector<Prepared*>& group);
   // What was done elsewhere for a dataset that is gone is taken back.
   void forget(Prepared& dataset);

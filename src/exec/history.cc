@@ -29,11 +29,6 @@ constexpr std::size_t kMostFailures = 100;
 
 const Document kRuns{{"_id", Document{{"$type", "string"}}}};
 
-std::int64_t clock_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 std::string user_name() {
   passwd entry{};
   passwd* found = nullptr;
@@ -90,8 +85,9 @@ std::string run_id(std::int64_t now_ms, const std::string& seed) {
   // No letters that are taken for digits or for each other.
   static constexpr std::string_view kLetters = "0123456789abcdefghjkmnpqrstvwxyz";
   const auto digest = sha256(seed);
-  std::string tail;
-  for (int i = 0; i < 4; ++i) tail += kLetters[digest[static_cast<std::size_t>(i)] % kLetters.size()];
+  const auto ms = static_cast<std::size_t>(now_ms % 1000);
+  std::string tail{kLetters[ms / kLetters.size()], kLetters[ms % kLetters.size()]};
+  for (const std::size_t i : {0, 1}) tail += kLetters[digest[i] % kLetters.size()];
   const auto second = std::chrono::floor<std::chrono::seconds>(
       std::chrono::system_clock::time_point(std::chrono::milliseconds(now_ms)));
   return fmt::format("{:%Y%m%d-%H%M%S}-{}", fmt::gmtime(std::chrono::system_clock::to_time_t(second)), tail);
@@ -166,9 +162,9 @@ void History::begin(const RunStart& start) {
   mongo_.update(kCollection, {{Document{{"_id", start.run}}, again}});
 }
 
-void History::end(const std::string& run, const RunEnd& end) {
+bool History::end(const std::string& run, const RunEnd& end) {
   auto document = mongo_.find_one(kCollection, Document{{"_id", run}});
-  if (!document) return;
+  if (!document) return false;
   const auto now = clock_ms();
   const auto refused = static_cast<std::int64_t>(
       std::count_if(end.failures.begin(), end.failures.end(), [](const auto& failure) { return failure.refused; }));
@@ -180,7 +176,9 @@ void History::end(const std::string& run, const RunEnd& end) {
                         : bson::integer_at(*document, "datasets.done") + end.done;
   document->set("state", end.state);
   document->set("ended", Date{now});
-  document->set("seconds", end.seconds);
+  const auto* before = document->find("seconds");
+  const auto* seconds = before ? before->as<double>() : nullptr;
+  document->set("seconds", end.seconds + (seconds ? *seconds : 0));
   document->set("datasets", Document{{"planned", planned}, {"done", done}, {"refused", refused}, {"failed", failed}});
   if (!end.losses.empty()) document->set("losses", losses_array(end.losses));
   if (end.error) document->set("error", error_document(*end.error));
@@ -196,6 +194,7 @@ void History::end(const std::string& run, const RunEnd& end) {
   mongo_.replace(kCollection, {{Document{{"_id", run}}, *document}});
   const Document marks{{"state", end.state}, {"ended", Date{now}}};
   mongo_.update_many(kCollection, Document{{"_id.run", run}}, Array{Document{{"$set", marks}}}, false);
+  return true;
 }
 
 void History::undone(const std::string& run, const std::string& by) {

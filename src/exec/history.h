@@ -22,8 +22,8 @@
 
 namespace fm {
 
-// "20261125-203815-k7x2": the second it was begun (UTC) and what tells two of
-// one second apart. Made of what is journalled, so a run that goes on has its
+// "20261125-203815-k7x2": when it was begun (UTC; milliseconds as two letters),
+// and two letters of its seed. Sorts by time. Made of what is journalled, so a run that goes on has its
 // own again.
 std::string run_id(std::int64_t now_ms, const std::string& seed);
 
@@ -78,8 +78,9 @@ class History {
   // Three writes. A run that is there already goes on: it keeps its start and
   // counts one more attempt. Others that say running are marked interrupted.
   void begin(const RunStart& start);
-  // Adds to what earlier attempts counted. One read, two writes.
-  void end(const std::string& run, const RunEnd& end);
+  // Adds to what earlier attempts counted. One read, two writes. False when the
+  // run was not begun.
+  bool end(const std::string& run, const RunEnd& end);
   void undone(const std::string& run, const std::string& by);
 
   // Newest first.

@@ -54,12 +54,13 @@ std::string pass_key(const ops::Pass& pass) {
   return sha256_hex({reinterpret_cast<const char*>(pipeline.data()), pipeline.size()}).substr(0, 16);
 }
 
-void Journal::begin(const Plan& plan, const std::string& run, std::int64_t now_ms, const std::string& seed,
-                    const std::string& undoes) {
+void Journal::begin(const Plan& plan, const std::string& run, const std::string& request, std::int64_t now_ms,
+                    const std::string& seed, const std::string& undoes) {
   mongo_.upsert(kCollection, {Document{{"_id", "run"}}, Document{{"_id", "run"},
                                                                  {"run", run},
                                                                  {"undoes", undoes},
                                                                  {"target", plan.target},
+                                                                 {"request", request},
                                                                  {"plan", plan_hash(plan)},
                                                                  {"now", bson::Date{now_ms}},
                                                                  {"seed", bson::Binary{0, seed}},
@@ -91,9 +92,23 @@ void Journal::enter(const std::vector<Prepared*>& datasets) {
   }
 }
 
-void Journal::advance(const Prepared& dataset, const std::string& pass) {
-  mongo_.update(kCollection,
-                {{Document{{"_id", entry_id(dataset)}}, Document{{"$addToSet", Document{{"done", pass}}}}}});
+void Journal::advance(const std::vector<const Prepared*>& datasets, const std::string& pass) {
+  update(datasets, Document{{"$addToSet", Document{{"done", pass}}}, {"$unset", Document{{"cursor", ""}}}});
+}
+
+void Journal::advance(const std::vector<const Prepared*>& datasets, const std::string& pass, const PassCursor& cursor) {
+  const Document at{{"pass", pass}, {"from", cursor.from}, {"done", cursor.done}};
+  update(datasets, Document{{"$set", Document{{"cursor", at}}}});
+}
+
+void Journal::update(const std::vector<const Prepared*>& datasets, const Document& change) {
+  std::vector<Update> updates;
+  for (const auto* dataset : datasets) updates.emplace_back(Document{{"_id", entry_id(*dataset)}}, change);
+  mongo_.update(kCollection, updates);
+}
+
+std::int64_t Journal::entries() {
+  return mongo_.count(kCollection, Document{{"_id.dataset", Document{{"$exists", true}}}});
 }
 
 void Journal::leave(const Value& dataset) { mongo_.remove(kCollection, {Value(Document{{"dataset", dataset}})}); }
@@ -118,6 +133,10 @@ Journal::Entry Journal::read_entry(const Document& stored) {
       if (const auto* key = one.as<std::string>()) out.done.insert(*key);
     }
   }
+  if (const auto* from = bson::Path("cursor.from").find(stored)) {
+    out.done.at = text_at(stored, "cursor.pass");
+    out.done.cursor = PassCursor{*from, bson::integer_at(stored, "cursor.done")};
+  }
   if (const auto* deletes = stored.find("deletes"); deletes && deletes->as<Document>()) {
     out.deletes = *deletes->as<Document>();
   }
@@ -133,6 +152,7 @@ std::optional<Journal::Unfinished> Journal::read_run(const Document& stored) {
   out.run = text_at(stored, "run");
   out.undoes = text_at(stored, "undoes");
   out.target = text_at(stored, "target");
+  out.request = text_at(stored, "request");
   out.now_ms = now->as<bson::Date>()->ms;
   out.seed = seed->as<bson::Binary>()->data;
   return out;

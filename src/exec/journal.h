@@ -1,7 +1,8 @@
 // The journal of the run under way, in `migrator.journal`.
 //
-//   {_id: "run", run, undoes, target, plan, now, seed, host, pid}
-//   {_id: {dataset: <_id>}, name, from, to, done: [passes], deletes: {collection: [ids]}, files: [<GridFS ids>]}
+//   {_id: "run", run, undoes, target, request, plan, now, seed, host, pid}
+//   {_id: {dataset: <_id>}, name, from, to, done: [passes], cursor: {pass, from, done}, deletes: {collection: [ids]},
+//   files: [<GridFS ids>]}
 //
 // The run's document is written before anything else and removed when the run
 // has succeeded; a dataset's entry lives while the dataset is parked (rules E1,
@@ -27,13 +28,17 @@ class Journal {
 
   explicit Journal(Mongo& mongo) : mongo_(mongo) {}
 
-  void begin(const Plan& plan, const std::string& run, std::int64_t now_ms, const std::string& seed,
-             const std::string& undoes = "");
+  // `request` says what the run is about apart from the plan's target.
+  void begin(const Plan& plan, const std::string& run, const std::string& request, std::int64_t now_ms,
+             const std::string& seed, const std::string& undoes = "");
   // Removes the run, unless a dataset is still half-way.
   void end();
   void enter(const std::vector<Prepared*>& datasets);
-  // Notes that a pass over a collection is done.
-  void advance(const Prepared& dataset, const std::string& pass);
+  // Notes that a pass over a collection is done, or how far it has come.
+  void advance(const std::vector<const Prepared*>& datasets, const std::string& pass);
+  void advance(const std::vector<const Prepared*>& datasets, const std::string& pass, const PassCursor& cursor);
+  // Datasets under way.
+  std::int64_t entries();
   void leave(const std::vector<Prepared*>& datasets);
   void leave(const bson::Value& dataset);
 
@@ -43,7 +48,7 @@ class Journal {
     std::string name;
     std::string from;
     std::string to;
-    std::set<std::string> done;
+    Passed done;
     bson::Document deletes;
     bson::Array files;
   };
@@ -51,6 +56,7 @@ class Journal {
     std::string run;     // its id
     std::string undoes;  // the run that it takes back
     std::string target;
+    std::string request;
     std::int64_t now_ms = 0;
     std::string seed;
     std::vector<Entry> entries;
@@ -62,6 +68,8 @@ class Journal {
   std::optional<Unfinished> unfinished();
 
  private:
+  void update(const std::vector<const Prepared*>& datasets, const bson::Document& change);
+
   Mongo& mongo_;
 };
 

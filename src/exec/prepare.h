@@ -10,6 +10,7 @@
 
 #include "bson/document.h"
 #include "exec/members.h"
+#include "exec/ranges.h"
 #include "exec/residue.h"
 #include "ops/context.h"
 #include "ops/lowered.h"
@@ -33,6 +34,17 @@ std::string id_key(const bson::Value& id);
 // The name for messages: "None" where there is none, as the original prints it.
 std::string shown_name(const bson::Document& dataset);
 
+// Passes that an earlier attempt has done, by key, and the one it was in.
+struct Passed {
+  std::set<std::string> whole;
+  std::string at;  // key of the pass that `cursor` belongs to
+  std::optional<PassCursor> cursor;
+
+  bool contains(const std::string& pass) const { return whole.contains(pass); }
+  void insert(const std::string& pass) { whole.insert(pass); }
+  std::optional<PassCursor> cursor_of(const std::string& pass) const { return pass == at ? cursor : std::nullopt; }
+};
+
 // The result: metadata as they will be, and what happens elsewhere. Nothing
 // has been written.
 struct Prepared {
@@ -43,9 +55,9 @@ struct Prepared {
   const Route* route = nullptr;
   ops::Context context;
   std::vector<ops::Pass> passes;
-  bool parked = false;         // by an earlier attempt of this run
-  std::set<std::string> done;  // passes that an earlier attempt finished
-  bson::Array old_files;       // GridFS files that an earlier attempt copied
+  bool parked = false;    // by an earlier attempt of this run
+  Passed done;            // by an earlier attempt
+  bson::Array old_files;  // GridFS files that an earlier attempt copied
 
   // What came back from the undo log on the way up (rule R3).
   struct Restored {

@@ -47,36 +47,75 @@ Document range_filter(const std::optional<Value>& from, const std::optional<Valu
   return {{"$expr", expression("$and", std::move(bounds))}};
 }
 
-// The _id `skip` documents behind `from`, or nothing at the end.
-std::optional<Value> border(Mongo& mongo, const std::string& collection, const std::optional<Value>& from,
-                            std::int64_t skip) {
+// The _id `skip` documents behind `from`, or nothing at the end. With a filter
+// its documents are counted, by whatever index there is.
+std::optional<Value> border(Mongo& mongo, const std::string& collection, Document filter,
+                            const std::optional<Value>& from, std::int64_t skip) {
   FindOptions options;
   options.projection = Document{{"_id", 1}};
   options.sort = Document{{"_id", 1}};
-  options.hint = Document{{"_id", 1}};
   options.skip = skip;
-  if (from) options.min = Document{{"_id", *from}};
-  const auto found = mongo.find_one(collection, {}, options);
+  if (filter.empty()) {
+    options.hint = Document{{"_id", 1}};
+    if (from) options.min = Document{{"_id", *from}};
+  } else {
+    both(filter, range_filter(from, std::nullopt));
+  }
+  const auto found = mongo.find_one(collection, filter, options);
   return found ? std::optional<Value>(*found->find("_id")) : std::nullopt;
 }
 
-void run_range(Mongo& mongo, const Pass& pass, const Document& range) {
+// How many documents were written; nothing where the server does not tell.
+std::optional<std::int64_t> run_range(Mongo& mongo, const Pass& pass, const Document& range) {
   Document filter = wanted_by(pass);
   both(filter, range);
   if (!pass.merge) {
-    mongo.update_many(pass.collection, filter, pass.pipeline, !range.empty());
-    return;
+    const bool along_id = !range.empty() && pass.filter.empty();
+    return mongo.update_many(pass.collection, filter, pass.pipeline, along_id).modified;
   }
   Array pipeline;
   pipeline.append(Document{{"$match", std::move(filter)}});
   for (const auto& stage : pass.pipeline) pipeline.append(stage);
   mongo.aggregate_merge(pass.collection, pipeline);
+  return std::nullopt;
 }
 
-void walk(Mongo& mongo, const Pass& pass, std::int64_t range_size, const PassProgress& progress) {
-  if (!pass.filter.empty()) return run_range(mongo, pass, {});
-  for_each_range(
-      mongo, pass.collection, range_size, [&](const Document& range) { run_range(mongo, pass, range); }, progress);
+void walk(Mongo& mongo, const std::string& collection, const Document& filter, std::int64_t size,
+          const std::optional<PassCursor>& start, const std::function<void(const Document&)>& run,
+          const PassProgress& progress, const std::function<void(const PassCursor&)>& at_border) {
+  const std::int64_t total = mongo.estimated_count(collection);
+  if (!start && total <= size) {
+    run({});
+    progress(collection, total, total);
+    return;
+  }
+  auto from = start ? std::optional<Value>(start->from) : std::nullopt;
+  for (std::int64_t done = start ? start->done : 0;;) {
+    auto to = border(mongo, collection, filter, from, size);
+    run(range_filter(from, to));
+    done += size;
+    progress(collection, to ? std::min(done, total) : total, std::max(total, done));
+    if (!to) return;
+    from = std::move(to);
+    at_border({*from, done});
+  }
+}
+
+void walk(Mongo& mongo, const Pass& pass, const PassSettings& settings, const std::optional<PassCursor>& start,
+          const std::function<void(const PassCursor&)>& keep) {
+  auto* control = settings.control;
+  const auto piece = control ? control->piece(settings.range_size) : settings.range_size;
+  std::int64_t written = 0;
+  walk(
+      mongo, pass.collection, pass.filter, pass.merge ? std::max<std::int64_t>(1, piece / kJoinShare) : piece, start,
+      [&](const Document& range) { written = run_range(mongo, pass, range).value_or(piece); }, settings.progress,
+      [&](const PassCursor& cursor) {
+        if (keep) keep(cursor);
+        if (!control) return;
+        control->wrote(written);
+        control->checkpoint();
+      });
+  if (control) control->wrote(written);
 }
 
 // What one does must not make work for the other, because pending documents go
@@ -114,20 +153,7 @@ Document either(const Document& a, const Document& b) {
 
 void for_each_range(Mongo& mongo, const std::string& collection, std::int64_t range_size,
                     const std::function<void(const Document& range)>& run, const PassProgress& progress) {
-  const std::int64_t total = mongo.estimated_count(collection);
-  if (total <= range_size) {
-    run({});
-    progress(collection, total, total);
-    return;
-  }
-  std::optional<Value> from;
-  for (std::int64_t done = 0;; done += range_size) {
-    auto to = border(mongo, collection, from, range_size);
-    run(range_filter(from, to));
-    progress(collection, std::min(done + range_size, total), std::max(total, done + range_size));
-    if (!to) return;
-    from = std::move(to);
-  }
+  walk(mongo, collection, {}, range_size, {}, run, progress, [](const PassCursor&) {});
 }
 
 Document wanted_by(const Pass& pass) {
@@ -158,7 +184,9 @@ std::vector<Pass> fuse(std::vector<Pass> passes) {
   return out;
 }
 
-void run_pass(Mongo& mongo, const Pass& pass, std::int64_t range_size, const PassProgress& progress) {
+void run_pass(Mongo& mongo, const Pass& pass, const PassSettings& settings, const std::optional<PassCursor>& start,
+              const std::function<void(const PassCursor&)>& keep) {
+  if (settings.control) settings.control->checkpoint();
   if (!pass.drop_unique_indexes_on.empty()) mongo.drop_unique_indexes(pass.collection, pass.drop_unique_indexes_on);
   if (pass.whole) {
     if (pass.merge) {
@@ -168,7 +196,7 @@ void run_pass(Mongo& mongo, const Pass& pass, std::int64_t range_size, const Pas
     }
     return;
   }
-  walk(mongo, pass, pass.merge ? std::max<std::int64_t>(1, range_size / kJoinShare) : range_size, progress);
+  walk(mongo, pass, settings, start, keep);
   if (!pass.rescan) return;
   for (int i = 0; i < kRescans; ++i) {
     FindOptions options;

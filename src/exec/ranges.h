@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "exec/control.h"
 #include "ops/lowered.h"
 #include "store/mongo.h"
 
@@ -25,11 +26,26 @@ using PassProgress = std::function<void(const std::string& collection, std::int6
 void for_each_range(Mongo& mongo, const std::string& collection, std::int64_t range_size,
                     const std::function<void(const bson::Document& range)>& run, const PassProgress& progress);
 
-// Runs one pass: only pending documents are written, and ranges hold
-// `range_size` documents. Inserts of other clients are caught by up to three
-// rescans. Reads: one index walk and every document once, plus one scan per
-// rescan. Memory: one range border.
-void run_pass(Mongo& mongo, const ops::Pass& pass, std::int64_t range_size, const PassProgress& progress);
+// How far a pass has come: all documents below `from`, in the order of _id.
+struct PassCursor {
+  bson::Value from;
+  std::int64_t done = 0;  // about how many they are, for people
+};
+
+// How passes are run.
+struct PassSettings {
+  std::int64_t range_size = 10000;
+  PassProgress progress = [](const std::string&, std::int64_t, std::int64_t) {};
+  Control* control = nullptr;
+};
+
+// Runs one pass: only pending documents are written, range by range, from
+// `start` on. After each range but the last `keep` is given the cursor, and a
+// stop or a wait asked for happens there. Inserts of other clients are caught
+// by up to three rescans. Reads: one index walk and every document once, plus
+// one scan per rescan. Memory: one range border.
+void run_pass(Mongo& mongo, const ops::Pass& pass, const PassSettings& settings,
+              const std::optional<PassCursor>& start = {}, const std::function<void(const PassCursor&)>& keep = {});
 
 // A document of the collection whose _id holds no time, if there is one.
 std::optional<bson::Document> without_time(Mongo& mongo, const std::string& collection);

@@ -48,6 +48,7 @@ struct DatasetFailure {
 };
 
 struct RunReport {
+  std::string run;  // its id; empty where nothing was to do
   std::size_t datasets_done = 0;
   std::vector<DatasetFailure> failures;  // refused ones first
   std::vector<Tally> losses;
@@ -60,6 +61,8 @@ struct RunReport {
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
+  // Whom messages are about from now on; empty: no dataset.
+  virtual void about(const std::string&) {}
   // In the order of the plan, whatever ran first.
   virtual void message(const ops::Message& message) = 0;
   virtual void failure(const DatasetFailure& failure) = 0;

@@ -53,6 +53,15 @@ bool moves_down(const Route& route) {
                      [](const Revision* revision) { return revision->down_label != DownLabel::kExact; });
 }
 
+// A stop, and what it leaves.
+Error with_counts(const Error& error, const Plan& plan, const RunReport& report, Journal& journal) {
+  auto text = std::string(error.what()) + ": " + format_count(static_cast<std::int64_t>(report.datasets_done)) +
+              " of " + format_count(static_cast<std::int64_t>(plan.datasets.size())) + " datasets are done";
+  const auto half_way = journal.entries();
+  if (half_way > 0) text += ", " + format_count(half_way) + " half-way and closed to clients until it goes on";
+  return {error.code(), text, error.remedy(), error.type()};
+}
+
 // Collects results of batches that end in any order and hands them on in the
 // order of the plan.
 class InOrder {
@@ -96,8 +105,15 @@ void in_batches(BatchRunner& runner, Work work, const std::vector<BatchRunner::I
     for (std::size_t i = 0; i < part.size(); ++i) position.emplace(id_key(part[i].id), i);
     InOrder::Results results(part.size());
     const auto start = std::chrono::steady_clock::now();
-    (runner.*work)(part,
-                   [&](BatchRunner::Result result) { results[position.at(id_key(result.id))] = std::move(result); });
+    try {
+      (runner.*work)(part,
+                     [&](BatchRunner::Result result) { results[position.at(id_key(result.id))] = std::move(result); });
+    } catch (...) {
+      // What was done before counts.
+      std::erase_if(results, [](const BatchRunner::Result& result) { return !result.route; });
+      order.finish(batch, std::move(results));
+      throw;
+    }
     const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - start;
     busy += took.count();
     order.finish(batch, std::move(results));
@@ -145,7 +161,7 @@ Runner::Runner(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, st
                RunObserver& observer)
     : mongo_(mongo),
       catalogue_(catalogue),
-      facts_{now_ms, ops::IdGenerator(now_ms, seed), {}, run_id(now_ms, seed), 0},
+      facts_{now_ms, ops::IdGenerator(now_ms, seed), {}, fm::run_id(now_ms, seed), 0},
       seed_(std::move(seed)),
       settings_(settings),
       observer_(observer) {}
@@ -155,8 +171,9 @@ BatchRunner& Runner::batches() {
     BatchSettings settings;
     settings.record_displaced = !settings_.allow_loss;
     settings.undo_log = settings_.undo_log;
-    settings.range_size = settings_.range_size;
-    settings.progress = [this](const std::string& name, std::int64_t done, std::int64_t total) {
+    settings.passes.range_size = settings_.range_size;
+    settings.passes.control = settings_.control;
+    settings.passes.progress = [this](const std::string& name, std::int64_t done, std::int64_t total) {
       const std::lock_guard lock(progress_);
       observer_.collection(name, done, total);
     };
@@ -272,6 +289,7 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   const auto start = std::chrono::steady_clock::now();
   RunReport report;
   report.undo_log = settings_.undo_log;
+  report.run = facts_.run;
   std::vector<DatasetFailure> refused;
   for (const auto& refusal : plan.refused) {
     const auto id = refusal.head ? id_key(heads.heads.datasets[*refusal.head].id) : std::string();
@@ -305,7 +323,7 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
 
   if (bookkeeping) bookkeeping->keep();
   Journal journal(mongo_);
-  journal.begin(plan, facts_.run, facts_.now_ms, seed_);
+  journal.begin(plan, facts_.run, settings_.request, facts_.now_ms, seed_);
   History history(mongo_);
   history.begin(start_of_migration(facts_.run, settings_.origin, plan, heads.heads));
   const auto ended = [&](const std::string& state, const std::optional<Error>& error) {
@@ -319,11 +337,12 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   } catch (const Error& error) {
     // Where nothing can be written any more, the next run tells.
     if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) throw;
+    const auto said = is_stop(error.code()) ? with_counts(error, plan, report, journal) : error;
     try {
-      ended(state_after(error), error);
+      ended(state_after(said), said);
     } catch (const Error&) {
     }
-    throw;
+    throw said;
   }
   journal.end();
   return report;
@@ -359,7 +378,9 @@ void Runner::keep_run(const Plan& plan, const DatabaseHeads& heads) {
 }
 
 void Runner::account(const BatchRunner::Result& result, RunReport& report) {
+  observer_.about(result.name);
   for (const auto& message : result.messages) observer_.message(message);
+  observer_.about("");
   if (!result.failure) {
     ++report.datasets_done;
     add_given(result, report.given);
@@ -369,41 +390,38 @@ void Runner::account(const BatchRunner::Result& result, RunReport& report) {
   observer_.failure(report.failures.back());
 }
 
-std::optional<Runner::Finished> Runner::roll_forward() {
-  Journal journal(mongo_);
-  const auto left = journal.unfinished();
-  if (!left) return std::nullopt;
-  facts_ = {left->now_ms, ops::IdGenerator(left->now_ms, left->seed), {}, left->run, 0};
+RunReport Runner::roll_forward(const Journal::Unfinished& left) {
+  facts_.run = left.run;
   Residue residue(mongo_);
-  const auto record = residue.run(left->run);
+  const auto record = residue.run(left.run);
   settings_.undo_log = record.has_value();
   facts_.seq = record ? record->seq : 0;
-  if (!left->undoes.empty()) {
-    const auto undone = residue.run(left->undoes);
+  if (!left.undoes.empty()) {
+    const auto undone = residue.run(left.undoes);
     if (!undone)
-      throw Error(Exit::kFailed, "The undo log of run " + left->undoes + " is gone, in the middle of its undo");
-    auto report = Undo(mongo_, catalogue_, left->now_ms, left->seed, settings_, observer_).finish(*left, *undone);
-    journal.end();
-    return Finished{std::move(report), left->run, left->target, left->now_ms, left->seed};
+      throw Error(Exit::kFailed, "The undo log of run " + left.undoes + " is gone, in the middle of its undo");
+    return Undo(mongo_, catalogue_, left.now_ms, left.seed, settings_, observer_).finish(left, *undone);
   }
   Plan plan;
   Heads heads;
-  for (const auto& entry : left->entries) {
+  for (const auto& entry : left.entries) {
     plan.routes.push_back(make_route(catalogue_, catalogue_.datasets, entry.from, entry.to));
     plan.datasets.push_back({heads.datasets.size(), plan.routes.size() - 1});
     heads.datasets.push_back({entry.dataset, entry.name, true, entry.from});
   }
   choose_names(plan, heads, {});
   std::vector<std::pair<Journal::Entry, const Route*>> entries;
-  for (std::size_t i = 0; i < left->entries.size(); ++i) entries.emplace_back(left->entries[i], &plan.routes[i]);
+  for (std::size_t i = 0; i < left.entries.size(); ++i) entries.emplace_back(left.entries[i], &plan.routes[i]);
   RunReport report;
+  if (!entries.empty()) observer_.phase("finishing", entries.size());
   batches().resume(entries, [&](BatchRunner::Result result) {
     if (result.gone) return;
     account(result, report);
+    observer_.datasets_done(report.datasets_done);
   });
   // Those that were switched and not settled.
   if (record) {
-    residue.of_run(left->run, [&](const Image& image) {
+    residue.of_run(left.run, [&](const Image& image) {
       if (image.consumed.empty()) return;
       const auto dataset = mongo_.find_one("datasets", Document{{"_id", image.document}});
       const auto* version = dataset ? dataset->find("version") : nullptr;
@@ -411,10 +429,9 @@ std::optional<Runner::Finished> Runner::roll_forward() {
     });
   }
   // Whoever goes on with the run says so.
-  History(mongo_).end(left->run,
+  History(mongo_).end(left.run,
                       {"interrupted", static_cast<std::int64_t>(report.datasets_done), report.failures, {}, 0});
-  journal.end();
-  return Finished{std::move(report), left->run, left->target, left->now_ms, left->seed};
+  return report;
 }
 
 void Runner::run_datasets(const Plan& plan, const Heads&, const std::vector<BatchRunner::Item>& all,
@@ -433,6 +450,7 @@ void Runner::run_datasets(const Plan& plan, const Heads&, const std::vector<Batc
     for (auto& result : results) {
       ++finished;
       if (result.gone) continue;
+      observer_.about(result.name);
       if (!result.route->revisions.empty()) {
         observer_.message(
             {ops::Message::Level::kInfo, "Migrating dataset '" + result.name + "' to v" + result.route->to});

@@ -27,7 +27,9 @@ struct RunSettings {
   bool allow_loss = false;
   bool verbose = false;
   std::int64_t range_size = 10000;
-  RunOrigin origin = {};  // for the history
+  RunOrigin origin = {};       // for the history
+  std::string request = {};    // what the run is about apart from the target: see Exclusive
+  Control* control = nullptr;  // outlives the runner
 };
 
 class Runner {
@@ -40,18 +42,12 @@ class Runner {
   // the collections that collection steps would write to.
   Survey survey(const Plan& plan, const DatabaseHeads& heads, bool measure);
 
-  struct Finished {
-    RunReport report;
-    // Those of the run that was finished: a run to the same target goes on with
-    // them, so that its result is that of a run that was never killed.
-    std::string run;
-    std::string target;
-    std::int64_t now_ms = 0;
-    std::string seed;
-  };
-  // Brings what a killed run left half-way to that run's target (rule E8), or
-  // gives nothing when no run was left. Use another Runner for the next plan.
-  std::optional<Finished> roll_forward();
+  // Brings what a killed run left half-way to that run's target (rule E8), with
+  // its time and seed, which this runner must have. Leaves the run itself in the
+  // journal: whoever goes on with it, or begins another, replaces it.
+  RunReport roll_forward(const Journal::Unfinished& left);
+
+  const std::string& run_id() const { return facts_.run; }
 
   // Guards first, then database, then datasets. Throws before the first write
   // when something refuses the whole run: kPrecondition for guards (with

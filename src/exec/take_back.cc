@@ -105,7 +105,8 @@ Prepared take_back(bson::Bytes current, const RunImage& run, const RunImage& ori
 
   const RunFacts origin_facts{origin.run.now_ms, ops::IdGenerator(origin.run.now_ms, origin.run.seed), {}, "", 0};
   const PrepareSources origin_sources{false, before(origin.image, sources), sources.file_has_key};
-  auto again = prepare(bson::encode(*origin.image.before), *origin.image.before, *origin.route, origin_facts, origin_sources);
+  auto again =
+      prepare(bson::encode(*origin.image.before), *origin.image.before, *origin.route, origin_facts, origin_sources);
 
   auto made =
       image.after ? stored_result(image, sources) : Made{std::move(again.after), std::move(again.context.references)};

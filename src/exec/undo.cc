@@ -50,8 +50,9 @@ BatchRunner& Undo::batches(const RunRecord& record) {
     BatchSettings settings;
     settings.undo_log = true;
     settings.undo = record;
-    settings.range_size = settings_.range_size;
-    settings.progress = [this](const std::string& name, std::int64_t done, std::int64_t total) {
+    settings.passes.range_size = settings_.range_size;
+    settings.passes.control = settings_.control;
+    settings.passes.progress = [this](const std::string& name, std::int64_t done, std::int64_t total) {
       const std::lock_guard lock(progress_);
       observer_.collection(name, done, total);
     };
@@ -176,7 +177,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
 
   Plan plan;
   plan.target = "undo of " + record.run;
-  journal.begin(plan, facts_.run, facts_.now_ms, seed_, record.run);
+  journal.begin(plan, facts_.run, "", facts_.now_ms, seed_, record.run);
   History history(mongo_);
   RunStart begun;
   begun.run = facts_.run;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <mutex>
 #include <utility>
 
@@ -24,6 +25,8 @@ namespace {
 
 constexpr std::int32_t kUnauthorized = 13;
 constexpr std::int32_t kAuthenticationFailed = 18;
+// Another member is primary now, or this one stops: what failed can be done again.
+constexpr std::uint32_t kTransient[] = {91, 189, 10107, 11600, 11602, 13435, 13436};
 constexpr std::int32_t kDuplicateKey = 11000;
 constexpr std::int32_t kSnapshotTooOld = 239;
 constexpr std::int32_t kSnapshotUnavailable = 246;
@@ -95,6 +98,10 @@ void check_tls_files(const mongoc_uri_t* uri) {
     }
     // What follows is the command with all it carries.
     throw Error(Exit::kRights, what.substr(0, what.find(" to execute command {")), remedy);
+  }
+  if (of_server && std::find(std::begin(kTransient), std::end(kTransient), error.code) != std::end(kTransient)) {
+    throw Error(Exit::kUnreachable, what, "The server changes its role or stops; run the same command again.",
+                "ConnectionError");
   }
   if (of_server && (error.code == kSnapshotTooOld || error.code == kSnapshotUnavailable)) {
     throw Error(Exit::kPrecondition, what,

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "bson/document.h"
+#include "store/fault_point.h"
 
 namespace fm {
 
@@ -82,7 +83,7 @@ class Mongo {
   const std::string& database() const { return database_; }
 
   // Called before and after every write, from the thread that writes; what it
-  // throws ends the call. For tests that end a program there.
+  // throws ends the call.
   void at_writes(std::function<void()> hook) { at_writes_ = std::move(hook); }
 
   // Throws when the server does not answer.
@@ -180,6 +181,7 @@ class Mongo {
   bson::Document run(const bson::Document& command, bool write, const char* database = nullptr);
   bson::Document write(mongoc_bulk_operation_t* bulk, const std::string& doing, std::vector<std::size_t>* duplicates);
   void boundary() const {
+    fault_point();
     if (at_writes_) at_writes_();
   }
   void restore_empty_timestamps(const std::string& collection, const std::vector<bson::View>& documents,

@@ -95,7 +95,7 @@ def content(db):
     out = {}
     for info in db.list_collections():
         name = info["name"]
-        if name == "system.views" or name in ("migrator.lease", "migrator.scratch.1"):
+        if name == "system.views" or name in ("migrator.lease", "migrator.scratch.1", "migrator.history"):
             continue
         if info["type"] == "view":
             out[name] = (info["type"], bson.encode(info["options"]), None, None)
@@ -297,6 +297,25 @@ def test_everything_where_nothing_is_to_do(tool, folder):
     fill_deployment(tool.db, "1.22.1")
     assert tool.migrator("backup", folder).status == 0
     assert "unrelated" in names_in(folder) and manifest_of(folder)["scope"] == "everything"
+
+
+def test_the_history_of_runs_stays(tool, server, folder):
+    tool.fill("1.4.1", {"a": "1.4.1"})
+    assert tool.migrator("migrate", "1.12.0", "--yes").status == 0
+    assert tool.migrator("backup", folder, "--all").status == 0
+    assert tool.migrator("migrate", "1.22.1", "--yes").status == 0
+    assert tool.migrator("restore", folder, "--overwrite").status == 0
+    assert tool.versions() == ({"a": "1.12.0"}, "1.12.0")
+    runs = tool.migrator("history", "-o", "json").json["runs"]
+    assert [(r["kind"], r["state"], r["to"]) for r in runs] == [
+        ("restore", "done", "1.12.0"), ("migrate", "done", "1.22.1"), ("migrate", "done", "1.12.0")]
+    assert runs[0]["directory"] == folder
+    # Where there is none, that of the backup comes.
+    there = other(tool, server)
+    assert there.migrator("restore", folder).status == 0
+    runs = there.migrator("history", "-o", "json").json["runs"]
+    assert [(r["kind"], r["state"]) for r in runs] == [("restore", "done"), ("migrate", "done")]
+    server.client.drop_database(there.name)
 
 
 def test_backup_migrate_restore(tool, folder):

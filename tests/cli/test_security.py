@@ -411,6 +411,16 @@ def test_no_secret_from_a_file_or_a_flag(secretive, tmp_path):
         r = tool.migrator("info", "--config", str(config), FIFTYONE_DATABASE_URI=None)
         assert r.status == 2
         assert_silent(r.err)
+        if variant in TAKEN:
+            # The command is recorded.
+            root.drop_database("secret")
+            tool.fill("0.24.0", {"a": "0.24.0"})
+            for form in ["--set", "database_uri=" + uri], ["--set=database_uri=" + uri]:
+                r = tool.migrator("migrate", "--yes", *form, FIFTYONE_DATABASE_URI=None)
+                assert r.status == 0, r.err
+            recorded = root["secret"]["migrator.history"].find_one({"kind": "migrate"})["command"]
+            assert "database_uri=mongodb://keeper:***@" in recorded
+            assert_not_stored(root)
     assert_not_stored(root)
 
 

@@ -160,7 +160,9 @@ inline void same(const std::vector<bson::Document>& server, const std::vector<bs
 
 inline void run_all(const std::vector<ops::Pass>& passes, std::int64_t range_size) {
   for (const auto& pass : passes) {
-    run_pass(test_server(), pass, range_size, [](const std::string&, std::int64_t, std::int64_t) {});
+    PassSettings settings;
+    settings.range_size = range_size;
+    run_pass(test_server(), pass, settings);
   }
 }
 

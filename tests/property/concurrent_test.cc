@@ -57,7 +57,7 @@ TEST_F(Concurrent, AChangeWhileItIsParkedIsKept) {
   write(R"({"$set": {"sample_collection_name": "samples.x"}})");
   BatchSettings settings;
   int changes = 0;
-  settings.progress = [&](const std::string&, std::int64_t, std::int64_t) {
+  settings.passes.progress = [&](const std::string&, std::int64_t, std::int64_t) {
     if (++changes == 1) write(R"({"$set": {"info": "new"}})");
   };
   BatchRunner runner(test_server(), built_in_catalogue(), facts_, settings);

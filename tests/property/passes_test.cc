@@ -103,12 +103,14 @@ RC_GTEST_FIXTURE_PROP(Passes, EveryDocumentOnce, ()) {
   pass.pending = {};
   pass.rescan = false;
   std::int64_t last = 0;
-  run_pass(test_server(), pass, between(1, 9),
-           [&](const std::string& collection, std::int64_t done, std::int64_t total) {
-             RC_ASSERT(collection == kCollection);
-             RC_ASSERT(done >= last && done <= total);
-             last = done;
-           });
+  PassSettings settings;
+  settings.range_size = between(1, 9);
+  settings.progress = [&](const std::string& collection, std::int64_t done, std::int64_t total) {
+    RC_ASSERT(collection == kCollection);
+    RC_ASSERT(done >= last && done <= total);
+    last = done;
+  };
+  run_pass(test_server(), pass, settings);
   expect_ones("n", docs.size());
   RC_ASSERT(last == static_cast<std::int64_t>(docs.size()));
 }
@@ -130,6 +132,35 @@ RC_GTEST_FIXTURE_PROP(Passes, EveryDocumentOnceByMerge, ()) {
   expect_ones("n", docs.size());
 }
 
+// Cut off at a border, a pass goes on there: what was before it is not read.
+RC_GTEST_FIXTURE_PROP(Passes, GoesOnAtTheCursor, ()) {
+  auto docs = mixed_members(between(3, 40));
+  const bool shared = chance(50);
+  for (auto& doc : docs) doc.append("owner", shared ? below(2) : 1);
+  fill(kCollection, docs);
+  auto pass = counting("n");
+  pass.pending = {};
+  pass.rescan = false;
+  if (shared) pass.filter = Document{{"owner", 1}};
+  PassSettings settings;
+  settings.range_size = between(1, 4);
+  std::optional<PassCursor> cursor;
+  int left = between(0, 12);
+  try {
+    run_pass(test_server(), pass, settings, {}, [&](const PassCursor& at) {
+      cursor = at;
+      if (left-- == 0) throw Error(Exit::kInterrupted, "cut off");
+    });
+  } catch (const Error&) {
+    run_pass(test_server(), pass, settings, cursor);
+  }
+  for (const auto& doc : stored(kCollection)) {
+    const bool mine = *doc.find("owner") == Value(1);
+    RC_ASSERT(doc.has("n") == mine);
+    if (mine) RC_ASSERT(*doc.find("n") == Value(1));
+  }
+}
+
 RC_GTEST_FIXTURE_PROP(Passes, OnlyTheDocumentsOfTheFilter, ()) {
   auto docs = mixed_members(below(20));
   for (auto& doc : docs) doc.append("owner", below(2));
@@ -146,11 +177,14 @@ RC_GTEST_FIXTURE_PROP(Passes, InsertsWhileItRuns, ()) {
   auto docs = mixed_members(between(5, 30));
   fill(kCollection, docs);
   int inserted = 0;
-  run_pass(test_server(), counting("n"), between(1, 4), [&](const std::string&, std::int64_t, std::int64_t) {
+  PassSettings settings;
+  settings.range_size = between(1, 4);
+  settings.progress = [&](const std::string&, std::int64_t, std::int64_t) {
     if (inserted >= 6) return;
     test_server().insert(kCollection, {Document{{"_id", any_id(1000 + inserted)}}});
     ++inserted;
-  });
+  };
+  run_pass(test_server(), counting("n"), settings);
   expect_ones("n", docs.size() + static_cast<std::size_t>(inserted));
 }
 

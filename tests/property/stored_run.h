@@ -92,18 +92,22 @@ inline RunReport migrate_to(const std::string& target, const std::string& seed, 
   settings.range_size = 2;
   auto now = kNow;
   auto drawn = seed;
-  if (auto finished = Runner(mongo, catalogue, now, drawn, settings, silent).roll_forward()) {
-    if (!finished->report.failures.empty()) throw finished->report.failures.front().error;
-    if (finished->target == target) {
-      now = finished->now_ms;
-      drawn = finished->seed;
+  if (const auto left = Journal(mongo).unfinished()) {
+    const auto finished = Runner(mongo, catalogue, left->now_ms, left->seed, settings, silent).roll_forward(*left);
+    if (!finished.failures.empty()) throw finished.failures.front().error;
+    if (left->target == target) {
+      now = left->now_ms;
+      drawn = left->seed;
     }
   }
   const auto heads = read_heads(mongo);
   Request request;
   request.target = target;
   const auto plan = make_plan(catalogue, heads.heads, request);
-  if (plan.nothing_to_do()) return {};
+  if (plan.nothing_to_do()) {
+    if (Journal(mongo).unfinished()) Journal(mongo).end();
+    return {};
+  }
   auto report = Runner(mongo, catalogue, now, drawn, settings, silent).run(plan, heads);
   if (!report.failures.empty()) throw report.failures.front().error;
   return report;
@@ -120,11 +124,12 @@ inline UndoReport undo(const std::string& run, const std::string& seed, bool ski
   auto drawn = seed;
   const auto left = Journal(mongo).unfinished();
   if (left && left->run != record.run) {
-    const auto finished = Runner(mongo, built_in_catalogue(), now, drawn, settings, silent).roll_forward();
-    if (!finished->report.failures.empty()) throw finished->report.failures.front().error;
+    const auto finished =
+        Runner(mongo, built_in_catalogue(), left->now_ms, left->seed, settings, silent).roll_forward(*left);
+    if (!finished.failures.empty()) throw finished.failures.front().error;
     if (left->undoes == record.run) {
-      now = finished->now_ms;
-      drawn = finished->seed;
+      now = left->now_ms;
+      drawn = left->seed;
     }
   }
   auto report = Undo(mongo, built_in_catalogue(), now, drawn, settings, silent).run(record, skip_changed);

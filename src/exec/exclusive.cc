@@ -1,0 +1,65 @@
+#include "exec/exclusive.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/machine.h"
+#include "exec/history.h"
+#include "exec/rights.h"
+
+namespace fm {
+
+std::size_t Exclusive::finish_interrupted(const Catalogue& catalogue, RunSettings settings, RunObserver& observer,
+                                          DatabaseHeads& found) {
+  if (!Journal(mongo_).unfinished()) return 0;
+  require_rights(mongo_);
+  if (!lease_) lease_ = std::make_unique<Lease>(mongo_);
+  // Whoever held the lease may have ended meanwhile.
+  left_ = Journal(mongo_).unfinished();
+  if (!left_) {
+    found = read_heads(mongo_);
+    return 0;
+  }
+  const auto report =
+      Runner(mongo_, catalogue, left_->now_ms, left_->seed, std::move(settings), observer).roll_forward(*left_);
+  if (!report.failures.empty()) throw report.failures.front().error;
+  found = read_heads(mongo_);
+  return report.datasets_done;
+}
+
+bool Exclusive::goes_on(const Plan& plan) const {
+  return left_ && left_->target == plan.target && left_->request == request_;
+}
+
+Runner Exclusive::runner(const Plan& plan, const Catalogue& catalogue, RunSettings settings, RunObserver& observer) {
+  settings.request = request_;
+  if (goes_on(plan)) return {mongo_, catalogue, left_->now_ms, left_->seed, std::move(settings), observer};
+  if (!now_ms_) {
+    now_ms_ = clock_ms();
+    seed_ = random_bytes(16);
+  }
+  return {mongo_, catalogue, *now_ms_, seed_, std::move(settings), observer};
+}
+
+void Exclusive::take(const DatabaseHeads& found) {
+  if (lease_) return;
+  lease_ = std::make_unique<Lease>(mongo_);
+  if (same_heads(found, read_heads(mongo_))) return;
+  throw Error(Exit::kMismatch, "The database has moved since it was planned; nothing was written",
+              "Run the same command again.");
+}
+
+void Exclusive::nothing_left(const Plan& plan) {
+  if (!left_) return;
+  if (goes_on(plan)) History(mongo_).end(left_->run, {"done", 0, {}, {}, 0});
+  Journal(mongo_).end();
+}
+
+std::string request_text(std::vector<std::string> names) {
+  std::sort(names.begin(), names.end());
+  std::string out;
+  for (const auto& name : names) out += name + "\n";
+  return out;
+}
+
+}  // namespace fm

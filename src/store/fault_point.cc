@@ -1,0 +1,7 @@
+#include "store/fault_point.h"
+
+namespace fm {
+
+void fault_point() {}
+
+}  // namespace fm

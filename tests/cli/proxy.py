@@ -1,0 +1,82 @@
+"""A TCP proxy on loopback that delays or cuts what goes through it."""
+import select
+import socket
+import threading
+import time
+
+
+class Proxy:
+    """``with Proxy(port) as p``: p.port forwards to ``port``.
+
+    ``delay``: seconds that each piece is held back. ``cut()`` closes all
+    connections and takes no new ones until ``mend()``.
+    """
+
+    def __init__(self, port, delay=0.0):
+        self.target, self.delay, self.open, self.running = port, delay, True, True
+        self.pairs, self.lock = set(), threading.Lock()
+
+    def __enter__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._accept, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.running = False
+        self.cut()
+        self.listener.close()
+        self.thread.join(timeout=5)
+
+    def cut(self):
+        self.open = False
+        with self.lock:
+            for pair in self.pairs:
+                for s in pair:
+                    # The threads that wait for it wake up too.
+                    try:
+                        s.shutdown(socket.SHUT_RDWR)
+                    except OSError:
+                        pass
+            self.pairs.clear()
+
+    def mend(self):
+        self.open = True
+
+    def _accept(self):
+        while self.running:
+            ready, _, _ = select.select([self.listener], [], [], 0.1)
+            if not ready:
+                continue
+            client, _ = self.listener.accept()
+            if not self.open:
+                client.close()
+                continue
+            try:
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                client.close()
+                continue
+            pair = (client, server)
+            with self.lock:
+                self.pairs.add(pair)
+            for one, other in (pair, pair[::-1]):
+                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    def _pump(self, one, other):
+        try:
+            while True:
+                data = one.recv(1 << 16)
+                if not data:
+                    break
+                if self.delay:
+                    time.sleep(self.delay)
+                other.sendall(data)
+        except OSError:
+            pass
+        for s in (one, other):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass

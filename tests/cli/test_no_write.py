@@ -1,0 +1,72 @@
+"""Commands that only look write nothing: the server's profiler saw everything they did."""
+import os
+import signal
+
+import pytest
+
+from test_control import cursor_of, fill, start, wait_for
+
+READS = {"find", "getMore", "aggregate", "count", "distinct", "listCollections", "listIndexes", "collStats", "dbStats",
+         "dbstats", "hello", "isMaster", "ping", "buildInfo", "connectionStatus", "explain", "killCursors", "endSessions"}
+COMMANDS = [
+    ["fiftyone-migrator", "plan"], ["fiftyone-migrator", "plan", "0.22.0"],
+    ["fiftyone-migrator", "migrate", "--dry-run"], ["fiftyone-migrator", "migrate", "0.22.0", "--dry-run", "--yes"],
+    ["fiftyone-migrator", "info"], ["fiftyone-migrator", "doctor"], ["fiftyone-migrator", "verify"],
+    ["fiftyone-migrator", "verify", "--deep"], ["fiftyone-migrator", "history"], ["fiftyone-migrator", "lock", "status"],
+    ["fiftyone", "migrate", "--info"], ["fiftyone", "migrate", "--all", "--dry-run"],
+]
+
+
+def profiled(tool, command):
+    """What was done to the database by the command."""
+    db = tool.db
+    db.command("profile", 0)
+    db.drop_collection("system.profile")
+    db.create_collection("system.profile", capped=True, size=32 << 20)
+    db.command("profile", 2)
+    r = tool._run(command[0], command[1:], {})
+    db.command("profile", 0)
+    seen = [e for e in db["system.profile"].find() if e.get("appName") == "fiftyone-migrator"]
+    db.drop_collection("system.profile")
+    return r, seen
+
+
+def is_read(entry):
+    if entry["op"] in ("query", "getmore"):
+        return True
+    if entry["op"] != "command":
+        return False
+    name = next(iter(entry["command"]))
+    stages = [next(iter(s)) for s in entry["command"].get("pipeline", [])]
+    return name in READS and not {"$merge", "$out"} & set(stages)
+
+
+@pytest.fixture(params=["quiet", "interrupted", "real"])
+def watched(tool, request):
+    if request.param == "real":
+        return tool.restore("0.14.4-A")
+    fill(tool.db)
+    tool.db["migrator.journal"].drop()
+    if request.param == "interrupted":
+        run = start(tool, "--yes", "--rate", "500")
+        wait_for(lambda: cursor_of(tool))
+        os.kill(run.pid, signal.SIGKILL)
+        run.communicate()
+        assert tool.db.datasets.find_one({"version": "9999.0+migrating"})
+    return tool
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_nothing_is_written(watched, command):
+    everything = {n: sorted(map(repr, watched.db[n].find())) for n in watched.db.list_collection_names()}
+    r, seen = profiled(watched, command)
+    assert r.status in (0, 15, 16), r.err
+    assert seen, "the profiler saw nothing"
+    assert [e for e in seen if not is_read(e)] == []
+    assert {n: sorted(map(repr, watched.db[n].find())) for n in watched.db.list_collection_names()} == everything
+
+
+def test_the_profiler_sees_writes(watched):
+    r, seen = profiled(watched, ["fiftyone-migrator", "migrate", "--yes"])
+    assert r.status == 0, r.err
+    assert {"insert", "update", "remove"} <= {e["op"] for e in seen if not is_read(e)}

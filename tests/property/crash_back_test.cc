@@ -1,0 +1,113 @@
+// A way back up, which restores, and an undo that are cut off before or after any
+// of their writes.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "property/stored_run.h"
+
+namespace fm {
+namespace {
+
+using bson::Document;
+using stored::content;
+using stored::migrate_to;
+using stored::store;
+
+constexpr int kMostWrites = 1000;
+
+struct Case {
+  const char* name;
+  FakeDatabase (*make)();
+  const char* from;
+  const char* to;
+};
+
+void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
+
+class CrashBack : public testing::TestWithParam<Case> {
+ protected:
+  ~CrashBack() override { test_server().at_writes({}); }
+};
+
+void cut_everywhere(const FakeDatabase& db, const std::string& from, const std::string& to,
+                    const std::function<void(const std::string& seed)>& back) {
+  const auto down = [&] {
+    store(db, from);
+    migrate_to(to, "down");
+  };
+  down();
+  back("the first seed");
+  const auto undisturbed = content();
+  for (int cut = 1;; ++cut) {
+    ASSERT_LT(cut, kMostWrites);
+    down();
+    int boundary = 0;
+    test_server().at_writes([&] {
+      if (++boundary == cut) throw Error(Exit::kUnreachable, "cut off");
+    });
+    bool was_cut = false;
+    try {
+      back("the first seed");
+    } catch (const Error& error) {
+      ASSERT_STREQ(error.what(), "cut off");
+      was_cut = true;
+    }
+    test_server().at_writes({});
+    if (!was_cut) return;
+    back(cut == 1 ? "the first seed" : "another seed");
+    ASSERT_EQ(content(), undisturbed) << "cut off at boundary " << cut;
+    EXPECT_FALSE(test_server().find_one("migrator.journal", {})) << "cut off at boundary " << cut;
+  }
+}
+
+TEST_P(CrashBack, UpWithRestore) {
+  const auto& [name, make, from, to] = GetParam();
+  cut_everywhere(make(), from, to, [start = std::string(from)](const std::string& seed) { migrate_to(start, seed); });
+}
+
+TEST_P(CrashBack, Undo) {
+  const auto& [name, make, from, to] = GetParam();
+  cut_everywhere(make(), from, to, [](const std::string& seed) {
+    // A run whose undo has ended is not taken back twice.
+    const auto first = Residue(test_server()).runs().back();
+    if (!first.undone_by || Journal(test_server()).unfinished()) stored::undo(first.run, seed);
+  });
+}
+
+// An interrupted run goes back instead of forward.
+TEST_P(CrashBack, UndoOfACutRun) {
+  const auto& [name, make, from, to] = GetParam();
+  const auto db = make();
+  store(db, from);
+  const auto start = content();
+  for (int cut = 1;; ++cut) {
+    ASSERT_LT(cut, kMostWrites);
+    store(db, from);
+    int boundary = 0;
+    test_server().at_writes([&] {
+      if (++boundary == cut) throw Error(Exit::kUnreachable, "cut off");
+    });
+    bool was_cut = false;
+    try {
+      migrate_to(to, "down");
+    } catch (const Error&) {
+      was_cut = true;
+    }
+    test_server().at_writes({});
+    if (!was_cut) return;
+    if (Residue(test_server()).runs().empty()) continue;
+    stored::undo("last", "undo");
+    ASSERT_EQ(content(), start) << "cut off at boundary " << cut;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Way, CrashBack,
+    testing::Values(Case{"images_to_inlined_runs", [] { return modern_dataset(Content::kFull, "image"); }, "1.22.1",
+                         "0.17.0"},
+                    Case{"videos_far", [] { return modern_dataset(Content::kFull, "video"); }, "1.22.1", "0.9.0"}),
+    [](const auto& one) { return one.param.name; });
+
+}  // namespace
+}  // namespace fm
