@@ -12,6 +12,12 @@ Path::Path(std::string_view dotted) {
   parts_.emplace_back(dotted.substr(start));
 }
 
+Path Path::of_key(std::string key) {
+  Path out;
+  out.parts_.push_back(std::move(key));
+  return out;
+}
+
 std::string Path::str() const {
   std::string text;
   for (const std::string& part : parts_) {

@@ -16,6 +16,8 @@ class Path {
   Path(std::string_view dotted);
   Path(const char* dotted) : Path(std::string_view(dotted)) {}
   Path(const std::string& dotted) : Path(std::string_view(dotted)) {}
+  // One key, whatever dots it holds.
+  static Path of_key(std::string key);
 
   const std::vector<std::string>& parts() const { return parts_; }
   const std::string& top() const { return parts_.front(); }

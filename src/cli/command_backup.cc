@@ -36,7 +36,7 @@ void choose_collections(BackupRequest& request, const BackupOptions& options, co
     return;
   }
   const auto& heads = deployment.found.heads;
-  const auto version = check_selection(selection);
+  const auto version = choose_services(selection).version;
   Plan plan;
   try {
     const auto target = resolve_target(heads.edition, version, options.migration.os_version, globals.versions());

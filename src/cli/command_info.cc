@@ -9,6 +9,7 @@
 #include "cli/deployment.h"
 #include "cli/parked.h"
 #include "cli/program.h"
+#include "cli/service_migration.h"
 #include "cli/table.h"
 #include "plan/plan.h"
 #include "revisions/catalogue.h"
@@ -26,6 +27,7 @@ struct Facts {
   const Settings& settings;
   const Deployment& deployment;
   const Parked parked;
+  std::vector<ServiceHead> services;      // of an Enterprise deployment; cas only where its settings are there
   std::optional<std::string> enterprise;  // newest Enterprise version with the database's data model
   std::optional<Plan> upgrade;
   std::string no_upgrade;  // why there is no plan
@@ -88,6 +90,12 @@ std::string upgrade_text(const Facts& facts) {
   return out + " (see plan)";
 }
 
+std::string service_label(const ServiceHead& head) {
+  std::string out = name_of(head.service);
+  out[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(out[0])));
+  return out + ":";
+}
+
 std::string info_text(const Facts& facts, const Style& style) {
   const auto& catalogue = built_in_catalogue();
   const auto& heads = facts.heads();
@@ -101,6 +109,7 @@ std::string info_text(const Facts& facts, const Style& style) {
        heads.database.value_or("none stored") + (facts.enterprise ? " (Enterprise " + *facts.enterprise + ")" : ""));
   line("Newest:", catalogue.client + ", compatible with " + catalogue.compatible.str());
   line("Upgrade:", upgrade_text(facts));
+  for (const auto& service : facts.services) line(service_label(service).c_str(), shown(service));
   line("Datasets:", format_count(static_cast<std::int64_t>(heads.datasets.size())));
   std::vector<std::vector<std::string>> rows;
   for (const auto& [version, names] : by_version(heads)) {
@@ -145,6 +154,15 @@ Document info_document(const Facts& facts) {
                {"datasets", static_cast<std::int64_t>(facts.upgrade->datasets.size())},
                {"refused", std::move(refused)}};
   }
+  Array services;
+  for (const auto& head : facts.services) {
+    services.append(Document{{"service", name_of(head.service)},
+                             {"version", text_or_null(head.version)},
+                             {"guessed", head.guessed},
+                             {"present", head.present},
+                             {"failed", head.failed},
+                             {"half_way_to", text_or_null(head.unfinished_to)}});
+  }
   return {{"database", facts.settings.database_name},
           {"place", place(facts.settings)},
           {"edition", name_of(heads.edition)},
@@ -155,6 +173,7 @@ Document info_document(const Facts& facts) {
           {"datasets", std::move(datasets)},
           {"dataset_versions", std::move(versions)},
           {"half_way", std::move(parked)},
+          {"services", std::move(services)},
           {"upgrade", std::move(upgrade)}};
 }
 
@@ -166,6 +185,14 @@ std::optional<std::string> enterprise_version(const Heads& heads, const VersionM
   return pair ? std::optional(pair->enterprise) : std::nullopt;
 }
 
+std::vector<ServiceHead> services_of(const Settings& settings, const Globals& globals, Deployment& deployment) {
+  if (!deployment.enterprise()) return {};
+  std::optional<Session> cas;
+  if (settings.cas_database_uri && settings.cas_database_name) cas.emplace(Session::cas(settings));
+  return service_heads(deployment.session.mongo(), cas ? &cas->mongo() : nullptr, deployment.found.heads.database,
+                       globals.versions(), parameters_of(settings));
+}
+
 int run_info(const Globals& globals) {
   const auto settings = globals.load();
   const auto log = Log::to_stderr(settings, globals.quiet);
@@ -175,6 +202,7 @@ int run_info(const Globals& globals) {
   Facts facts{settings,
               deployment,
               Parked(deployment.session.mongo(), heads),
+              services_of(settings, globals, deployment),
               enterprise_version(heads, globals.versions()),
               std::nullopt,
               ""};

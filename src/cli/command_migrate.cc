@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <memory>
 
 #include "backup/backup.h"
@@ -18,10 +19,13 @@
 #include "cli/prompt.h"
 #include "cli/run_observer.h"
 #include "cli/saved_plan.h"
+#include "cli/service_migration.h"
 #include "exec/clients.h"
 #include "exec/exclusive.h"
+#include "exec/history.h"
 #include "exec/rights.h"
 #include "exec/runner.h"
+#include "plan/access.h"
 #include "plan/refusals.h"
 #include "revisions/catalogue.h"
 
@@ -36,23 +40,15 @@ bool goes_down(const Plan& plan) {
                      [](const Route& route) { return route.direction == Direction::kDown; });
 }
 
-// What the two editions tell apart, for the result.
+// The result with the part of the services, on Enterprise.
 struct Frame {
-  const Deployment& deployment;
   const Target& target;
+  bool enterprise;
 
-  std::string text() const {
-    if (!deployment.enterprise()) return "";
-    std::string out = "\nLeft alone:";
-    for (const auto& service : other_services()) out += " " + service;
-    return out + " (this version of the tool migrates datasets only)\n";
-  }
-  Document around(Document document) const {
-    if (!deployment.enterprise()) return document;
+  Document around(Document document, bson::Array parts) const {
+    if (!enterprise) return document;
     document.insert(1, "enterprise_target", target.enterprise ? bson::Value(*target.enterprise) : bson::Value());
-    bson::Array others;
-    for (const auto& service : other_services()) others.append(service);
-    document.append("left_alone", std::move(others));
+    document.append("services", std::move(parts));
     return document;
   }
 };
@@ -84,20 +80,64 @@ void confirm() {
   if (!ask("Migrate?")) throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");
 }
 
+// Work with an entry of its own in the history.
+void recorded(Mongo& mongo, const RunStart& entry, const std::function<void()>& work) {
+  History history(mongo);
+  history.begin(entry);
+  try {
+    work();
+    history.end(entry.run, {"done", 0, {}, {}, 0});
+  } catch (const Error& error) {
+    // Where nothing can be written any more, the next run tells.
+    if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) throw;
+    history.end(entry.run, {state_after(error), 0, {}, {}, 0, error});
+    throw;
+  }
+}
+
+// Without the service datasets nothing of theirs is planned.
+Plan no_plan(const Request& request, const DatabaseHeads& found) {
+  Plan out;
+  out.target = request.target.value_or("");
+  out.database_version = found.heads.database.value_or("");
+  return out;
+}
+
+// The Enterprise version that the services go to, in the deployment series.
+std::string service_target(const Target& target, const VersionMap& versions) {
+  const auto enterprise = target.enterprise.value_or(versions.newest().enterprise);
+  return VersionMap::deployment_number(enterprise).str();
+}
+
+std::string access_text(bool enterprise, const Catalogue& catalogue, const Plan& plan) {
+  if (!enterprise || plan.database_version.empty()) return "";
+  return "\nSDKs that open the database then: those of open source " +
+         clients_that_open(catalogue, plan.database_version) + " (check --client-version V tells of one)\n";
+}
+
 }  // namespace
 
 int run_migration(const MigrationOptions& options, const Globals& globals, bool dry_run) {
-  const auto version = check_selection(options.selection);
+  auto chosen = choose_services(options.selection);
+  // Datasets named alone are what is meant, and a saved plan holds nothing else.
+  const bool of_datasets = !options.names.empty() || options.plan || options.save;
+  if (of_datasets && !chosen.by_name) chosen.services = {Service::kDatasets};
   const auto settings = globals.load(options.flags);
   if (settings.disable_migrations) throw refusals::migrations_disabled();
   if (settings.database_admin == false) throw refusals::admin_is_false();
   dry_run = dry_run || settings.dry_run;
   const auto saved = open_saved_plan(options, settings.undo_log);
 
-  const auto& catalogue = built_in_catalogue();
+  check_services_before(chosen, settings);
+
+  const auto& catalogue = globals.catalogue();
   auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
-  Deployment deployment(settings, log);
+  Deployment deployment(settings, log, false);
+  const bool adopting = settings.adopt && !deployment.enterprise();
+  check_services(chosen, adopting ? Edition::kEnterprise : deployment.found.heads.edition, settings);
+  std::optional<ServiceMigration> services;
+  if (chosen.others()) services.emplace(chosen, settings, globals, deployment, log);
   Progress progress(globals.progress_mode(), &log);
   MigrateObserver observer(progress, log, options.verbose);
   auto& mongo = deployment.session.mongo();
@@ -125,20 +165,35 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
                format_count(static_cast<std::int64_t>(finished)));
     }
   }
+  if (!dry_run && services && services->unfinished()) {
+    exclusive.hold();
+    services->roll_forward(observer);
+    progress.clear();
+    log.info("An interrupted run of the services was finished");
+  }
   const auto& found = deployment.found;
   const auto target = saved ? Target{saved->target, saved->enterprise_target, ""}
-                            : resolve_target(found.heads.edition, version, options.os_version, globals.versions());
+                            : resolve_target(adopting ? Edition::kEnterprise : found.heads.edition, chosen.version,
+                                             options.os_version, globals.versions());
   if (!target.note.empty()) log.info(target.note);
 
   Request request;
   request.target = target.version;
   request.names = names;
   request.admin = settings.database_admin;
+  request.lazy = settings.lazy;
   auto planned = found;
   if (saved) planned.heads = heads_of(*saved, deployment, request, *options.plan);
-  const auto plan = make_plan(catalogue, planned.heads, request);
-  if (!dry_run && !plan.nothing_to_do()) {
+  const auto plan =
+      chosen.has(Service::kDatasets) ? make_plan(catalogue, planned.heads, request) : no_plan(request, found);
+  if (services) {
+    const auto goal = service_target(target, globals.versions());
+    services->make_plan(goal, chosen.version || options.os_version, settings.adopt);
+  }
+  const bool idle = plan.nothing_to_do() && (!services || services->nothing_to_do());
+  if (!dry_run && (!idle || adopting)) {
     require_rights(mongo);
+    if (services) services->require_rights();
     const auto clients = notice_clients(mongo, settings.require_idle);
     if (!clients.empty()) log.warning(clients);
   }
@@ -149,7 +204,9 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     run_settings.allow_loss = allow_loss;
     return exclusive.runner(plan, catalogue, run_settings, observer);
   };
-  const Frame frame{deployment, target};
+  const auto drawn = exclusive.draw(plan);
+  if (services) services->set_run(run_id(drawn.now_ms, drawn.seed));
+  const Frame frame{target, deployment.enterprise() || adopting};
   const auto style = globals.style(STDOUT_FILENO);
 
   const bool asks = !settings.yes && can_ask();
@@ -158,48 +215,89 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     // What is allowed to go is not counted.
     survey = runner(false).survey(plan, planned, dry_run);
   }
+  if (services && !services->nothing_to_do()) services->survey(observer, drawn.now_ms, drawn.seed);
   progress.clear();
+  const auto shown = [&](const Style& in) {
+    return (services ? services->plan_text(in) + "\n" : "") +
+           (chosen.has(Service::kDatasets) ? plan_text(plan, planned.heads, survey, in) : "");
+  };
   if (dry_run) {
     std::optional<Estimate> cost;
     if (options.estimate) cost = estimate(deployment.session.mongo(), plan, survey);
     auto document = plan_document(plan, planned.heads, survey);
     if (cost) document.append("estimate", estimate_document(*cost));
-    document = frame.around(std::move(document));
+    document = frame.around(std::move(document), services ? services->plan_documents() : bson::Array());
     if (options.html) {
       const PlanPageFacts facts{deployment.session.mongo().database(), place(settings), target.enterprise,
                                 program_version(), clock_ms()};
       write_file(*options.html, plan_page(plan, planned.heads, survey, cost, facts));
     }
     if (options.save) save_plan(*options.save, options, deployment, target, request, settings.undo_log, document);
-    globals.print(
-        plan_text(plan, planned.heads, survey, style) + (cost ? "\n" + estimate_text(*cost, style) : "") + frame.text(),
-        document);
+    globals.print(shown(style) + (cost ? "\n" + estimate_text(*cost, style) : "") +
+                      access_text(frame.enterprise, catalogue, plan),
+                  document);
     return 0;
   }
   const bool refused = run_settings.refuse_all && !(plan.refused.empty() && survey.refused.empty());
   const bool losing = !survey.losses.empty() && !settings.allow_loss && !settings.undo_log;
+  if (services && !settings.allow_loss) services->refuse_losses();
   // What is refused ends the run at once, which says why.
-  const bool goes_ahead = !refused && !losing && !plan.nothing_to_do();
+  const bool goes_ahead = !refused && !losing && (!idle || adopting);
   const bool shows = goes_ahead && (asks || (!globals.quiet && !log.json()));
-  if (shows) std::fputs((plan_text(plan, planned.heads, survey, globals.style(STDERR_FILENO)) + "\n").c_str(), stderr);
+  if (shows) std::fputs((shown(globals.style(STDERR_FILENO)) + "\n").c_str(), stderr);
   if (goes_ahead && asks) confirm();
   RunReport report;
-  if (!plan.nothing_to_do()) {
+  const auto services_up = [&] {
+    if (adopting) {
+      adopt(deployment);
+      log.info("The database '" + settings.database_name + "' is one of FiftyOne Enterprise now");
+    }
+    if (services) services->run_up(observer, drawn.now_ms, drawn.seed);
+  };
+  const auto any_failed = [&] {
+    return std::any_of(report.failures.begin(), report.failures.end(),
+                       [](const DatasetFailure& failure) { return !failure.refused; });
+  };
+  // Services that go down wait for the datasets.
+  const auto services_down = [&] {
+    if (services && !any_failed()) services->run_down(observer, drawn.now_ms, drawn.seed);
+  };
+  if (!idle || adopting) {
     const StopSignals signals(log);
     exclusive.take(found);
+    if (services) services->lock();
     if (options.backup)
       back_up_first(*options.backup, plan, mongo, planned.heads, run_settings.jobs, *control, progress, log);
-    auto run = runner(settings.allow_loss);
-    log.name_run(run.run_id());
-    report = run.run(plan, planned);
+    if (services) run_settings.details.append("services", services->plan_documents());
+    if (!plan.nothing_to_do()) {
+      // After everything that can refuse has not.
+      run_settings.before_writes = services_up;
+      auto run = runner(settings.allow_loss);
+      log.name_run(run.run_id());
+      report = run.run(plan, planned);
+      services_down();
+    } else {
+      exclusive.nothing_left(plan);
+      auto entry = start_of_migration(run_id(drawn.now_ms, drawn.seed), run_settings.origin, plan, found.heads);
+      entry.details = run_settings.details;
+      log.name_run(entry.run);
+      recorded(mongo, entry, [&] {
+        services_up();
+        services_down();
+      });
+    }
   } else {
     exclusive.nothing_left(plan);
   }
   progress.clear();
   if (report.losses.empty()) report.losses = survey.losses;
-  auto document = frame.around(report_document(plan, report));
+  auto document = frame.around(report_document(plan, report), services ? services->report_documents() : bson::Array());
   if (shows && isatty(STDOUT_FILENO) != 0) report.losses.clear();  // they stand just above
-  globals.print(report_text(plan, report, style) + frame.text(), document);
+  std::string text = chosen.has(Service::kDatasets) ? report_text(plan, report, style) : "";
+  if (services) text = services->report_text() + text;
+  if (services && any_failed())
+    text += "\nLeft for the next run, because datasets failed: " + services->standing() + "\n";
+  globals.print(text, document);
   return static_cast<int>(report.failures.empty() ? Exit::kDone : Exit::kPartial);
 }
 
@@ -209,9 +307,16 @@ void setup_migrate(Program& program) {
   bind_migration_options(*command, *options);
   add_setting(*command, options->flags, "--dry-run", "dry_run", "like plan");
   add_setting(*command, options->flags, "--yes", "yes", "ask nothing");
-  add_setting(*command, options->flags, "--require-idle", "require_idle", "only while no FiftyOne is connected");
-  add_setting(*command, options->flags, "--error-level", "error_level",
-              "0: a refused dataset stops all; 1, 2: it does not", "0|1|2");
+  // Their variables stand in docs/configuration.md: the page is full.
+  const auto add_switch = [&](const char* name, const char* setting, const char* help) {
+    command->add_flag_callback(
+        name, [options, setting] { options->flags.emplace_back(setting, "on"); }, help);
+  };
+  add_switch("--lazy", "lazy", "the database's version only, not the datasets");
+  add_switch("--adopt", "adopt", "make it a database of FiftyOne Enterprise");
+  add_switch("--allow-drop", "allow_drop", "drop what a service leaves behind");
+  add_switch("--require-idle", "require_idle", "only while no FiftyOne is connected");
+  add_setting(*command, options->flags, "--error-level", "error_level", "0: one refused dataset stops all", "0|1|2");
   command->add_option("--plan", options->plan, "run what plan --save kept, if nothing has moved")
       ->option_text("FILE")
       ->take_last();

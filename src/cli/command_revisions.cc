@@ -13,6 +13,7 @@
 #include "cli/program.h"
 #include "cli/table.h"
 #include "revisions/catalogue.h"
+#include "revisions/lint.h"
 #include "revisions/yaml.h"
 
 namespace fm::cli {
@@ -27,11 +28,13 @@ struct Listed {
   const Revision* revision;
 };
 
-// Ascending; the database's before those of datasets.
-std::vector<Listed> all_revisions() {
+// Ascending; the database's before those of datasets, services last.
+std::vector<Listed> all_revisions(const Catalogue& catalogue) {
   std::vector<Listed> out;
-  for (const auto& revision : built_in_catalogue().database) out.push_back({"database", &revision});
-  for (const auto& revision : built_in_catalogue().datasets) out.push_back({"datasets", &revision});
+  for (const auto& revision : catalogue.database) out.push_back({"database", &revision});
+  for (const auto service : {Service::kDatasets, Service::kEnterprise, Service::kCas, Service::kHub}) {
+    for (const auto& revision : catalogue.of(service)) out.push_back({name_of(service), &revision});
+  }
   return out;
 }
 
@@ -74,6 +77,7 @@ std::vector<std::string> described(const ops::Steps& steps) {
 Document head_document(const Listed& listed) {
   return {{"service", listed.service},
           {"version", listed.revision->text},
+          {"id", listed.revision->id},
           {"title", listed.revision->title},
           {"down_label", word(listed.revision->down_label)}};
 }
@@ -81,8 +85,8 @@ Document head_document(const Listed& listed) {
 int run_list(const Globals& globals) {
   std::vector<std::vector<std::string>> rows;
   Array documents;
-  for (const auto& listed : all_revisions()) {
-    rows.push_back({listed.service, listed.revision->text, word(listed.revision->down_label), listed.revision->title});
+  for (const auto& listed : all_revisions(globals.catalogue())) {
+    rows.push_back({listed.service, listed.revision->id, word(listed.revision->down_label), listed.revision->title});
     documents.append(head_document(listed));
   }
   globals.print(text_table({"service", "version", "way down", "title"}, rows), {{"revisions", std::move(documents)}});
@@ -97,15 +101,17 @@ std::string steps_text(const std::string& heading, const std::vector<std::string
 }
 
 int run_show(const std::string& version, const Globals& globals) {
-  const auto wanted = Version::parse(version).base();
+  // Of one version, or one of it by its id.
+  const auto dash = version.find('-');
+  const auto wanted = Version::parse(version.substr(0, dash)).base();
   const auto style = globals.style(STDOUT_FILENO);
   std::string text;
   Array documents;
-  for (const auto& listed : all_revisions()) {
+  for (const auto& listed : all_revisions(globals.catalogue())) {
     const auto& revision = *listed.revision;
-    if (revision.version != wanted) continue;
+    if (revision.version != wanted || (dash != std::string::npos && revision.id != version)) continue;
     if (!text.empty()) text += "\n";
-    text += style.heading(fmt::format("v{} {}", revision.text, listed.service)) + "\n" + revision.title + "\n" +
+    text += style.heading(fmt::format("v{} {}", revision.id, listed.service)) + "\n" + revision.title + "\n" +
             "Source: " + revision.source + "\n";
     text += steps_text("Up:", described(revision.up));
     text += steps_text(fmt::format("Down ({}):", word(revision.down_label)), described(revision.down));
@@ -126,16 +132,6 @@ int run_show(const std::string& version, const Globals& globals) {
   return 0;
 }
 
-// What is wrong with a revision that could be read.
-std::vector<std::string> faults(const Revision& revision) {
-  std::vector<std::string> out;
-  const auto stem = std::filesystem::path(revision.file).stem().string();
-  if (stem != revision.text) {
-    out.push_back(fmt::format("{}: the file is not named after its version, {}", revision.file, revision.text));
-  }
-  return out;
-}
-
 std::vector<std::string> faults_of_file(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in || std::filesystem::is_directory(file)) {
@@ -143,7 +139,10 @@ std::vector<std::string> faults_of_file(const std::string& file) {
   }
   const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   try {
-    return faults(parse_revision(file, text));
+    // A folder of a catalogue says whose revision it is.
+    const auto folder = std::filesystem::absolute(file).parent_path().filename().string();
+    const auto service = service_named(folder).value_or(Service::kDatasets);
+    return faults(service, parse_revision(file, text, service));
   } catch (const Error& error) {
     return {error.what()};
   }
@@ -155,8 +154,8 @@ int run_lint(const std::vector<std::string>& files, const Globals& globals) {
   std::size_t checked = files.size();
   for (const auto& file : files) add(faults_of_file(file));
   if (files.empty()) {
-    for (const auto& listed : all_revisions()) {
-      add(faults(*listed.revision));
+    for (const auto& listed : all_revisions(globals.catalogue())) {
+      add(faults(service_named(listed.service).value_or(Service::kDatasets), *listed.revision));
       ++checked;
     }
   }
@@ -178,12 +177,12 @@ void setup_revisions(Program& program) {
 
   auto version = std::make_shared<std::string>();
   auto* show = command->add_subcommand("show", "The steps of a revision, up and down.");
-  show->add_option("VERSION", *version, "open-source version of the revision")->required()->option_text("VERSION");
+  show->add_option("VERSION", *version, "version of the revision, or its id")->required()->option_text("VERSION");
   show->callback(
       [version, &program] { program.run = [version, &program] { return run_show(*version, program.globals); }; });
 
   auto files = std::make_shared<std::vector<std::string>>();
-  auto* lint = command->add_subcommand("lint", "Checks files; none: the built-in revisions.");
+  auto* lint = command->add_subcommand("lint", "Checks files; none: all revisions, with those of --catalogue.");
   lint->add_option("FILE", *files, "YAML files")->option_text("[FILE]...");
   lint->callback([files, &program] { program.run = [files, &program] { return run_lint(*files, program.globals); }; });
 }

@@ -138,7 +138,7 @@ Document document_of(const RoundtripReport& report) {
 }
 
 int run(const Options& options, const Globals& globals) {
-  const auto version = check_selection(options.target.selection);
+  const auto version = choose_services(options.target.selection).version;
   const auto settings = globals.load(options.target.flags);
   if (settings.disable_migrations) throw refusals::migrations_disabled();
   const auto& catalogue = built_in_catalogue();

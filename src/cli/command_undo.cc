@@ -92,6 +92,11 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   run_settings.origin = {globals.command_line, program_version()};
   require_rights(mongo);
   const auto record = Undo::find(mongo, options.run);
+  for (const auto service : {Service::kHub, Service::kEnterprise}) {
+    if (!Residue(mongo).run(record.run + "." + name_of(service))) continue;
+    log.warning(std::string("The service ") + name_of(service) +
+                " stays where that run took it: 'fiftyone-migrator migrate VERSION' takes services back");
+  }
   if (!settings.yes && can_ask() && !ask("Take run " + record.run + " (to v" + record.target + ") back?")) {
     throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");
   }

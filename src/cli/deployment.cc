@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/version.h"
+#include "exec/database.h"
 #include "revisions/catalogue.h"
 
 namespace fm::cli {
@@ -18,10 +19,10 @@ std::optional<std::string> enterprise_of(const VersionMap& versions, const std::
 
 }  // namespace
 
-Deployment::Deployment(const Settings& settings, const Log& log) : session(settings) {
+Deployment::Deployment(const Settings& settings, const Log& log, bool check_name) : session(settings) {
   for (const auto& warning : session.warnings()) log.warning(warning);
   found = read_heads(session.mongo());
-  if (enterprise() && settings.database_uri && settings.is_default("database_name")) {
+  if (check_name && enterprise() && settings.database_uri && settings.is_default("database_name")) {
     throw Error(
         Exit::kUsage,
         "The database '" + settings.database_name + "' belongs to FiftyOne Enterprise, and no database name was given",
@@ -55,6 +56,13 @@ Target resolve_target(Edition edition, const std::optional<std::string>& version
   return {os_version, enterprise,
           "The target is open source " + goal + ", " +
               (enterprise ? "Enterprise " + *enterprise : "older than any known Enterprise version")};
+}
+
+void adopt(Deployment& deployment) {
+  auto found = deployment.found;
+  found.heads.edition = Edition::kEnterprise;
+  write_config(deployment.session.mongo(), found, found.heads.database.value_or(built_in_catalogue().client));
+  deployment.found = read_heads(deployment.session.mongo());
 }
 
 }  // namespace fm::cli

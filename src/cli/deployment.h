@@ -16,8 +16,9 @@ struct Deployment {
   DatabaseHeads found;
 
   // Throws Error(kUsage) for an Enterprise database under a name that nobody
-  // gave. Warnings of the server's validation go to `log`.
-  Deployment(const Settings& settings, const Log& log);
+  // gave, unless the caller looks for that. Warnings of the server's validation
+  // go to `log`.
+  Deployment(const Settings& settings, const Log& log, bool check_name = true);
 
   bool enterprise() const { return found.heads.edition == Edition::kEnterprise; }
 };
@@ -37,5 +38,9 @@ struct Target {
 // for what is no version or an unknown one.
 Target resolve_target(Edition edition, const std::optional<std::string>& version,
                       const std::optional<std::string>& os_version, const VersionMap& versions);
+
+// Makes an open-source database one of FiftyOne Enterprise (--adopt), and reads
+// it again. The lease is held.
+void adopt(Deployment& deployment);
 
 }  // namespace fm::cli

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   setup_lock(program);
   setup_media(program);
   setup_completion(program);
+  setup_check(program);
   setup_versions(program);
   setup_revisions(program);
   return run_program(program, argc, argv);

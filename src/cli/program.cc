@@ -133,6 +133,9 @@ void add_globals(CLI::App& app, Globals& globals) {
   add_setting(app, globals.flags, "--log-format", "logging_format", "form of log lines", "text|json");
   add_setting(app, globals.flags, "--log-level", "logging_level", "least level shown", "LEVEL");
   add_setting(app, globals.flags, "--config", "config", "settings, JSON", "FILE");
+  app.add_option("--catalogue", globals.catalogue_directory, "more revisions, a folder per service")
+      ->option_text("DIR")
+      ->take_last();
   app.add_option("--versions", globals.versions_file, "more Enterprise versions, CSV")
       ->option_text("FILE")
       ->take_last();
@@ -219,6 +222,12 @@ Progress::Mode Globals::progress_mode() const {
 
 VersionMap Globals::versions() const {
   return versions_file ? VersionMap::built_in().with_file(*versions_file) : VersionMap::built_in();
+}
+
+const Catalogue& Globals::catalogue() const {
+  if (!catalogue_directory) return built_in_catalogue();
+  if (!catalogue_) catalogue_ = built_in_catalogue().with_directory(*catalogue_directory);
+  return *catalogue_;
 }
 
 void Globals::print(const std::string& text, const Document& document) const {

@@ -16,6 +16,7 @@
 #include "cli/progress.h"
 #include "cli/style.h"
 #include "config/settings.h"
+#include "revisions/catalogue.h"
 #include "revisions/version_map.h"
 
 namespace fm::cli {
@@ -28,6 +29,7 @@ struct Globals {
   std::string progress = "auto";
   std::string color = "auto";
   std::optional<std::string> versions_file;
+  std::optional<std::string> catalogue_directory;
   bool quiet = false;
   std::string command_line;              // as typed, without secrets
   SettingFlags flags;                    // --config, --log-format, --log-level
@@ -39,10 +41,16 @@ struct Globals {
   Progress::Mode progress_mode() const;
   Style style(int descriptor) const { return Style::choose(color, descriptor); }
   VersionMap versions() const;
+  // The built-in revisions and those of --catalogue. Read once; lives as long as
+  // the program.
+  const Catalogue& catalogue() const;
   // The result: `text` or, with -o json, `document` on one line.
   void print(const std::string& text, const bson::Document& document) const;
   // A dataset's name from the command line.
   static std::string as_typed(std::string word);
+
+ private:
+  mutable std::optional<Catalogue> catalogue_;
 };
 
 struct Program {
@@ -70,6 +78,7 @@ void setup_undo(Program& program);
 void setup_residue(Program& program);
 void setup_media(Program& program);
 void setup_completion(Program& program);
+void setup_check(Program& program);
 void setup_versions(Program& program);
 void setup_revisions(Program& program);
 

@@ -8,16 +8,15 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "config/environment.h"
 
 namespace fm::cli {
 
 namespace {
 
-constexpr const char* kOnlyDatasets = "This version of fiftyone-migrator migrates the service datasets only.";
-
-bool is_service(const std::string& word) {
-  return word == "datasets" ||
-         std::find(other_services().begin(), other_services().end(), word) != other_services().end();
+std::vector<std::string> names_of_services() {
+  // As the documentation of FiftyOne lists them.
+  return {"datasets", "enterprise", "cas", "hub"};
 }
 
 std::vector<std::string> split(const std::string& words) {
@@ -31,8 +30,7 @@ std::vector<std::string> split(const std::string& words) {
 }
 
 [[noreturn]] void no_such_service(const std::string& word) {
-  std::vector<std::string> all = {"datasets"};
-  all.insert(all.end(), other_services().begin(), other_services().end());
+  const auto all = names_of_services();
   const auto close = nearest(word, all);
   throw Error(Exit::kUsage,
               fmt::format("There is no service '{}'{}", word, close ? "; did you mean '" + *close + "'?" : ""),
@@ -40,41 +38,117 @@ std::vector<std::string> split(const std::string& words) {
 }
 
 // The services among the words; a version behind them goes to `version`.
-std::vector<std::string> services_of(const std::vector<std::string>& words, std::optional<std::string>& version) {
-  std::vector<std::string> out;
+std::vector<Service> services_of(const std::vector<std::string>& words, std::optional<std::string>& version) {
+  std::vector<Service> out;
   for (const auto& word : words) {
-    if (!version && &word == &words.back() && !is_service(word) && Version::try_parse(word)) {
+    if (!version && &word == &words.back() && !service_named(word) && Version::try_parse(word)) {
       version = word;
       break;
     }
     for (const auto& name : split(word)) {
-      if (!is_service(name)) no_such_service(name);
-      out.push_back(name);
+      const auto service = service_named(name);
+      if (!service) no_such_service(name);
+      out.push_back(*service);
     }
   }
   return out;
 }
 
-}  // namespace
-
-const std::vector<std::string>& other_services() {
-  static const std::vector<std::string> kOthers = {"cas", "hub", "enterprise"};
-  return kOthers;
+bool among(const std::vector<Service>& services, Service service) {
+  return std::ranges::find(services, service) != services.end();
 }
 
-std::optional<std::string> check_selection(const Selection& selection) {
-  auto version = selection.version;
-  const auto included = services_of(selection.include, version);
-  const auto excluded = services_of(selection.exclude, version);
-  for (const auto& name : included) {
-    if (name == "datasets") continue;
-    throw Error(Exit::kUsage, "The service " + name + " cannot be migrated: " + kOnlyDatasets,
-                "Leave --include out, or use --include datasets.");
+// "mongodb://user:x@a,b:27017/x?y" -> "a:27017,b:27017": what tells servers apart.
+std::string hosts_of(const std::string& uri) {
+  auto rest = uri.substr(std::min(uri.size(), uri.find("://") == std::string::npos ? 0 : uri.find("://") + 3));
+  rest = rest.substr(0, rest.find_first_of("/?"));
+  if (const auto at = rest.rfind('@'); at != std::string::npos) rest.erase(0, at + 1);
+  auto hosts = split(rest);
+  for (auto& host : hosts) {
+    std::ranges::transform(host, host.begin(), [](unsigned char c) { return std::tolower(c); });
+    const auto colon = host.rfind(':');
+    if (colon == std::string::npos || host.find(']', colon) != std::string::npos) host += ":27017";
   }
-  if (std::find(excluded.begin(), excluded.end(), "datasets") != excluded.end()) {
-    throw Error(Exit::kUsage, std::string("Without datasets nothing is left to migrate: ") + kOnlyDatasets);
+  std::ranges::sort(hosts);
+  return fmt::format("{}", fmt::join(hosts, ","));
+}
+
+void require(const Chosen& chosen, const Settings& settings) {
+  std::vector<std::string> missing;
+  if (chosen.has(Service::kCas)) {
+    if (!settings.cas_database_uri) missing.emplace_back("CAS_DATABASE_URI");
+    if (!settings.cas_database_name) missing.emplace_back("CAS_DATABASE_NAME");
   }
-  return version;
+  if (!settings.database_uri) missing.emplace_back("FIFTYONE_DATABASE_URI");
+  if (settings.is_default("database_name")) missing.emplace_back("FIFTYONE_DATABASE_NAME");
+  if (!missing.empty()) {
+    const bool cas_missing = chosen.has(Service::kCas) && !settings.cas_database_uri;
+    std::string remedy = "Set them to what your deployment uses";
+    if (missing.size() == 1) remedy = "Set it to what your deployment uses";
+    remedy += chosen.has(Service::kCas) && missing.front().starts_with("CAS")
+                  ? ", or leave the service out: --exclude cas."
+                  : ".";
+    if (cas_missing && Environment::process().filled("CAS_MONGODB_URI")) {
+      remedy +=
+          " CAS_MONGODB_URI is set: the service itself reads that one; here its value goes into CAS_DATABASE_URI.";
+    }
+    throw Error(Exit::kUsage,
+                fmt::format("Migrating FiftyOne Enterprise needs {}, which {} not set", fmt::join(missing, ", "),
+                            missing.size() == 1 ? "is" : "are"),
+                remedy);
+  }
+  if (chosen.has(Service::kCas) && *settings.cas_database_name == settings.database_name &&
+      hosts_of(settings.cas_database_uri->reveal()) == hosts_of(settings.database_uri->reveal())) {
+    throw Error(
+        Exit::kUsage,
+        fmt::format("CAS_DATABASE_NAME and FIFTYONE_DATABASE_NAME name the same database, '{}', on the same server",
+                    settings.database_name),
+        "The service cas has a database of its own: set CAS_DATABASE_NAME to its name.");
+  }
+}
+
+}  // namespace
+
+bool Chosen::has(Service service) const { return among(services, service); }
+
+bool Chosen::others() const {
+  return std::ranges::any_of(services, [](Service service) { return service != Service::kDatasets; });
+}
+
+Chosen choose_services(const Selection& selection) {
+  Chosen out;
+  out.version = selection.version;
+  const auto included = services_of(selection.include, out.version);
+  const auto excluded = services_of(selection.exclude, out.version);
+  out.by_name = !selection.include.empty() || !selection.exclude.empty();
+  if (!selection.include.empty() && !selection.exclude.empty()) {
+    throw Error(Exit::kUsage, "Both --include and --exclude were given",
+                "Name the services to migrate, or those to leave alone.");
+  }
+  for (const auto service : kServices) {
+    if (selection.include.empty() ? !among(excluded, service) : among(included, service))
+      out.services.push_back(service);
+  }
+  if (out.services.empty()) throw Error(Exit::kUsage, "No service is left to migrate", "Exclude fewer of them.");
+  return out;
+}
+
+void check_services_before(const Chosen& chosen, const Settings& settings) {
+  // Included by name: an exclusion alone may stand in a script for both editions.
+  const bool named = chosen.by_name && chosen.others() && chosen.services.size() < std::size(kServices);
+  const bool cas_settings = settings.cas_database_uri || settings.cas_database_name;
+  if ((named && !chosen.has(Service::kDatasets)) || cas_settings) require(chosen, settings);
+}
+
+void check_services(Chosen& chosen, Edition edition, const Settings& settings) {
+  if (edition == Edition::kEnterprise) return require(chosen, settings);
+  if (chosen.by_name && !chosen.has(Service::kDatasets)) {
+    throw Error(Exit::kUsage,
+                fmt::format("The database '{}' is one of open-source FiftyOne, which has the service datasets only",
+                            settings.database_name),
+                "Leave --include out; --adopt turns the database into one of FiftyOne Enterprise.");
+  }
+  chosen.services = {Service::kDatasets};
 }
 
 }  // namespace fm::cli

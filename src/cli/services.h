@@ -5,6 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "config/settings.h"
+#include "plan/plan.h"
+#include "revisions/service.h"
+
 namespace fm::cli {
 
 struct Selection {
@@ -13,11 +17,26 @@ struct Selection {
   std::optional<std::string> version;  // as typed; the last word of the two lists may be it
 };
 
-// The version that was typed. Throws Error(kUsage): a word that is no service, and
-// any selection but one with `datasets` alone, the only service migrated so far.
-std::optional<std::string> check_selection(const Selection& selection);
+struct Chosen {
+  std::optional<std::string> version;
+  std::vector<Service> services;  // in the order in which they go up
+  bool by_name = false;           // --include or --exclude was given
 
-// What an Enterprise deployment has beside `datasets`.
-const std::vector<std::string>& other_services();
+  bool has(Service service) const;
+  // More than the datasets.
+  bool others() const;
+};
+
+// Throws Error(kUsage): a word that is no service, both options, nothing left.
+Chosen choose_services(const Selection& selection);
+
+// What the edition allows: datasets alone on open source. Then the settings that
+// the services need. Throws Error(kUsage) naming all that are missing, for a
+// service of Enterprise on open source, and for one database given twice.
+void check_services(Chosen& chosen, Edition edition, const Settings& settings);
+
+// The same before any database was opened: an Enterprise deployment is meant
+// when a service of it is included by name, or its settings are there.
+void check_services_before(const Chosen& chosen, const Settings& settings);
 
 }  // namespace fm::cli

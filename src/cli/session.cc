@@ -45,6 +45,13 @@ Session::Session(const Settings& settings) {
   validate(settings);
 }
 
+Session Session::cas(const Settings& settings) {
+  Session out;
+  out.mongo_ = std::make_unique<Mongo>(settings.cas_database_uri->reveal(), *settings.cas_database_name);
+  out.validate(settings);
+  return out;
+}
+
 void Session::validate(const Settings& settings) {
   const auto version = mongo_->server_version();
   if (!settings.database_validation) return;

@@ -17,12 +17,15 @@ class Session {
   // Throws Error(kUnreachable), Error(kRights) or Error(kPrecondition) with the
   // original's texts where it has one (spec runner 3). Reads only.
   explicit Session(const Settings& settings);
+  // The database of the service cas, whose URI and name are set.
+  static Session cas(const Settings& settings);
 
   Mongo& mongo() { return *mongo_; }
   // Warnings of the validation: versions of the server and its data files.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
+  Session() = default;
   void validate(const Settings& settings);
 
   std::optional<PrivateServer> server_;

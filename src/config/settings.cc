@@ -66,6 +66,10 @@ std::vector<Setting> make_table() {
 
       {"disable_migrations", "FIFTYONE_DISABLE_MIGRATIONS", false, Kind::kUnlessZero, &S::disable_migrations, "0",
        "anything but 0: migrate nothing"},
+      {"cas_database_uri", "CAS_DATABASE_URI", false, Kind::kText, &S::cas_database_uri, nullptr,
+       "MongoDB connection string of the service cas"},
+      {"cas_database_name", "CAS_DATABASE_NAME", false, Kind::kText, &S::cas_database_name, nullptr,
+       "database of the service cas"},
       {"disable_services", "FIFTYONE_DISABLE_SERVICES", false, Kind::kText, &S::disable_services, nullptr,
        "any text: start no private server; 1: also no migration on connection"},
       {"private_database_port", "FIFTYONE_PRIVATE_DATABASE_PORT", false, Kind::kInteger, &S::private_database_port,
@@ -93,6 +97,12 @@ std::vector<Setting> make_table() {
       {"legacy_exit", "FIFTYONE_MIGRATOR_LEGACY_EXIT", false, Kind::kSwitch, &S::legacy_exit, "off",
        "`fiftyone migrate` exits 0 although a dataset failed"},
       {"dry_run", "FIFTYONE_MIGRATOR_DRY_RUN", false, Kind::kSwitch, &S::dry_run, "off", "print the plan and stop"},
+      {"lazy", "FIFTYONE_MIGRATOR_LAZY", false, Kind::kSwitch, &S::lazy, "off",
+       "move the database's version only; datasets follow when they are loaded"},
+      {"adopt", "FIFTYONE_MIGRATOR_ADOPT", false, Kind::kSwitch, &S::adopt, "off",
+       "turn an open-source database into an Enterprise one; take changed catalogue files as they are"},
+      {"allow_drop", "FIFTYONE_MIGRATOR_ALLOW_DROP", false, Kind::kSwitch, &S::allow_drop, "off",
+       "drop the collections of a service that does not exist at the target"},
   };
 }
 
@@ -114,9 +124,13 @@ std::optional<std::string> nearest_name(std::string_view typed) {
   return nearest(plain, names);
 }
 
+// "cas.groups"; names of settings have no dots.
+bool names_collection(std::string_view name) { return name.find('.') != std::string_view::npos; }
+
 void check_names(const Flags& flags) {
   const auto& table = settings_table();
   for (const auto& [name, value] : flags) {
+    if (names_collection(name)) continue;
     const bool known =
         std::any_of(table.begin(), table.end(), [&n = name](const Setting& setting) { return setting.name == n; });
     if (known) continue;
@@ -401,6 +415,14 @@ Settings load_settings(const Flags& flags, const Environment& env) {
   const File file = find_config(settings, settings.origins[config], table[config], flags, env);
   for (std::size_t i = 0; i < table.size(); ++i) {
     if (i != config) settings.origins[i] = load_one(settings, table[i], flags, env, file);
+  }
+  for (const auto& [key, value] : file.content) {
+    // Other tools may have keys with dots, too.
+    const bool ours = key.starts_with("cas.") || key.starts_with("hub.") || key.starts_with("enterprise.");
+    if (ours && value.as<std::string>()) settings.collections[key] = *value.as<std::string>();
+  }
+  for (const auto& [name, value] : flags) {
+    if (names_collection(name)) settings.collections[name] = value;
   }
   return settings;
 }

@@ -4,6 +4,7 @@
 // flag > environment > JSON file > default for each line (spec: runner 5).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,13 @@ struct Settings {
   bool database_validation = true;
   std::optional<std::string> database_compressor;
 
+  // The database of the Centralized Authentication Service.
+  std::optional<Secret> cas_database_uri;
+  std::optional<std::string> cas_database_name;
+  // Collections of services by parameter ("cas.groups"), from --set and the file;
+  // not checked here.
+  std::map<std::string, std::string> collections;
+
   bool do_not_track = false;
   std::optional<std::string> timezone;
   std::string logging_level;
@@ -67,6 +75,9 @@ struct Settings {
   std::optional<int> max_time;  // seconds
   bool legacy_exit = false;
   bool dry_run = false;
+  bool lazy = false;
+  bool adopt = false;
+  bool allow_drop = false;
 
   // Any text in FIFTYONE_DISABLE_SERVICES, even "0", forbids the private server;
   // only "1" also forbids migrating on connection (spec: runner 5).

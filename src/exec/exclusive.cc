@@ -31,14 +31,23 @@ bool Exclusive::goes_on(const Plan& plan) const {
   return left_ && left_->target == plan.target && left_->request == request_;
 }
 
-Runner Exclusive::runner(const Plan& plan, const Catalogue& catalogue, RunSettings settings, RunObserver& observer) {
-  settings.request = request_;
-  if (goes_on(plan)) return {mongo_, catalogue, left_->now_ms, left_->seed, std::move(settings), observer};
+Exclusive::Drawn Exclusive::draw(const Plan& plan) {
+  if (goes_on(plan)) return {left_->now_ms, left_->seed};
   if (!now_ms_) {
     now_ms_ = clock_ms();
     seed_ = random_bytes(16);
   }
-  return {mongo_, catalogue, *now_ms_, seed_, std::move(settings), observer};
+  return {*now_ms_, seed_};
+}
+
+Runner Exclusive::runner(const Plan& plan, const Catalogue& catalogue, RunSettings settings, RunObserver& observer) {
+  settings.request = request_;
+  const auto drawn = draw(plan);
+  return {mongo_, catalogue, drawn.now_ms, drawn.seed, std::move(settings), observer};
+}
+
+void Exclusive::hold() {
+  if (!lease_) lease_ = std::make_unique<Lease>(mongo_);
 }
 
 void Exclusive::take(const DatabaseHeads& found) {

@@ -32,6 +32,15 @@ class Exclusive {
   // one's time and seed, so that the result is that of a run never interrupted.
   Runner runner(const Plan& plan, const Catalogue& catalogue, RunSettings settings, RunObserver& observer);
 
+  // The same time and seed, for what is run beside a plan.
+  struct Drawn {
+    std::int64_t now_ms = 0;
+    std::string seed;
+  };
+  Drawn draw(const Plan& plan);
+
+  // Takes the lease unless it is held.
+  void hold();
   // Before the first write of a plan: takes the lease unless it is held. Throws
   // Error(kMismatch) when somebody has moved a dataset since `found` was read.
   void take(const DatabaseHeads& found);

@@ -41,9 +41,9 @@ std::string quoted(const std::string& text) {
   return out + "\"";
 }
 
-std::vector<std::string> quoted_actions() {
+std::vector<std::string> quoted_actions(const std::vector<Right>& needed) {
   std::vector<std::string> out;
-  for (const auto& right : needed_rights()) out.push_back(quoted(right.action));
+  for (const auto& right : needed) out.push_back(quoted(right.action));
   return out;
 }
 
@@ -59,6 +59,21 @@ const std::vector<Right>& needed_rights() {
       {"dropCollection", "the journal at the end, and collections without a dataset (0.15.0)"},
       {"listIndexes", "going below 0.6.2"},
       {"dropIndex", "going below 0.6.2: an index of frames that its layout cannot keep"},
+  };
+  return kNeeded;
+}
+
+const std::vector<Right>& needed_service_rights() {
+  static const std::vector<Right> kNeeded = {
+      {"find", "reading the versions and documents of services"},
+      {"insert", "the version of a service, and documents that come back on the way up"},
+      {"update", "everything that is migrated"},
+      {"remove", "documents that a version has no place for"},
+      {"listCollections", "which collections there are"},
+      {"listIndexes", "which indexes there are"},
+      {"createIndex", "indexes that a version has"},
+      {"dropIndex", "indexes that were made here, on the way down"},
+      {"dropCollection", "the lease at the end"},
   };
   return kNeeded;
 }
@@ -120,16 +135,17 @@ bool Privileges::on_cluster(const std::string& action) const {
   return any(action, [](const Grant& grant) { return grant.cluster; });
 }
 
-std::vector<std::string> missing_rights(const Privileges& privileges, const std::string& database) {
+std::vector<std::string> missing_rights(const Privileges& privileges, const std::string& database,
+                                        const std::vector<Right>& needed) {
   std::vector<std::string> out;
   if (privileges.users().empty()) return out;
-  for (const auto& right : needed_rights()) {
+  for (const auto& right : needed) {
     if (!privileges.on_database(database, right.action)) out.emplace_back(right.action);
   }
   return out;
 }
 
-std::string role_script(const std::string& database, const std::string& user) {
+std::string role_script(const std::string& database, const std::string& user, const std::vector<Right>& needed) {
   const auto at = user.rfind('@');
   const auto role = quoted("fiftyoneMigrator_" + database);
   return fmt::format(
@@ -139,20 +155,20 @@ std::string role_script(const std::string& database, const std::string& user) {
       "  actions: [{2}]}}]}})\n"
       "use {3}\n"
       "db.grantRolesToUser({4}, [{{role: {0}, db: \"admin\"}}])",
-      role, quoted(database), fmt::join(quoted_actions(), ", "), user.substr(at + 1), quoted(user.substr(0, at)));
+      role, quoted(database), fmt::join(quoted_actions(needed), ", "), user.substr(at + 1), quoted(user.substr(0, at)));
 }
 
-void require_rights(Mongo& mongo) {
+void require_rights(Mongo& mongo, const std::vector<Right>& needed) {
   const auto privileges = Privileges::read(mongo);
   if (!privileges) return;
-  const auto missing = missing_rights(*privileges, mongo.database());
+  const auto missing = missing_rights(*privileges, mongo.database(), needed);
   if (missing.empty()) return;
   throw Error(Exit::kRights,
               fmt::format("The user {} lacks the right{} {} on the database {}; nothing was written",
                           fmt::join(privileges->users(), ", "), missing.size() == 1 ? "" : "s",
                           fmt::join(missing, ", "), mongo.database()),
               fmt::format("Give the user the role readWrite on {}, or in mongosh:\n{}", mongo.database(),
-                          role_script(mongo.database(), privileges->users().front())));
+                          role_script(mongo.database(), privileges->users().front(), needed)));
 }
 
 }  // namespace fm

@@ -18,6 +18,10 @@ struct Right {
 // and down with exactly these, and with each of them left out.
 const std::vector<Right>& needed_rights();
 
+// The same for the database of a service, which readWrite covers: no dbAdmin, no
+// collMod, no validators.
+const std::vector<Right>& needed_service_rights();
+
 class Privileges {
  public:
   // As the reply to connectionStatus with showPrivileges says.
@@ -49,15 +53,17 @@ class Privileges {
   std::vector<Grant> grants_;
 };
 
-// Actions of needed_rights() that the user lacks; none without a login.
-std::vector<std::string> missing_rights(const Privileges& privileges, const std::string& database);
+// Those of the actions that the user lacks; none without a login.
+std::vector<std::string> missing_rights(const Privileges& privileges, const std::string& database,
+                                        const std::vector<Right>& needed = needed_rights());
 
 // A role with all that migrating needs, as mongosh takes it, given to that user
 // ("user@database").
-std::string role_script(const std::string& database, const std::string& user);
+std::string role_script(const std::string& database, const std::string& user,
+                        const std::vector<Right>& needed = needed_rights());
 
 // Throws Error(kRights) that names every missing right. A server that does not
 // tell is left to refuse by itself. Reads only.
-void require_rights(Mongo& mongo);
+void require_rights(Mongo& mongo, const std::vector<Right>& needed = needed_rights());
 
 }  // namespace fm

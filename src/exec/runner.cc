@@ -325,13 +325,16 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   Journal journal(mongo_);
   journal.begin(plan, facts_.run, settings_.request, facts_.now_ms, seed_);
   History history(mongo_);
-  history.begin(start_of_migration(facts_.run, settings_.origin, plan, heads.heads));
+  auto entry = start_of_migration(facts_.run, settings_.origin, plan, heads.heads);
+  entry.details = settings_.details;
+  history.begin(entry);
   const auto ended = [&](const std::string& state, const std::optional<Error>& error) {
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     history.end(facts_.run, {state, static_cast<std::int64_t>(report.datasets_done), report.failures, report.losses,
                              report.seconds, error});
   };
   try {
+    if (settings_.before_writes) settings_.before_writes();
     write(plan, heads, refused, report);
     ended("done", std::nullopt);
   } catch (const Error& error) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -26,6 +27,9 @@ struct RunSettings {
   // Without it, going down may remove values for good.
   bool allow_loss = false;
   bool verbose = false;
+  // Called once everything that can refuse has not, before the database is written.
+  std::function<void()> before_writes = {};
+  bson::Document details = {};  // further keys of the run in the history
   std::int64_t range_size = 10000;
   RunOrigin origin = {};       // for the history
   std::string request = {};    // what the run is about apart from the target: see Exclusive

@@ -24,7 +24,9 @@ Undo::Undo(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, std::s
       observer_(observer) {}
 
 RunRecord Undo::find(Mongo& mongo, const std::string& run) {
-  const auto runs = Residue(mongo).runs();
+  auto runs = Residue(mongo).runs();
+  // "RUN.SERVICE": the part of a service, which has no datasets.
+  std::erase_if(runs, [](const RunRecord& one) { return one.run.find('.') != std::string::npos; });
   if (runs.empty()) {
     throw Error(Exit::kNotFound, "There is no run that can be taken back",
                 "Only runs with the undo log on keep what they write.");

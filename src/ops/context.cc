@@ -69,7 +69,7 @@ bson::Oid Context::make_id(std::string_view path) {
     ordinals_.emplace_back(key, 0);
     found = std::prev(ordinals_.end());
   }
-  return ids_->make("datasets", dataset_id, revision, full, found->second++);
+  return ids_->make(service, dataset_id, revision, full, found->second++);
 }
 
 void Context::displace(const bson::Path& path, Value before, const Value* left, std::string_view preceding_key,

@@ -114,6 +114,8 @@ class Context {
 
   bson::Value dataset_id;
   std::string dataset_name;
+  // Whose revision it is: "datasets", or the service that the document belongs to.
+  std::string service = "datasets";
   std::int64_t now_ms;
   std::string revision;
   bool down = false;
@@ -122,6 +124,10 @@ class Context {
   std::optional<Naming> naming;
   // Whether a GridFS file is there and holds a JSON object with that key.
   std::function<bool(const bson::Value& file, const std::string& key)> file_has_key;
+  // Datasets by name and by _id; for documents of services, nothing elsewhere.
+  using Lookup = std::function<std::optional<bson::Value>(const bson::Value&)>;
+  Lookup dataset_of_name;
+  Lookup name_of_dataset;
 
   std::vector<Displaced> displaced;  // only while record_displaced
   std::vector<Message> messages;

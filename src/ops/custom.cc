@@ -7,8 +7,8 @@
 namespace fm::ops {
 
 const std::vector<CustomFunction>& custom_functions() {
-  static const std::vector<CustomFunction> kFunctions = {kDatasetName, kSimilarityRuns, kPolylineShapes, kFrameMap,
-                                                         kFrameSummary};
+  static const std::vector<CustomFunction> kFunctions = {kDatasetName,  kSimilarityRuns, kPolylineShapes,   kFrameMap,
+                                                         kFrameSummary, kPrincipal,      kDatasetReference, kShortName};
   return kFunctions;
 }
 

@@ -59,5 +59,8 @@ extern const CustomFunction kSimilarityRuns;
 extern const CustomFunction kPolylineShapes;
 extern const CustomFunction kFrameMap;
 extern const CustomFunction kFrameSummary;
+extern const CustomFunction kPrincipal;
+extern const CustomFunction kDatasetReference;
+extern const CustomFunction kShortName;
 
 }  // namespace fm::ops

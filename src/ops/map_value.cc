@@ -1,5 +1,7 @@
 #include "ops/map_value.h"
 
+#include <utility>
+
 #include "ops/operation.h"
 #include "ops/server_form.h"
 
@@ -22,10 +24,30 @@ MapValue MapValue::parse(Arguments& arguments) {
     if (*when != "absent") arguments.fail("'when' can only be 'absent'");
     out.when_absent = true;
   }
+  out.entries = arguments.flag("entries");
+  if (out.entries && (into || out.otherwise || out.when_absent)) {
+    arguments.fail("'entries' goes with 'path' and 'table' alone");
+  }
   return out;
 }
 
+void MapValue::apply_to_entries(Document& doc, Context& context) const {
+  auto* container = path.find(doc);
+  auto* mapping = container ? container->as<Document>() : nullptr;
+  if (!mapping) return;
+  Context::Scope scope(context, path.str());
+  for (std::size_t i = 0; i < mapping->size(); ++i) {
+    auto& [key, value] = (*mapping)[i];
+    const auto* text = value.as<std::string>();
+    const Value* result = text ? table.find(*text) : nullptr;
+    if (!result || *result == value) continue;
+    Value before = std::exchange(value, *result);
+    context.displace(bson::Path::of_key(key), std::move(before), &value, i > 0 ? (*mapping)[i - 1].key : "");
+  }
+}
+
 void MapValue::apply(Document& doc, Context& context) const {
+  if (entries) return apply_to_entries(doc, context);
   if (when_absent && into.find(doc)) return;
   const Value* source = path.find(doc);
   const auto* key = source ? source->as<std::string>() : nullptr;
@@ -37,7 +59,8 @@ void MapValue::apply(Document& doc, Context& context) const {
 }
 
 std::optional<Lowered> MapValue::lower(const Bindings&) const {
-  if (!has_server_form(path) || !has_server_form(into) || (otherwise && !comparable(*otherwise))) return std::nullopt;
+  if (entries || !has_server_form(path) || !has_server_form(into) || (otherwise && !comparable(*otherwise)))
+    return std::nullopt;
   const Value is_text = expression("$eq", Array{expression("$type", field_path(path)), "string"});
   Array branches;
   for (const auto& [key, value] : table) {
@@ -57,8 +80,8 @@ std::optional<Lowered> MapValue::lower(const Bindings&) const {
 }
 
 std::optional<Steps> MapValue::inverse() const {
-  if (when_absent || otherwise || !(path == into)) return std::nullopt;
-  MapValue back{path, into, {}, std::nullopt, false};
+  if (when_absent || otherwise || entries || !(path == into)) return std::nullopt;
+  MapValue back{path, into, {}, std::nullopt, false, false};
   for (const auto& [key, value] : table) {
     const auto* text = value.as<std::string>();
     if (!text || back.table.has(*text)) return std::nullopt;
@@ -68,7 +91,8 @@ std::optional<Steps> MapValue::inverse() const {
 }
 
 std::string MapValue::describe() const {
-  return "set " + into.str() + " by " + path.str() + (when_absent ? " where missing" : "");
+  return "set " + into.str() + " by " + path.str() + (when_absent ? " where missing" : "") +
+         (entries ? ", each entry" : "");
 }
 
 std::vector<std::string> MapValue::loses() const {

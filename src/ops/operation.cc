@@ -51,6 +51,7 @@ std::optional<CollectionWork> concrete(const Step& step, const Document& dataset
       break;
     case Target::Kind::kDocument:
     case Target::Kind::kDatabase:
+    case Target::Kind::kService:
       return std::nullopt;
   }
   return work;
@@ -92,13 +93,25 @@ Target parse_target(const Value& over) {
         return target;
       }
     }
+    if (word->find('.') != std::string::npos) {
+      target.kind = Target::Kind::kService;
+      target.collection = *word;
+      return target;
+    }
     throw Error(Exit::kUsage, "'over' names the unknown target '" + *word + "'");
   }
   const auto* doc = over.as<Document>();
   const auto* collection = doc ? text_at(*doc, "collection") : nullptr;
   const auto* owner = doc ? text_at(*doc, "owner") : nullptr;
-  if (!collection || !owner || doc->size() != 2) {
-    throw Error(Exit::kUsage, "'over' is a target's name or {collection: NAME, owner: KEY}");
+  if (!collection || doc->size() != (owner ? 2U : 1U)) {
+    throw Error(Exit::kUsage,
+                "'over' is a target's name, {collection: NAME, owner: KEY} or, for services, "
+                "SERVICE.NAME or {collection: NAME}");
+  }
+  if (!owner) {
+    target.kind = Target::Kind::kService;
+    target.collection = *collection;
+    return target;
   }
   target.kind = Target::Kind::kOwned;
   target.collection = *collection;
@@ -111,7 +124,8 @@ bool over_collection(const Target& target) {
 }
 
 void check_server_form(const Step& step) {
-  if (!over_collection(step.target)) return;
+  // Documents of services are edited in process.
+  if (!over_collection(step.target) || step.target.kind == Target::Kind::kService) return;
   const auto* custom = std::get_if<Custom>(&step.operation);
   const bool joins = custom && custom->function->join;
   const bool lowers = std::visit([](const auto& op) { return op.lower(Bindings{}).has_value(); }, step.operation);
@@ -237,6 +251,7 @@ std::string describe(const Step& step) {
     case Target::Kind::kSampleFrames:
       return "frames: " + text;
     case Target::Kind::kOwned:
+    case Target::Kind::kService:
       return step.target.collection + ": " + text;
     case Target::Kind::kDocument:
     case Target::Kind::kDatabase:

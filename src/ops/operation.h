@@ -32,11 +32,13 @@
 #include "ops/each_field.h"
 #include "ops/extract.h"
 #include "ops/guard.h"
+#include "ops/index.h"
 #include "ops/inline.h"
 #include "ops/insert_element.h"
 #include "ops/lowered.h"
 #include "ops/map_value.h"
 #include "ops/predicate.h"
+#include "ops/remove_documents.h"
 #include "ops/remove_element.h"
 #include "ops/rename.h"
 #include "ops/set.h"
@@ -46,8 +48,9 @@
 
 namespace fm::ops {
 
-using Operation = std::variant<SetDefault, Set, Unset, Rename, MapValue, Compute, Each, EachField, InsertElement,
-                               RemoveElement, Extract, Inline, DropReferences, DropCollections, Guard, Warn, Custom>;
+using Operation =
+    std::variant<SetDefault, Set, Unset, Rename, MapValue, Compute, Each, EachField, InsertElement, RemoveElement,
+                 Extract, Inline, DropReferences, DropCollections, Index, RemoveDocuments, Guard, Warn, Custom>;
 
 // Which documents a step edits.
 struct Target {
@@ -58,9 +61,10 @@ struct Target {
     kSampleFrames,  // "frames." + sample_collection_name, of that age's layout
     kOwned,         // documents of a shared collection that name the dataset
     kDatabase,      // the list of collections
+    kService,       // every document of a collection of a service
   };
   Kind kind = Kind::kDocument;
-  std::string collection;  // kOwned: its name
+  std::string collection;  // kOwned: its name; kService: its name, or a parameter like "cas.groups"
   std::string owner_key;   // kOwned: the key that holds the dataset's _id
   Predicate filter;        // over a collection: on its documents
   bool operator==(const Target&) const = default;
@@ -71,6 +75,7 @@ struct Step {
   Target target;
   Predicate where;  // on the dataset document (or on the element, inside each / each_field)
   int line = 0;     // in the revision's file
+  int column = 0;
 };
 
 // Runs one step on the dataset document. A step over a collection is noted in
@@ -109,6 +114,7 @@ std::vector<std::string> loses(const Step& step);
 //   OPERATION: {arguments}
 //   where: {...}                on the dataset document
 //   over: samples | frames | sample_frames | database | {collection: NAME, owner: KEY}
+//         SERVICE.NAME | {collection: NAME}     for services: a parameter, or a collection
 //   filter: {...}               on the documents of that collection
 //
 // Throws Error(kUsage) for an unknown operation, wrong arguments, or an

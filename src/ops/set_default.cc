@@ -25,7 +25,12 @@ std::optional<Lowered> SetDefault::lower(const Bindings&) const {
   const bool nulls_too = or_null && !value.is_null();
   const Value wanted =
       nulls_too ? expression("$in", Array{expression("$type", field), Array{"missing", "null"}}) : is_missing(path);
-  Document pending = nulls_too ? Document{{"$expr", wanted}} : Document{{path.top(), Document{{"$exists", false}}}};
+  Document pending;
+  if (nulls_too) {
+    pending.append("$expr", wanted);
+  } else {
+    pending.append(path.top(), Document{{"$exists", false}});
+  }
   Value result = expression("$cond", Array{wanted, literal(value), field});
   return Lowered{Array{set_stage(path, std::move(result))}, std::move(pending), {path.top()}};
 }

@@ -127,7 +127,7 @@ void Planner::migrate() {
   const std::string head = plan_.database_version;
   plan_database(at_or_above_target(head) ? Hold::kThere : database_route(head, plan_.target));
   save_assumed_version();
-  plan_all(std::move(rulings));
+  if (!request_.lazy) plan_all(std::move(rulings));
 }
 
 // Holds with names, too, where the database is left alone: a database that

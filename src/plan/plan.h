@@ -44,6 +44,7 @@ struct Request {
   std::optional<std::string> target;  // an open-source version, as typed
   bool all = false;                   // kDropIn: the database and every dataset, whatever `names` says
   std::vector<std::string> names;     // only these datasets, in this order
+  bool lazy = false;                  // kMigrate: the database alone; datasets follow when they are loaded
   std::optional<bool> admin;          // FIFTYONE_DATABASE_ADMIN, where set
   bool disabled = false;              // FIFTYONE_DISABLE_MIGRATIONS
   bool services_disabled = false;  // FIFTYONE_DISABLE_SERVICES is "1": kDropIn neither checks nor lifts on connecting

@@ -146,6 +146,10 @@ std::string VersionMap::nearest(const Version& enterprise) const {
   return "the nearest known ones are " + name(after - 1) + " and " + name(after);
 }
 
+Version VersionMap::deployment_number(std::string_view enterprise) {
+  return release_of(Version::parse(enterprise).base());
+}
+
 const VersionPair* VersionMap::newest_for_open_source(std::string_view typed) const {
   const Version wanted = Version::parse(typed).base();
   Position best = keys_.end();

@@ -44,6 +44,10 @@ class VersionMap {
   // Error(kIncompatible): unparsable, or unknown (naming the nearest known).
   const VersionPair& resolve(std::string_view typed) const;
 
+  // The number in the deployment series, which orders all Enterprise versions:
+  // "0.13.2" is "1.3.2". Throws Error(kIncompatible) when it is no version.
+  static Version deployment_number(std::string_view enterprise);
+
   // The newest Enterprise version with that open-source data model, else with
   // the closest earlier one; nullptr before the first. Throws
   // Error(kIncompatible) when the text is no version.

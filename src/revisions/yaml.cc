@@ -3,6 +3,8 @@
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
+#include <filesystem>
+#include <set>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -42,7 +44,7 @@ std::string class_name(const std::string& name) { return "fiftyone.core.fields."
 
 class Reader {
  public:
-  explicit Reader(std::string file) : file_(std::move(file)) {}
+  Reader(std::string file, Service service) : file_(std::move(file)), service_(service) {}
 
   Value value(const YAML::Node& node) const {
     if (node.Tag() == "!field") return field(node);
@@ -77,6 +79,8 @@ class Reader {
     for (const auto& item : node) {
       try {
         out.push_back(ops::parse_step(document(item), item.Mark().line + 1));
+        out.back().column = item.Mark().column + 1;
+        check_target(out.back());
       } catch (const Error& error) {
         const std::string what = error.what();
         if (what.starts_with(file_ + ":")) throw;
@@ -95,6 +99,28 @@ class Reader {
   }
 
  private:
+  // Services have collections of their own, datasets have none of those.
+  void check_target(const ops::Step& step) const {
+    using Kind = ops::Target::Kind;
+    const bool whole = step.target.kind == Kind::kService;
+    if (service_ == Service::kDatasets) {
+      if (whole) throw Error(Exit::kUsage, "datasets have no collection '" + step.target.collection + "'");
+      const bool service_only = std::holds_alternative<ops::Index>(step.operation) ||
+                                std::holds_alternative<ops::RemoveDocuments>(step.operation);
+      if (service_only) throw Error(Exit::kUsage, ops::name(step) + " is for collections of services");
+      return;
+    }
+    if (!whole)
+      throw Error(Exit::kUsage, std::string("a step of ") + name_of(service_) + " names a collection with 'over'");
+    if (!step.where.always())
+      throw Error(Exit::kUsage, "'where' is for datasets; conditions on these documents are a 'filter'");
+    const auto& target = step.target.collection;
+    const auto dot = target.find('.');
+    if (dot != std::string::npos && service_named(target.substr(0, dot)) && !Parameters::known(target)) {
+      throw Error(Exit::kUsage, "'over' names the unknown collection '" + target + "'");
+    }
+  }
+
   Array fields(const YAML::Node& node) const {
     if (!node.IsSequence()) fail(file_, node.Mark(), "!fields needs a list");
     Array out;
@@ -133,6 +159,7 @@ class Reader {
   }
 
   std::string file_;
+  Service service_;
 };
 
 DownLabel parse_label(const std::string& file, const YAML::Node& node) {
@@ -143,20 +170,23 @@ DownLabel parse_label(const std::string& file, const YAML::Node& node) {
   fail(file, node.Mark(), "'down_label' is exact, lossy or refused");
 }
 
-Revision read_revision(const std::string& file, const YAML::Node& root, std::string_view text) {
-  const Reader reader(file);
+Revision read_revision(const std::string& file, const YAML::Node& root, std::string_view text, Service service) {
+  const Reader reader(file, service);
   if (!root.IsMap()) fail(file, root.Mark(), "a revision is a mapping");
+  std::set<std::string> keys;
   for (const auto& pair : root) {
     const auto key = pair.first.Scalar();
     if (key != "version" && key != "title" && key != "source" && key != "down_label" && key != "up" && key != "down") {
       fail(file, pair.first.Mark(), "unknown key '" + key + "'");
     }
+    if (!keys.insert(key).second) fail(file, pair.first.Mark(), "'" + key + "' is there twice");
   }
   Revision out;
   out.text = reader.text(root, "version");
   const auto version = Version::try_parse(out.text);
   if (!version) fail(file, root["version"].Mark(), "'" + out.text + "' is not a version");
   out.version = version->base();
+  out.id = std::filesystem::path(file).stem().string();
   out.title = reader.text(root, "title");
   out.source = reader.text(root, "source");
   reader.text(root, "down_label");
@@ -177,11 +207,11 @@ Revision read_revision(const std::string& file, const YAML::Node& root, std::str
 
 }  // namespace
 
-Revision parse_revision(const std::string& file, std::string_view text) {
+Revision parse_revision(const std::string& file, std::string_view text, Service service) {
   // The parser takes it, and it would only be found out where a text is shown.
   if (clean_utf8(text) != text) throw Error(Exit::kUsage, file + ":1:1: the file is not UTF-8");
   try {
-    return read_revision(file, YAML::Load(std::string(text)), text);
+    return read_revision(file, YAML::Load(std::string(text)), text, service);
   } catch (const YAML::Exception& error) {
     fail(file, error.mark, error.msg);
   }

@@ -576,6 +576,11 @@ void Mongo::drop_unique_indexes(const std::string& collection, const std::string
   for (const auto& name : names) run(Document{{"dropIndexes", full_name(collection)}, {"index", name}}, true);
 }
 
+void Mongo::drop_index(const std::string& collection, const std::string& name) {
+  if (!index_names(collection).contains(name)) return;
+  run(Document{{"dropIndexes", full_name(collection)}, {"index", name}}, true);
+}
+
 void Mongo::drop(const std::string& collection) { run(Document{{"drop", full_name(collection)}}, true); }
 
 std::vector<CollectionInfo> Mongo::collections() {

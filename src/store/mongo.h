@@ -164,6 +164,8 @@ class Mongo {
   // In one step; a collection of that name gives way.
   void rename_over(const std::string& from, const std::string& to);
   std::set<std::string> index_names(const std::string& collection);
+  // Of an index that is not there nothing is said.
+  void drop_index(const std::string& collection, const std::string& name);
   void drop_unique_indexes(const std::string& collection, const std::string& key);
   void drop(const std::string& collection);
 

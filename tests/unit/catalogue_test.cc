@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "revisions/lint.h"
+
 namespace fm {
 namespace {
 
@@ -30,6 +32,20 @@ std::vector<const Revision*> all() {
   for (const auto* list : {&catalogue().database, &catalogue().datasets}) {
     for (const auto& revision : *list) out.push_back(&revision);
   }
+  return out;
+}
+
+std::vector<const Revision*> of_services() {
+  std::vector<const Revision*> out;
+  for (const auto service : {Service::kCas, Service::kHub, Service::kEnterprise}) {
+    for (const auto& revision : catalogue().of(service)) out.push_back(&revision);
+  }
+  return out;
+}
+
+std::vector<const Revision*> everything() {
+  auto out = all();
+  for (const auto* revision : of_services()) out.push_back(revision);
   return out;
 }
 
@@ -110,9 +126,10 @@ TEST(Catalogue, CustomFunctionsAreFew) {
       });
     }
   }
-  EXPECT_THAT(uses, ElementsAre(testing::Pair("dataset_name", 1), testing::Pair("frame_map", 2),
-                                testing::Pair("frame_summary", 1), testing::Pair("polyline_shapes", 3),
-                                testing::Pair("similarity_runs", 2)));
+  EXPECT_THAT(uses, ElementsAre(testing::Pair("dataset_name", 1), testing::Pair("dataset_reference", 2),
+                                testing::Pair("frame_map", 2), testing::Pair("frame_summary", 1),
+                                testing::Pair("polyline_shapes", 3), testing::Pair("principal", 4),
+                                testing::Pair("short_name", 1), testing::Pair("similarity_runs", 2)));
 }
 
 TEST(Catalogue, NoOperationIsUnused) {
@@ -164,6 +181,7 @@ TEST(Catalogue, MetadataStepsReadNothingThatCollectionStepsWrite) {
             written.insert("samples and frames");
             break;
           case ops::Target::Kind::kDatabase:
+          case ops::Target::Kind::kService:
             break;
         }
       }
@@ -195,8 +213,33 @@ TEST(Catalogue, CollectionStepsHaveAServerSideForm) {
   }
 }
 
+TEST(Catalogue, ServicesAreInOrderAndSaySource) {
+  for (const auto service : {Service::kCas, Service::kHub, Service::kEnterprise}) {
+    const auto& list = catalogue().of(service);
+    EXPECT_FALSE(list.empty());
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      EXPECT_LE(list[i == 0 ? 0 : i - 1].version, list[i].version);
+      EXPECT_TRUE(list[i].named_after_version()) << list[i].file;
+      EXPECT_TRUE(list[i].built_in);
+      EXPECT_THAT(list[i].source, testing::StartsWith("public: ")) << list[i].file;
+      EXPECT_THAT(faults(service, list[i]), testing::IsEmpty());
+    }
+  }
+}
+
+TEST(Catalogue, StepsOfServicesNameKnownCollections) {
+  std::set<std::string> used;
+  for (const auto* revision : of_services()) {
+    for (const auto* steps : {&revision->up, &revision->down}) {
+      for (const auto& step : *steps) used.insert(step.target.collection);
+    }
+  }
+  for (const auto& name : Parameters::names()) EXPECT_TRUE(used.contains(name)) << name;
+  for (const auto& name : used) EXPECT_TRUE(Parameters::known(name) || name == "datasets") << name;
+}
+
 TEST(Catalogue, StepsDescribeThemselves) {
-  for (const auto* revision : all()) {
+  for (const auto* revision : everything()) {
     for (const auto* steps : {&revision->up, &revision->down}) {
       visit(*steps, [&](const Step& step) { EXPECT_FALSE(ops::describe(step).empty()) << revision->file; });
     }

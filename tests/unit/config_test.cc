@@ -94,6 +94,11 @@ TEST_F(Config, Defaults) {
       {"error_level", "(unset)"},
       {"legacy_exit", "false"},
       {"dry_run", "false"},
+      {"lazy", "false"},
+      {"adopt", "false"},
+      {"allow_drop", "false"},
+      {"cas_database_uri", "(unset)"},
+      {"cas_database_name", "(unset)"},
   };
   EXPECT_EQ(settings_table().size(), expected.size());
   for (const auto& setting : settings_table()) {
@@ -101,6 +106,14 @@ TEST_F(Config, Defaults) {
     EXPECT_EQ(settings.origin(setting.name).str(), "default") << setting.name;
     EXPECT_TRUE(settings.is_default(setting.name));
   }
+}
+
+TEST_F(Config, CollectionsOfServices) {
+  variables_["FIFTYONE_CONFIG_PATH"] =
+      write("c.json", R"({"cas.groups": "teams", "hub.secrets": "s", "other.tool": "x", "cas.users": 5})").string();
+  const auto settings = load({{"hub.secrets", "own"}});
+  EXPECT_EQ(settings.collections,
+            (std::map<std::string, std::string>{{"cas.groups", "teams"}, {"hub.secrets", "own"}}));
 }
 
 // ---- The ladder, for every line of the table: each step beats those below it.

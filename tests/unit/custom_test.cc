@@ -23,7 +23,7 @@ TEST(CustomFunctions, AreFew) {
   std::vector<std::string> names;
   for (const auto& function : ops::custom_functions()) names.push_back(function.name);
   EXPECT_THAT(names, testing::UnorderedElementsAre("dataset_name", "similarity_runs", "polyline_shapes", "frame_map",
-                                                   "frame_summary"));
+                                                   "frame_summary", "principal", "dataset_reference", "short_name"));
 }
 
 // ---- polyline_shapes

@@ -570,7 +570,7 @@ TEST(Parsing, RefusesWhatIsNoStep) {
   EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "where": {"b": {"is": 1}}})"),
               HasSubstr("unknown condition 'is' on 'b'"));
   EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "over": "labels"})"), HasSubstr("unknown target 'labels'"));
-  EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "over": {"collection": "c"}})"),
+  EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "over": {"owner": "c"}})"),
               HasSubstr("{collection: NAME, owner: KEY}"));
   EXPECT_THAT(refusal(R"({"unset": {"path": "a"}, "over": {"collection": "c", "owner": ""}})"),
               HasSubstr("{collection: NAME, owner: KEY}"));
@@ -632,7 +632,8 @@ TEST(Parsing, KnowsTheClosedSet) {
   EXPECT_THAT(ops::operation_names(),
               testing::UnorderedElementsAre("set_default", "set", "unset", "rename", "map_value", "compute", "each",
                                             "each_field", "insert_element", "remove_element", "extract", "inline",
-                                            "drop_references", "collection", "guard", "warn", "custom"));
+                                            "drop_references", "collection", "index", "remove_documents", "guard",
+                                            "warn", "custom"));
 }
 
 // ---- Errors in files name the place.

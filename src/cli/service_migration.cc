@@ -1,0 +1,332 @@
+#include "cli/service_migration.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/table.h"
+#include "exec/rights.h"
+
+namespace fm::cli {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+namespace {
+
+const char* word(Direction direction) { return direction == Direction::kUp ? "up" : "down"; }
+
+std::string at(const std::string& version) { return version.empty() ? "not known" : "v" + version; }
+
+std::string revision_list(const Route& route) {
+  constexpr std::size_t kMost = 4;
+  const auto& all = route.revisions;
+  if (all.empty()) return "version only";
+  if (all.size() > kMost) return fmt::format("{} ... {} ({})", all.front()->id, all.back()->id, all.size());
+  std::vector<std::string> ids;
+  for (const auto* revision : all) ids.push_back(revision->id);
+  return fmt::format("{}", fmt::join(ids, " "));
+}
+
+bool same(const ServiceHead& a, const ServiceHead& b) {
+  return a.service == b.service && a.version == b.version && a.present == b.present &&
+         a.unfinished_to == b.unfinished_to;
+}
+
+}  // namespace
+
+Parameters parameters_of(const Settings& settings) {
+  Parameters out;
+  for (const auto& [parameter, collection] : settings.collections) out.set(parameter, collection);
+  return out;
+}
+
+std::string shown(const ServiceHead& head) {
+  if (!head.present) return "not present";
+  if (head.unfinished_to) {
+    return fmt::format("{} (half-way to v{})", head.version ? "v" + *head.version : "not known", *head.unfinished_to);
+  }
+  if (!head.version) return fmt::format("not known, {} or later", first_version(head.service));
+  return "v" + *head.version + (head.guessed ? " (guessed)" : head.failed ? " (the last run failed)" : "");
+}
+
+std::vector<ServiceHead> service_heads(Mongo& main, Mongo* cas, const std::optional<std::string>& config_version,
+                                       const VersionMap& versions, const Parameters& parameters) {
+  std::vector<ServiceHead> out;
+  for (const auto service : {Service::kCas, Service::kHub, Service::kEnterprise}) {
+    auto* mongo = service == Service::kCas ? cas : &main;
+    if (mongo) out.push_back(read_service_head(*mongo, service, config_version, versions, parameters));
+  }
+  return out;
+}
+
+ServiceMigration::ServiceMigration(const Chosen& chosen, const Settings& settings, const Globals& globals,
+                                   Deployment& main, const Log& log)
+    : settings_(settings),
+      catalogue_(globals.catalogue()),
+      versions_(globals.versions()),
+      parameters_(parameters_of(settings)),
+      main_(main) {
+  for (const auto service : chosen.services) {
+    if (service != Service::kDatasets) services_.push_back(service);
+  }
+  if (chosen.has(Service::kCas)) {
+    cas_.emplace(Session::cas(settings));
+    for (const auto& warning : cas_->warnings()) {
+      const auto& known = main.session.warnings();
+      if (std::ranges::find(known, warning) == known.end()) log.warning(warning);
+    }
+  }
+  heads_ = read_heads();
+}
+
+Mongo& ServiceMigration::home(Service service) const {
+  auto& session = service == Service::kCas ? const_cast<Session&>(*cas_) : main_.session;
+  return session.mongo();
+}
+
+std::vector<ServiceHead> ServiceMigration::read_heads() const {
+  std::vector<ServiceHead> out;
+  for (const auto service : services_) {
+    out.push_back(read_service_head(home(service), service, main_.found.heads.database, versions_, parameters_));
+  }
+  return out;
+}
+
+ServiceRunner ServiceMigration::runner(Service service, RunObserver& observer) {
+  ServiceSettings settings;
+  settings.run = run_ + "." + name_of(service);
+  settings.undo_log = settings_.undo_log;
+  settings.allow_drop = settings_.allow_drop;
+  return ServiceRunner(home(service), main_.session.mongo(), catalogue_, parameters_, settings, observer);
+}
+
+bool ServiceMigration::unfinished() const {
+  return std::ranges::any_of(heads_, [](const ServiceHead& head) { return head.unfinished_to.has_value(); });
+}
+
+void ServiceMigration::roll_forward(RunObserver& observer) {
+  if (!unfinished()) return;
+  require_rights();
+  lock();
+  for (const auto& head : heads_) {
+    if (head.unfinished_to) runner(head.service, observer).roll_forward(head.service);
+  }
+  heads_ = read_heads();
+}
+
+void ServiceMigration::make_plan(const std::string& target, bool explicit_target, bool adopt) {
+  heads_ = read_heads();
+  accepted_.clear();
+  for (const auto service : services_) {
+    const auto changed = changed_revisions(home(service), catalogue_, service);
+    if (changed.empty()) continue;
+    if (adopt) {
+      accepted_.push_back(service);
+      continue;
+    }
+    throw Error(Exit::kMismatch,
+                fmt::format("Revisions of {} have been applied with another content than they have now: {}",
+                            name_of(service), fmt::join(changed, ", ")),
+                "Give --catalogue the files that were applied, or take them as they are now with --adopt: they are not "
+                "run again.");
+  }
+  ServicesRequest request;
+  request.services = services_;
+  request.target = target;
+  request.explicit_target = explicit_target;
+  if (const auto& version = main_.found.heads.database; version && Version::try_parse(*version)) {
+    if (const auto* pair = versions_.newest_for_open_source(*version)) {
+      request.deployment = VersionMap::deployment_number(pair->enterprise).str();
+    }
+  }
+  plan_ = plan_services(catalogue_, heads_, request);
+}
+
+void ServiceMigration::survey(RunObserver& observer, std::int64_t now_ms, const std::string& seed) {
+  surveys_.clear();
+  losses_.clear();
+  for (const auto* routes : {&plan_.up, &plan_.down}) {
+    for (const auto& route : *routes) {
+      auto found = runner(route.service, observer).survey(route, now_ms, seed);
+      losses_.insert(losses_.end(), found.losses.begin(), found.losses.end());
+      surveys_.push_back({route.service, std::move(found)});
+    }
+  }
+}
+
+void ServiceMigration::require_rights() {
+  for (const auto service : services_) fm::require_rights(home(service), needed_service_rights());
+}
+
+void ServiceMigration::lock() {
+  if (cas_lease_ || !cas_) return;
+  cas_lease_.emplace(cas_->mongo());
+  const auto now = read_heads();
+  if (std::equal(now.begin(), now.end(), heads_.begin(), heads_.end(), same)) return;
+  throw Error(Exit::kMismatch, "The services have moved since they were planned; nothing was written",
+              "Run the same command again.");
+}
+
+void ServiceMigration::refuse_losses() const {
+  if (losses_.empty() || settings_.undo_log) return;
+  std::string text = "Going down removes values of services for good:";
+  for (const auto& loss : losses_) {
+    text += fmt::format("\n  {} v{}  {}: {}", name_of(loss.service), loss.revision, loss.what, loss.documents);
+  }
+  throw Error(Exit::kIncompatible, text, "Back both databases up and repeat the command with --allow-loss.");
+}
+
+void ServiceMigration::run(const std::vector<ServiceRoute>& routes, RunObserver& observer, std::int64_t now_ms,
+                           const std::string& seed) {
+  for (const auto& route : routes) {
+    observer.phase(name_of(route.service), 0);
+    try {
+      reports_.push_back(runner(route.service, observer).run(route, now_ms, seed));
+    } catch (const Error& error) {
+      if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) throw;
+      throw Error(
+          error.code(),
+          fmt::format("{} failed: {}\nThe services stand so: {}; {}", name_of(route.service), error.what(), standing(),
+                      route.route.direction == Direction::kUp ? "datasets were not begun" : "datasets have arrived"),
+          "Mend that and run the same command again: it goes on where this one stopped.");
+    }
+  }
+}
+
+void ServiceMigration::run_up(RunObserver& observer, std::int64_t now_ms, const std::string& seed) {
+  for (const auto service : accepted_) accept_changed_revisions(home(service), catalogue_, service);
+  run(plan_.up, observer, now_ms, seed);
+}
+
+void ServiceMigration::run_down(RunObserver& observer, std::int64_t now_ms, const std::string& seed) {
+  run(plan_.down, observer, now_ms, seed);
+}
+
+std::string ServiceMigration::plan_text(const Style& style) const {
+  std::vector<std::vector<std::string>> rows;
+  const auto add = [&](const ServiceRoute& route) {
+    rows.push_back({name_of(route.service), home(route.service).database(), at(route.route.from),
+                    route.leaves ? "v" + route.route.to + " (without it)" : "v" + route.route.to,
+                    word(route.route.direction), revision_list(route.route)});
+  };
+  for (const auto& route : plan_.up) add(route);
+  for (const auto& route : plan_.down) add(route);
+  std::string out;
+  if (!rows.empty()) {
+    out += style.heading("Services, in this order, datasets " +
+                         std::string(plan_.up.empty()     ? "first"
+                                     : plan_.down.empty() ? "last"
+                                                          : "between the ways up and down") +
+                         ":") +
+           "\n" + text_table({"service", "database", "from", "to", "way", "revisions"}, rows);
+  }
+  for (const auto& one : plan_.staying) out += fmt::format("{}: {}\n", name_of(one.service), one.why);
+  rows.clear();
+  for (const auto& [service, found] : surveys_) {
+    for (const auto& one : found.collections) {
+      rows.push_back({name_of(service), one.name, format_count(one.edited), format_count(one.removed)});
+    }
+  }
+  if (!rows.empty()) {
+    out += "\n" + style.heading("Documents of services to write:") + "\n" +
+           text_table({"service", "collection", "edited", "removed"}, rows);
+  }
+  for (const auto& [service, found] : surveys_) {
+    if (found.absent.empty()) continue;
+    out +=
+        fmt::format("{} has no collection {}: nothing to do there\n", name_of(service), fmt::join(found.absent, ", "));
+  }
+  rows.clear();
+  for (const auto& loss : losses_) {
+    rows.push_back({name_of(loss.service), "v" + loss.revision, loss.what, format_count(loss.documents),
+                    fmt::format("{}", fmt::join(loss.examples, ", "))});
+  }
+  if (!rows.empty()) {
+    out += "\n" + style.heading(settings_.undo_log ? "Taken away, and kept for the way up:" : "Lost on the way down:") +
+           "\n" + text_table({"service", "revision", "what", "documents", "for example"}, rows);
+  }
+  return out;
+}
+
+Array ServiceMigration::plan_documents() const {
+  Array out;
+  const auto add = [&](const ServiceRoute& route) {
+    Array revisions;
+    for (const auto* revision : route.route.revisions) {
+      revisions.append(Document{{"id", revision->id}, {"title", revision->title}, {"checksum", revision->checksum}});
+    }
+    Array collections;
+    Array losses;
+    for (const auto& [service, found] : surveys_) {
+      if (service != route.service) continue;
+      for (const auto& one : found.collections) {
+        collections.append(Document{{"collection", one.name}, {"edited", one.edited}, {"removed", one.removed}});
+      }
+      for (const auto& loss : found.losses) {
+        Array examples;
+        for (const auto& text : loss.examples) examples.append(text);
+        losses.append(Document{{"revision", loss.revision},
+                               {"what", loss.what},
+                               {"documents", loss.documents},
+                               {"examples", std::move(examples)}});
+      }
+    }
+    out.append(Document{{"service", name_of(route.service)},
+                        {"database", home(route.service).database()},
+                        {"from", route.route.from.empty() ? Value() : Value(route.route.from)},
+                        {"to", route.route.to},
+                        {"direction", word(route.route.direction)},
+                        {"present", !route.leaves},
+                        {"revisions", std::move(revisions)},
+                        {"documents", std::move(collections)},
+                        {"losses", std::move(losses)}});
+  };
+  for (const auto& route : plan_.up) add(route);
+  for (const auto& route : plan_.down) add(route);
+  for (const auto& one : plan_.staying) {
+    out.append(Document{{"service", name_of(one.service)}, {"stays", one.why}});
+  }
+  return out;
+}
+
+std::string ServiceMigration::report_text() const {
+  std::string out;
+  for (const auto& one : reports_) {
+    out += fmt::format("Migrated {} from {} to v{}: {} documents edited", name_of(one.service), at(one.from), one.to,
+                       format_count(one.edited));
+    if (one.removed > 0) out += fmt::format(", {} removed", format_count(one.removed));
+    if (one.restored > 0) out += fmt::format(", {} restored", format_count(one.restored));
+    out += ".\n";
+  }
+  for (const auto& one : plan_.staying) out += fmt::format("{}: {}.\n", name_of(one.service), one.why);
+  return out;
+}
+
+Array ServiceMigration::report_documents() const {
+  Array out;
+  for (const auto& one : reports_) {
+    out.append(Document{{"service", name_of(one.service)},
+                        {"from", one.from.empty() ? Value() : Value(one.from)},
+                        {"to", one.to},
+                        {"edited", one.edited},
+                        {"removed", one.removed},
+                        {"restored", one.restored}});
+  }
+  for (const auto& one : plan_.staying) {
+    out.append(Document{{"service", name_of(one.service)}, {"stays", one.why}});
+  }
+  return out;
+}
+
+std::string ServiceMigration::standing() const {
+  std::vector<std::string> out;
+  for (const auto& head : read_heads()) out.push_back(fmt::format("{}: {}", name_of(head.service), shown(head)));
+  return fmt::format("{}", fmt::join(out, "; "));
+}
+
+}  // namespace fm::cli

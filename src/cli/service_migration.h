@@ -1,0 +1,99 @@
+// The services of an Enterprise deployment beside its datasets, as `migrate` and
+// `plan` need them: two databases, one plan.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bson/document.h"
+#include "cli/deployment.h"
+#include "cli/program.h"
+#include "cli/services.h"
+#include "cli/style.h"
+#include "exec/service_runner.h"
+#include "plan/services.h"
+#include "store/lease.h"
+
+namespace fm::cli {
+
+class ServiceMigration {
+ public:
+  // Opens the database of cas where that is among the services. `main` outlives
+  // this. Warnings go to `log`.
+  ServiceMigration(const Chosen& chosen, const Settings& settings, const Globals& globals, Deployment& main,
+                   const Log& log);
+
+  // Whether a killed run left a service half-way.
+  bool unfinished() const;
+  // Finishes such runs. The lease of the main database is held.
+  void roll_forward(RunObserver& observer);
+
+  // From what is there now. `target` is an Enterprise version; without an
+  // explicit one nothing goes down. Throws Error(kMismatch) for applied
+  // revisions of a catalogue that have changed since, unless `adopt`.
+  void make_plan(const std::string& target, bool explicit_target, bool adopt);
+  // Counts what changes and what is lost; writes nothing.
+  void survey(RunObserver& observer, std::int64_t now_ms, const std::string& seed);
+
+  bool nothing_to_do() const { return plan_.nothing_to_do(); }
+  // Throws Error(kIncompatible) for what the steps down take away for good.
+  void refuse_losses() const;
+
+  // The id of the run, for the residue.
+  void set_run(std::string run) { run_ = std::move(run); }
+
+  // What the user of each database must be allowed; throws Error(kRights).
+  void require_rights();
+  // Takes the lease of the second database, after that of the first. Throws
+  // Error(kMismatch) when a service has moved since it was planned.
+  void lock();
+
+  // Services that go up, before the datasets; those that go down, after them.
+  // What fails is thrown with where each service stands.
+  void run_up(RunObserver& observer, std::int64_t now_ms, const std::string& seed);
+  void run_down(RunObserver& observer, std::int64_t now_ms, const std::string& seed);
+
+  std::string plan_text(const Style& style) const;
+  std::string report_text() const;
+  bson::Array plan_documents() const;
+  bson::Array report_documents() const;
+  // Where the services stand, for errors: "cas is at v2.13.0, hub is half-way ...".
+  std::string standing() const;
+
+ private:
+  struct Surveyed {
+    Service service;
+    ServiceSurvey survey;
+  };
+  Mongo& home(Service service) const;
+  std::vector<ServiceHead> read_heads() const;
+  ServiceRunner runner(Service service, RunObserver& observer);
+  void run(const std::vector<ServiceRoute>& routes, RunObserver& observer, std::int64_t now_ms,
+           const std::string& seed);
+
+  std::string run_;
+  const Settings& settings_;
+  const Catalogue& catalogue_;
+  VersionMap versions_;
+  Parameters parameters_;
+  Deployment& main_;
+  std::vector<Service> services_;
+  std::optional<Session> cas_;
+  std::optional<Lease> cas_lease_;
+  std::vector<ServiceHead> heads_;
+  ServicesPlan plan_;
+  std::vector<Service> accepted_;  // whose applied revisions are taken as they are now
+  std::vector<Surveyed> surveys_;
+  std::vector<ServiceLoss> losses_;
+  std::vector<ServiceReport> reports_;
+};
+
+// Where every service of an Enterprise deployment stands, for `info`.
+std::vector<ServiceHead> service_heads(Mongo& main, Mongo* cas, const std::optional<std::string>& config_version,
+                                       const VersionMap& versions, const Parameters& parameters);
+Parameters parameters_of(const Settings& settings);
+// "v2.12.0", "v2.16.5 (guessed)", "not known, 1.6.0 or later", "not present", ...
+std::string shown(const ServiceHead& head);
+
+}  // namespace fm::cli

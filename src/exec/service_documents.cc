@@ -1,0 +1,348 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "bson/merge.h"
+#include "exec/service_work.h"
+
+namespace fm {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+namespace {
+
+constexpr std::size_t kBatchDocuments = 500;
+constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
+constexpr std::size_t kWholeGuardBytes = std::size_t{7} << 20;
+constexpr std::size_t kHashBytes = 12;
+constexpr int kAttempts = 3;
+
+std::string hash_of(const bson::Bytes& bytes) {
+  const auto digest = sha256({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return {reinterpret_cast<const char*>(digest.data()), kHashBytes};
+}
+
+// Matches the document only while it is as read; of a very large one the keys
+// that change.
+Document guard(const ServiceEdit& edit) {
+  const auto read = edit.before.decode();
+  Document out{{"_id", *read.find("_id")}};
+  if (edit.before.size() <= kWholeGuardBytes) {
+    out.append("$expr", Document{{"$eq", Array{"$$ROOT", Document{{"$literal", read}}}}});
+    return out;
+  }
+  for (const auto& [key, value] : read) {
+    const auto* now = edit.after ? edit.after->find(key) : nullptr;
+    if (key != "_id" && !(now && *now == value)) out.append(key, Document{{"$eq", value}});
+  }
+  return out;
+}
+
+bool is_older(const std::string& a, const std::string& b) { return Version::parse(a) < Version::parse(b); }
+
+// Of the revisions that an image leaves open, those that a way up to `version` passes.
+std::vector<std::string> consumed_by(const ServiceWork& work, const Image& image, const std::string& version) {
+  std::vector<std::string> out;
+  const auto goal = Version::parse(version).base();
+  for (const auto& id : image.open) {
+    const bool passed = std::ranges::any_of(work.route.route.revisions, [&](const Revision* revision) {
+      return revision->id == id && revision->version <= goal;
+    });
+    if (passed) out.push_back(id);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string example_of(const Document& doc) {
+  for (const char* key : {"name", "email", "inviteeEmail", "id", "label", "description"}) {
+    const auto* value = doc.find(key);
+    if (value && value->as<std::string>() && !value->as<std::string>()->empty()) return *value->as<std::string>();
+  }
+  const auto* id = doc.find("_id");
+  const auto* oid = id ? id->as<bson::Oid>() : nullptr;
+  if (oid) return oid->hex();
+  const auto* text = id ? id->as<std::string>() : nullptr;
+  return text ? *text : "?";
+}
+
+// All documents behind `after`, in the order of _id across its types.
+void read_in_order(Mongo& mongo, const std::string& collection, const std::optional<Value>& after,
+                   const std::function<void(bson::View)>& visit) {
+  FindOptions options;
+  options.sort = Document{{"_id", 1}};
+  options.hint = Document{{"_id", 1}};
+  Document filter;
+  if (after) filter.append("$expr", Document{{"$gt", Array{"$_id", Document{{"$literal", *after}}}}});
+  mongo.find(collection, filter, options, visit);
+}
+
+void ServiceRunner::edit_collection(ServiceWork& work, const std::string& collection) {
+  std::set<std::string> done;
+  if (work.run.collection == collection) {
+    for (std::size_t at = 0; at + kHashBytes <= work.run.done.size(); at += kHashBytes) {
+      done.insert(work.run.done.substr(at, kHashBytes));
+    }
+  } else {
+    work.run.after.reset();
+    work.run.done.clear();
+  }
+  work.run.collection = collection;
+  const auto total = home_.estimated_count(collection);
+  std::int64_t read = 0;
+  std::vector<bson::Bytes> batch;
+  std::size_t bytes = 0;
+  std::optional<Value> last;
+  const auto flush = [&] {
+    edit_batch(work, collection, std::exchange(batch, {}), done);
+    bytes = 0;
+    work.run.after = last;
+    observer_.collection(collection, read, std::max(read, total));
+  };
+  read_in_order(home_, collection, work.run.after, [&](bson::View view) {
+    ++read;
+    last = view.get("_id");
+    bytes += view.size();
+    batch.push_back(view.copy());
+    if (batch.size() >= kBatchDocuments || bytes >= kBatchBytes) flush();
+  });
+  if (!batch.empty()) flush();
+}
+
+void ServiceRunner::edit_batch(ServiceWork& work, const std::string& collection, std::vector<bson::Bytes> batch,
+                               const std::set<std::string>& done) {
+  std::map<std::string, std::vector<Image>> images;
+  if (work.has_images) {
+    Array ids;
+    for (const auto& bytes : batch) ids.append(*bson::View(bytes).get("_id"));
+    images = work.residue.open(name_of(work.route.service), collection, ids);
+  }
+  std::vector<ServiceEdit> edits;
+  for (auto& bytes : batch) {
+    // What was done of a batch under way is told apart by its hash.
+    if (!done.empty() && done.contains(hash_of(bytes))) continue;
+    if (settings_.undo_log && !work.open.empty()) {
+      if (auto kept = only_image(work, collection, bytes)) edits.push_back(std::move(*kept));
+    }
+    const auto found = images.find(id_key(*bson::View(bytes).get("_id")));
+    if (auto one = edit(work, collection, std::move(bytes), found == images.end() ? nullptr : &found->second)) {
+      edits.push_back(std::move(*one));
+    }
+  }
+  write(work, collection, edits);
+}
+
+std::optional<ServiceEdit> ServiceRunner::only_image(ServiceWork& work, const std::string& collection,
+                                                     const bson::Bytes& bytes) {
+  const auto& route = work.route.route;
+  if (steps(work, route.from, route.to).edit(collection, bytes)) return std::nullopt;
+  if (!steps(work, route.to, route.from).edit(collection, bytes)) return std::nullopt;
+  ServiceEdit out;
+  out.before = bytes;
+  out.after = bytes.decode();
+  out.only_image = true;
+  return out;
+}
+
+const ServiceSteps& ServiceRunner::steps(ServiceWork& work, const std::string& from, const std::string& to) {
+  auto& way = work.ways[{from, to}];
+  if (!way) {
+    way = std::unique_ptr<ServiceWork::Way>(new ServiceWork::Way{
+        service_route(catalogue_, work.route.service, from.empty() ? std::nullopt : std::optional(from), to),
+        ServiceSteps()});
+    way->steps = ServiceSteps(way->route, parameters_, work.run.now_ms, work.run.seed, main_);
+  }
+  return way->steps;
+}
+
+// Nothing where the way removes the document.
+std::optional<Document> ServiceRunner::moved(ServiceWork& work, const std::string& collection, const Document& document,
+                                             const std::string& from, const std::string& to) {
+  if (from == to) return document;
+  const auto one = steps(work, from, to).edit(collection, bson::encode(document));
+  return one ? one->after : std::optional(document);
+}
+
+std::optional<ServiceEdit> ServiceRunner::edit(ServiceWork& work, const std::string& collection, bson::Bytes before,
+                                               const std::vector<Image>* images) {
+  const auto& to = work.route.route.to;
+  auto from = work.route.route.from;
+  if (!images) return steps(work, from, to).edit(collection, std::move(before));
+  ServiceEdit out;
+  auto doc = before.decode();
+  for (const auto& image : *images) {
+    if (!image.before || !is_older(from, image.from)) continue;
+    const auto stage = is_older(image.from, to) ? image.from : to;
+    const auto left = moved(work, collection, *image.before, image.from, from);
+    const auto wanted = moved(work, collection, *image.before, image.from, stage);
+    const auto mine = moved(work, collection, doc, from, stage);
+    const auto base = left ? moved(work, collection, *left, from, stage) : std::nullopt;
+    // Without `left` the way down removed it, and somebody has made it again.
+    if (!base || !wanted || !mine) continue;
+    auto merged = bson::merge(*base, *mine, *wanted);
+    doc = std::move(merged.document);
+    from = stage;
+    if (merged.conflicts.empty()) {
+      out.consumed.push_back({image.run, consumed_by(work, image, stage)});
+      continue;
+    }
+    out.messages.push_back(
+        {ops::Message::Level::kWarning, fmt::format("{} '{}' was changed since the way down and keeps its own {}",
+                                                    collection, example_of(doc), fmt::join(merged.conflicts, ", "))});
+  }
+  if (auto last = moved(work, collection, doc, from, to)) doc = std::move(*last);
+  if (bson::encode(doc) == before && out.messages.empty() && out.consumed.empty()) return std::nullopt;
+  out.before = std::move(before);
+  out.after = std::move(doc);
+  return out;
+}
+
+// One document that a way down has removed whole; nothing where it was not that
+// way, or no version on the way has it.
+std::optional<ServiceEdit> ServiceRunner::returned(ServiceWork& work, const std::string& collection,
+                                                   const std::vector<Image>& images) {
+  const auto& to = work.route.route.to;
+  auto from = work.route.route.from;
+  ServiceEdit out;
+  std::optional<Document> doc;
+  for (const auto& image : images) {
+    if (!image.before || !is_older(from, image.from)) continue;
+    const auto stage = is_older(image.from, to) ? image.from : to;
+    // It was there at the lower version, so somebody has deleted it since.
+    if (!doc && moved(work, collection, *image.before, image.from, from)) return std::nullopt;
+    doc = moved(work, collection, *image.before, image.from, stage);
+    if (!doc) continue;
+    from = stage;
+    out.consumed.push_back({image.run, consumed_by(work, image, stage)});
+  }
+  if (doc) doc = moved(work, collection, *doc, from, to);
+  if (!doc) return std::nullopt;
+  out.after = std::move(doc);
+  return out;
+}
+
+void ServiceRunner::return_removed(ServiceWork& work, const std::string& collection) {
+  const auto service = std::string(name_of(work.route.service));
+  FindOptions options;
+  options.projection = Document{{"document", 1}};
+  std::vector<Value> all;
+  home_.find(kResidue,
+             Document{{"service", service}, {"collection", collection}, {"open.0", Document{{"$exists", true}}}},
+             options, [&](bson::View view) {
+               if (auto id = view.get("document")) all.push_back(std::move(*id));
+             });
+  for (std::size_t start = 0; start < all.size(); start += kBatchDocuments) {
+    Array ids;
+    for (std::size_t i = start; i < std::min(all.size(), start + kBatchDocuments); ++i) ids.append(all[i]);
+    std::set<std::string> present;
+    FindOptions only_ids;
+    only_ids.projection = Document{{"_id", 1}};
+    home_.find(collection, Document{{"_id", Document{{"$in", ids}}}}, only_ids,
+               [&](bson::View view) { present.insert(id_key(*view.get("_id"))); });
+    std::vector<ServiceEdit> edits;
+    for (const auto& [key, images] : work.residue.open(service, collection, ids)) {
+      if (present.contains(key)) continue;
+      if (auto one = returned(work, collection, images)) edits.push_back(std::move(*one));
+    }
+    write(work, collection, edits);
+  }
+}
+
+// Residue, then the cursor, then the documents, then what they have used up.
+void ServiceRunner::write(ServiceWork& work, const std::string& collection, const std::vector<ServiceEdit>& batch) {
+  if (batch.empty()) return;
+  const auto images = images_of(work, collection, batch);
+  if (settings_.undo_log) {
+    work.residue.keep(images);
+  } else if (!work.open.empty() && home_.collection_names().contains(kResidue)) {
+    Array ids;
+    for (const auto& image : images) ids.append(image.document);
+    work.residue.supersede(name_of(work.route.service), collection, ids, work.open);
+  }
+  work.run.done.clear();
+  for (const auto& one : batch) {
+    if (one.after && !one.only_image) work.run.done += hash_of(bson::encode(*one.after));
+  }
+  work.version.advance(work.run);
+
+  std::vector<Update> updates;
+  std::vector<const ServiceEdit*> replaced;
+  std::vector<Document> inserted;
+  for (const auto& one : batch) {
+    for (const auto& message : one.messages) observer_.message(message);
+    if (one.only_image) continue;
+    if (!one.after) {
+      home_.remove_where(collection, guard(one));
+      ++work.report.removed;
+    } else if (one.before.size() == 0) {
+      inserted.push_back(*one.after);
+      ++work.report.restored;
+    } else {
+      updates.emplace_back(guard(one), *one.after);
+      replaced.push_back(&one);
+      if (!one.consumed.empty()) ++work.report.restored;
+    }
+  }
+  if (!inserted.empty()) home_.insert(collection, inserted);
+  work.report.edited += static_cast<std::int64_t>(updates.size());
+  if (!updates.empty() && home_.replace(collection, updates) != static_cast<std::int64_t>(updates.size())) {
+    // Another client changed some of them: each is read and edited again.
+    for (const auto* one : replaced) {
+      const auto& id = *one->after->find("_id");
+      const auto now = home_.find_one(collection, Document{{"_id", id}});
+      if (!now || *now == *one->after || write_again(work, collection, id)) continue;
+      throw Error(Exit::kFailed, fmt::format("A document of '{}' keeps changing while it is migrated", collection),
+                  "Stop the services that write to it and run the same command again.");
+    }
+  }
+  std::vector<Image> settled;
+  for (const auto& image : images) {
+    if (!image.consumed.empty()) settled.push_back(image);
+  }
+  if (!settled.empty()) work.residue.settle(settled);
+}
+
+std::vector<Image> ServiceRunner::images_of(const ServiceWork& work, const std::string& collection,
+                                            const std::vector<ServiceEdit>& batch) {
+  std::vector<Image> out;
+  for (const auto& one : batch) {
+    const bool is_new = one.before.size() == 0;
+    auto known = is_new ? *one.after : one.before.decode();
+    Image image;
+    image.run = work.run.run;
+    image.seq = work.seq;
+    image.service = name_of(work.route.service);
+    image.collection = collection;
+    image.document = *known.find("_id");
+    image.name = example_of(known);
+    image.direction = work.route.route.direction;
+    image.from = work.route.route.from;
+    image.to = work.route.route.to;
+    image.open = work.open;
+    if (!is_new) image.before = std::move(known);
+    if (!one.consumed.empty()) image.after = one.after;
+    image.consumed = one.consumed;
+    out.push_back(std::move(image));
+  }
+  return out;
+}
+
+bool ServiceRunner::write_again(ServiceWork& work, const std::string& collection, const Value& id) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const auto now = home_.find_one(collection, Document{{"_id", id}});
+    if (!now) return true;
+    const auto one = edit(work, collection, bson::encode(*now), nullptr);
+    if (!one || !one->after) return true;
+    if (home_.replace(collection, {Update(guard(*one), *one->after)}) == 1) return true;
+  }
+  return false;
+}
+
+}  // namespace fm

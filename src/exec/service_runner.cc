@@ -1,0 +1,220 @@
+#include "exec/service_runner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/error.h"
+#include "exec/service_work.h"
+
+namespace fm {
+
+using bson::Array;
+using bson::Document;
+using bson::Value;
+
+namespace {
+
+constexpr std::size_t kExamples = 3;
+
+// "memberships.?.role" is counted as a value of memberships.
+std::string loss_name(const std::string& path) {
+  const auto dot = path.find('.');
+  if (dot == std::string::npos) return path;
+  const auto last = path.rfind('.');
+  return last == dot ? path.substr(0, dot) : path.substr(0, dot) + " " + path.substr(last + 1);
+}
+
+class Losses {
+ public:
+  explicit Losses(Service service) : service_(service) {}
+
+  void add(const std::string& collection, const ServiceEdit& edit) {
+    std::set<std::pair<std::string, std::string>> seen;
+    const auto doc = edit.before.decode();
+    const auto count = [&](const std::string& revision, const std::string& what) {
+      if (!seen.emplace(revision, what).second) return;
+      auto& loss = losses_[{revision, collection, what}];
+      ++loss.documents;
+      if (loss.examples.size() < kExamples) loss.examples.push_back(example_of(doc));
+    };
+    if (edit.removed) count(edit.removed_by, "documents of " + collection);
+    for (const auto& one : edit.displaced) {
+      if (one.lost) count(one.revision, collection + " " + loss_name(one.path));
+    }
+  }
+
+  std::vector<ServiceLoss> take() {
+    std::vector<ServiceLoss> out;
+    for (auto& [key, loss] : losses_) {
+      loss.service = service_;
+      loss.revision = std::get<0>(key);
+      loss.what = std::get<2>(key);
+      out.push_back(std::move(loss));
+    }
+    return out;
+  }
+
+ private:
+  Service service_;
+  std::map<std::tuple<std::string, std::string, std::string>, ServiceLoss> losses_;
+};
+
+bool duplicates(const Error& error) { return std::string_view(error.what()).find("E11000") != std::string_view::npos; }
+
+// Clients write 1 as they like: 1, 1.0, NumberLong(1).
+bool same_keys(const Document& a, const Document& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const bson::Element& x, const bson::Element& y) {
+    return x.key == y.key && x.value.integer() == y.value.integer();
+  });
+}
+
+std::string shown(const std::string& version) { return version.empty() ? "an unknown version" : "v" + version; }
+
+}  // namespace
+
+ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_ms, const std::string& seed) {
+  const ServiceSteps steps(route, parameters_, now_ms, seed, main_);
+  ServiceSurvey out;
+  Losses losses(route.service);
+  const auto there = home_.collection_names();
+  for (const auto& name : steps.collections()) {
+    if (!there.contains(name)) {
+      out.absent.push_back(name);
+      continue;
+    }
+    ServiceSurvey::Collection collection{name, 0, 0};
+    read_in_order(home_, name, std::nullopt, [&](bson::View view) {
+      const auto edit = steps.edit(name, view.copy());
+      if (!edit) return;
+      ++(edit->removed ? collection.removed : collection.edited);
+      losses.add(name, *edit);
+    });
+    if (collection.edited + collection.removed > 0) out.collections.push_back(std::move(collection));
+  }
+  for (const auto& [name, index] : steps.indexes()) {
+    if (there.contains(name))
+      out.indexes.push_back(std::string(index.drop ? "drop " : "make ") + name + "." + index.name());
+  }
+  if (route.leaves && settings_.allow_drop) {
+    for (const auto& [parameter, name] : parameters_.of(route.service)) {
+      if (!there.contains(name)) continue;
+      out.losses.push_back({route.service, route.route.to, "the collection " + name, home_.estimated_count(name), {}});
+    }
+  }
+  for (auto& loss : losses.take()) out.losses.push_back(std::move(loss));
+  return out;
+}
+
+ServiceReport ServiceRunner::run(const ServiceRoute& route, std::int64_t now_ms, const std::string& seed) {
+  ServiceRun run;
+  run.run = settings_.run;
+  run.to = route.route.to;
+  run.now_ms = now_ms;
+  run.seed = seed;
+  return go(route, std::move(run), false);
+}
+
+std::optional<ServiceReport> ServiceRunner::roll_forward(Service service) {
+  auto run = ServiceVersion(home_, service).unfinished();
+  if (!run) return std::nullopt;
+  const auto doc = home_.find_one(kServiceVersions, Document{{"_id", name_of(service)}});
+  const auto* from = doc->find("version");
+  const auto* text = from ? from->as<std::string>() : nullptr;
+  const auto route = service_route(catalogue_, service, text ? std::optional(*text) : std::nullopt, run->to);
+  return go(route, std::move(*run), true);
+}
+
+ServiceReport ServiceRunner::go(const ServiceRoute& route, ServiceRun run, bool begun) {
+  const auto service = route.service;
+  const bool down = route.route.direction == Direction::kDown;
+  ServiceWork work{route, std::move(run), ServiceVersion(home_, service), Residue(home_), {}};
+  work.report = {service, route.route.from, route.route.to};
+  const ServiceSteps steps(route, parameters_, work.run.now_ms, work.run.seed, main_);
+  observer_.message({ops::Message::Level::kInfo, fmt::format("Migrating {} from {} to v{}", name_of(service),
+                                                             shown(route.route.from), route.route.to)});
+  for (const auto* revision : route.route.revisions) {
+    if (down) work.open.push_back(revision->id);
+  }
+  try {
+    if (!begun) work.version.begin(route.route.from, work.run);
+    const auto there = home_.collection_names();
+    work.has_images = !down && !route.route.from.empty() && there.contains(kResidue);
+    if (settings_.undo_log && !steps.collections().empty()) {
+      RunRecord record;
+      record.run = work.run.run;
+      record.now_ms = work.run.now_ms;
+      record.seed = work.run.seed;
+      record.target = work.run.to;
+      work.seq = work.residue.begin(std::move(record)).seq;
+    }
+    drop_indexes(work, steps);
+    bool reached = work.run.collection.empty();
+    for (const auto& name : steps.collections()) {
+      if (name == work.run.collection) reached = true;
+      if (!reached || !there.contains(name)) continue;
+      edit_collection(work, name);
+      if (work.has_images) return_removed(work, name);
+    }
+    make_indexes(work, steps);
+    if (route.leaves && settings_.allow_drop) {
+      for (const auto& [parameter, name] : parameters_.of(service)) {
+        if (there.contains(name)) home_.drop(name);
+      }
+    }
+    auto checksums = work.version.revisions();
+    for (const auto* revision : route.route.revisions) {
+      checksums.take(revision->id);
+      if (!revision->built_in && !down) checksums.append(revision->id, revision->checksum);
+    }
+    work.version.set_revisions(std::move(checksums));
+    const auto& all = catalogue_.of(service);
+    const auto goal = Version::parse(route.route.to).base();
+    const auto last = std::find_if(all.rbegin(), all.rend(), [&](const Revision& r) { return r.version <= goal; });
+    work.version.finish(route.route.to, !route.leaves, last == all.rend() ? "" : last->id);
+  } catch (const Error& error) {
+    if (error.code() != Exit::kUnreachable && error.code() != Exit::kLocked) work.version.fail();
+    throw;
+  }
+  return work.report;
+}
+
+void ServiceRunner::drop_indexes(ServiceWork& work, const ServiceSteps& steps) {
+  auto& version = work.version;
+  const auto ours = version.indexes();
+  for (const auto& [collection, index] : steps.indexes()) {
+    const auto key = collection + "/" + index.name();
+    if (!index.drop || std::ranges::find(ours, key) == ours.end()) continue;
+    if (home_.collection_names().contains(collection)) home_.drop_index(collection, index.name());
+    version.forget_index(key);
+  }
+}
+
+void ServiceRunner::make_indexes(ServiceWork& work, const ServiceSteps& steps) {
+  auto& version = work.version;
+  const auto there = home_.collection_names();
+  for (const auto& [collection, index] : steps.indexes()) {
+    if (index.drop || !there.contains(collection)) continue;
+    const auto present = home_.indexes(collection);
+    const bool known = std::any_of(present.begin(), present.end(), [&](const Document& one) {
+      const auto* keys = one.find("key");
+      return keys && keys->as<Document>() && same_keys(*keys->as<Document>(), index.keys) &&
+             (!index.unique || one.has("unique"));
+    });
+    if (known) continue;
+    const auto key = collection + "/" + index.name();
+    version.add_index(key);
+    try {
+      home_.create_indexes(collection, {index.definition()});
+    } catch (const Error& error) {
+      if (!duplicates(error)) throw;
+      version.forget_index(key);
+      observer_.message({ops::Message::Level::kWarning, fmt::format("The unique index {} on {} is left out: {}",
+                                                                    index.name(), collection, error.what())});
+    }
+  }
+}
+
+}  // namespace fm

@@ -1,0 +1,122 @@
+// Takes one service along its route.
+//
+// Order: the version document says "migrating"; indexes that go are dropped;
+// documents, collection by collection in the order of _id; indexes are made; the
+// version document says where the service stands. Documents are read in batches,
+// taken through all revisions in memory, and written with replacements that are
+// guarded by what was read. Ahead of a batch its results' hashes are written to
+// the version document: a killed run goes on there, and no document is edited
+// twice. Reads every document of the collections once; writes those that
+// change, their images to the residue, and one small document per batch.
+//
+// What a way down displaced or removed comes back on the way up: from its image
+// follows what the document would be without the detour, and a three-way merge
+// carries that over to what it has become (exec/residue.h, bson/merge.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "exec/report.h"
+#include "exec/residue.h"
+#include "exec/service_edit.h"
+#include "exec/service_versions.h"
+
+namespace fm {
+
+// What a step takes away that the way back does not make again.
+struct ServiceLoss {
+  Service service;
+  std::string revision;
+  std::string what;  // "memberships role", "documents of cloud_credentials"
+  std::int64_t documents = 0;
+  std::vector<std::string> examples;  // names or ids, up to three
+};
+
+struct ServiceSurvey {
+  struct Collection {
+    std::string name;
+    std::int64_t edited = 0;
+    std::int64_t removed = 0;
+  };
+  std::vector<Collection> collections;  // with something to do
+  std::vector<std::string> absent;      // that the steps name and the database lacks
+  std::vector<ServiceLoss> losses;
+  std::vector<std::string> indexes;  // "make orgs.id_1", "drop ..."
+};
+
+struct ServiceReport {
+  Service service;
+  std::string from;  // "" where it was not known
+  std::string to;
+  std::int64_t edited = 0;
+  std::int64_t removed = 0;
+  std::int64_t restored = 0;
+};
+
+struct ServiceSettings {
+  std::string run;          // the run's id
+  bool undo_log = true;     // keep images of what is edited
+  bool allow_drop = false;  // collections of a service that does not exist at the target
+};
+
+struct ServiceWork;
+
+class ServiceRunner {
+ public:
+  // `home` is the database of the service, `main` that of the datasets.
+  ServiceRunner(Mongo& home, Mongo& main, const Catalogue& catalogue, const Parameters& parameters,
+                ServiceSettings settings, RunObserver& observer)
+      : home_(home),
+        main_(main),
+        catalogue_(catalogue),
+        parameters_(parameters),
+        settings_(settings),
+        observer_(observer) {}
+
+  // Writes nothing. Throws Error(kPrecondition) when a guard refuses.
+  ServiceSurvey survey(const ServiceRoute& route, std::int64_t now_ms, const std::string& seed);
+
+  // Throws what ends it; the version document then says "failed", or
+  // "migrating" where even that could not be written.
+  ServiceReport run(const ServiceRoute& route, std::int64_t now_ms, const std::string& seed);
+
+  // Finishes the run that a killed program left, to its own target; nothing
+  // where there is none.
+  std::optional<ServiceReport> roll_forward(Service service);
+
+ private:
+  ServiceReport go(const ServiceRoute& route, ServiceRun run, bool begun);
+  void drop_indexes(ServiceWork& work, const ServiceSteps& steps);
+  void make_indexes(ServiceWork& work, const ServiceSteps& steps);
+
+  // service_documents.cc
+  void edit_collection(ServiceWork& work, const std::string& collection);
+  void edit_batch(ServiceWork& work, const std::string& collection, std::vector<bson::Bytes> batch,
+                  const std::set<std::string>& done);
+  std::optional<ServiceEdit> only_image(ServiceWork& work, const std::string& collection, const bson::Bytes& bytes);
+  const ServiceSteps& steps(ServiceWork& work, const std::string& from, const std::string& to);
+  std::optional<bson::Document> moved(ServiceWork& work, const std::string& collection, const bson::Document& document,
+                                      const std::string& from, const std::string& to);
+  std::optional<ServiceEdit> edit(ServiceWork& work, const std::string& collection, bson::Bytes before,
+                                  const std::vector<Image>* images);
+  void return_removed(ServiceWork& work, const std::string& collection);
+  std::optional<ServiceEdit> returned(ServiceWork& work, const std::string& collection,
+                                      const std::vector<Image>& images);
+  void write(ServiceWork& work, const std::string& collection, const std::vector<ServiceEdit>& batch);
+  static std::vector<Image> images_of(const ServiceWork& work, const std::string& collection,
+                                      const std::vector<ServiceEdit>& batch);
+  bool write_again(ServiceWork& work, const std::string& collection, const bson::Value& id);
+
+  Mongo& home_;
+  Mongo& main_;
+  const Catalogue& catalogue_;
+  const Parameters& parameters_;
+  ServiceSettings settings_;
+  RunObserver& observer_;
+};
+
+}  // namespace fm

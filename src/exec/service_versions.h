@@ -1,0 +1,79 @@
+// Where services keep their version: `migrator.versions` in the database they
+// belong to.
+//
+//   {_id: <service>, version, left_at, previous, state, last_revision, updated_at,
+//    indexes: ["<collection>/<name>"], revisions: {<id>: <checksum>},
+//    run: {run, to, now, seed, collection, after, done}}
+//
+// `version` is null where the service does not exist; `left_at` is then the
+// version that its data were left at. `state` is clean,
+// migrating or failed. `indexes` are those made here, `revisions` the applied
+// ones of a deployment's own catalogue. `run` is there while a run is half-way.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plan/services.h"
+#include "revisions/version_map.h"
+#include "store/mongo.h"
+
+namespace fm {
+
+inline constexpr const char* kServiceVersions = "migrator.versions";
+
+// Where a service stands: as written there, else guessed: hub and enterprise
+// from the version of the database (`config_version`), cas from the collections
+// it has. Reads only.
+ServiceHead read_service_head(Mongo& mongo, Service service, const std::optional<std::string>& config_version,
+                              const VersionMap& versions, const Parameters& parameters);
+
+// The run that a killed program left in a service.
+struct ServiceRun {
+  std::string run;  // its id
+  std::string to;
+  std::int64_t now_ms = 0;
+  std::string seed;
+  // Collections up to `collection`, in the order of work, and in that one the
+  // documents up to `after`, are done; of the next ones those with these hashes.
+  std::string collection;
+  std::optional<bson::Value> after;
+  std::string done;
+};
+
+// The document of one service.
+class ServiceVersion {
+ public:
+  ServiceVersion(Mongo& mongo, Service service) : mongo_(mongo), service_(service) {}
+
+  std::optional<ServiceRun> unfinished();
+  // `from` is "" where it is not known.
+  void begin(const std::string& from, const ServiceRun& run);
+  void advance(const ServiceRun& run);
+  void fail();
+  // The run is over. `exists`: whether that version has the service.
+  void finish(const std::string& version, bool exists, const std::string& last_revision);
+
+  std::vector<std::string> indexes();
+  void add_index(const std::string& index);
+  void forget_index(const std::string& index);
+
+  // Checksums of a deployment's own revisions, by id.
+  bson::Document revisions();
+  void set_revisions(bson::Document revisions);
+
+ private:
+  void set(bson::Document fields, bson::Document unset = {});
+  std::optional<bson::Document> read();
+
+  Mongo& mongo_;
+  Service service_;
+};
+
+// Applied revisions of a deployment's catalogue whose files have changed since.
+std::vector<std::string> changed_revisions(Mongo& mongo, const Catalogue& catalogue, Service service);
+// From now on they count as applied with the content they have.
+void accept_changed_revisions(Mongo& mongo, const Catalogue& catalogue, Service service);
+
+}  // namespace fm

@@ -1,0 +1,95 @@
+"""What the tests of Enterprise deployments share: a server, and a deployment in
+two databases of its own."""
+import importlib.util
+import itertools
+import os
+
+import pytest
+
+from deployment import Deployment, ROOT, harness, open_source
+
+_spec = importlib.util.spec_from_file_location("cli_conftest", os.path.join(ROOT, "tests", "cli", "conftest.py"))
+_cli = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_cli)
+
+NAMES = itertools.count()
+ALL = "cas hub enterprise".split()
+
+
+class EnterpriseTool(_cli.Tool):
+    """``Tool`` with a second database; ``cas`` is its name."""
+
+    def __init__(self, server, name, home):
+        super().__init__(server, name, home)
+        self.cas = name + "_cas"
+        self.client = server.client
+        self.env.update({"CAS_DATABASE_URI": server.uri, "CAS_DATABASE_NAME": self.cas})
+
+    def build(self, version, born=None, seed=1, scale=0.1):
+        Deployment(version, born, seed, scale).write(self.client, self.name, self.cas)
+        return self
+
+    def migrate(self, *args, **env):
+        r = self.migrator("migrate", *args, **env)
+        assert r.status == 0, r.err
+        return r
+
+    def dump(self):
+        """Both databases, to the byte, without our bookkeeping."""
+        out = {}
+        for side in self.name, self.cas:
+            for name, (docs, meta) in harness.take_dump(self.client, side).items():
+                indexes = sorted(str(sorted(ix.items(), key=str)) for ix in meta["indexes"])
+                out[side == self.cas, name] = (sorted(docs), indexes)
+        return out
+
+    def service_documents(self):
+        """{(database, collection): {_id: document}} of what the builder writes."""
+        mine = Deployment("2.25.0").documents([{"_id": 1, "name": "x"}])
+        out = {}
+        for side, db in ("main", self.client[self.name]), ("cas", self.client[self.cas]):
+            for name in mine[side]:
+                docs = {str(d["_id"]): d for d in db[name].find()}
+                if docs:
+                    out[side, name] = docs
+        return out
+
+    def service_versions(self):
+        out = {}
+        for side in self.name, self.cas:
+            for doc in self.client[side]["migrator.versions"].find():
+                out[doc["_id"]] = doc["version"]
+        return out
+
+    def config(self):
+        return self.client[self.name].config.find_one()
+
+
+@pytest.fixture(scope="session")
+def server():
+    with harness.Server() as s:
+        yield s
+
+
+@pytest.fixture
+def tool(server, tmp_path):
+    name = "ent_%d" % next(NAMES)
+    t = EnterpriseTool(server, name, str(tmp_path))
+    yield t
+    for database in t.name, t.cas:
+        server.client.drop_database(database)
+
+
+def expected_documents(tool, version, born, seed=1, scale=0.1):
+    """The same as ``service_documents``, from the builder."""
+    datasets = list(tool.client[tool.name].datasets.find({}, {"name": 1}).sort("_id", 1))
+    parts = Deployment(version, born, seed, scale).documents(datasets)
+    return {
+        (side, name): {str(d["_id"]): d for d in docs}
+        for side in parts
+        for name, docs in parts[side].items()
+        if docs
+    }
+
+
+__all__ = ["ALL", "EnterpriseTool", "expected_documents", "harness", "open_source", "server", "tool"]
