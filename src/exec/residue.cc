@@ -14,9 +14,6 @@ using bson::Value;
 
 namespace {
 
-constexpr std::size_t kLargestDocument = std::size_t{16} << 20;
-// What stands around an image in its record: ids, names, versions, revisions.
-constexpr std::size_t kRoom = std::size_t{16} << 10;
 // Others that do not fit beside the document go into records of their own.
 constexpr std::size_t kPartBytes = std::size_t{12} << 20;
 
@@ -263,7 +260,7 @@ std::vector<RunRecord> Residue::runs() {
 }
 
 void Residue::check(const std::string& what, const bson::Bytes& document) {
-  if (document.size() + kRoom <= kLargestDocument) return;
+  if (document.size() <= kLargest) return;
   throw Error(Exit::kPrecondition,
               what + " has " + std::to_string(document.size()) + " bytes, which leaves no room to keep it for undo",
               "Make it smaller, or go without: --undo-log off.");

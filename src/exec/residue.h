@@ -102,6 +102,8 @@ class Residue {
   // for a document that leaves no room for its record; check() tells before.
   void keep(const std::vector<Image>& images, bool keep_first = false);
   static void check(const std::string& what, const bson::Bytes& document);
+  // The largest document that check() lets pass, in bytes.
+  static constexpr std::size_t kLargest = (std::size_t{16} << 20) - (std::size_t{16} << 10);
 
   // What a way up may restore, of each document the newest first: a revision
   // is open in one image only, the newest that has it. By encoded _id.

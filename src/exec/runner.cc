@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "exec/database.h"
+#include "exec/residue.h"
 #include "exec/undo.h"
 #include "ops/naming.h"
 #include "ops/operation.h"
@@ -285,6 +286,26 @@ void Runner::run_database(const Plan& plan, const DatabaseHeads& heads) {
   if (!plan.database.empty() || plan.save_database_version) write_config(mongo_, heads, plan.database_version);
 }
 
+std::vector<DatasetFailure> Runner::too_large(const Plan& plan, const Heads& heads) {
+  std::set<std::string> planned;
+  for (const auto& move : plan.datasets) planned.insert(id_key(heads.datasets[move.head].id));
+  const Document size{{"$bsonSize", "$$ROOT"}};
+  const bson::Array both{size, static_cast<std::int64_t>(Residue::kLargest)};
+  std::vector<DatasetFailure> out;
+  mongo_.find("datasets", Document{{"$expr", Document{{"$gt", both}}}}, {}, [&](bson::View view) {
+    const auto dataset = view.decode();
+    const auto key = id_key(*dataset.find("_id"));
+    if (!planned.contains(key)) return;
+    const auto name = shown_name(dataset);
+    try {
+      Residue::check("Dataset '" + name + "'", view.copy());
+    } catch (const Error& error) {
+      out.push_back({name, error, true, key});
+    }
+  });
+  return out;
+}
+
 RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   const auto start = std::chrono::steady_clock::now();
   RunReport report;
@@ -301,6 +322,12 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
     auto survey_result = survey(plan, heads, false);
     for (auto& failure : survey_result.refused) refused.push_back(std::move(failure));
     report.losses = std::move(survey_result.losses);
+  }
+  if (settings_.undo_log) {
+    for (auto& failure : too_large(plan, heads.heads)) {
+      const auto same = [&](const DatasetFailure& other) { return other.id == failure.id; };
+      if (std::none_of(refused.begin(), refused.end(), same)) refused.push_back(std::move(failure));
+    }
   }
   if (!refused.empty() && settings_.refuse_all) {
     if (refused.size() == 1) throw refused.front().error;

@@ -59,6 +59,9 @@ class Runner {
   RunReport run(const Plan& plan, const DatabaseHeads& heads);
 
  private:
+  // Datasets of the plan that are too large to be kept for undo. One scan on the
+  // server; only such documents travel.
+  std::vector<DatasetFailure> too_large(const Plan& plan, const Heads& heads);
   void choose_names(const Plan& plan, const Heads& heads, const std::vector<DatasetFailure>& refused);
   std::vector<BatchRunner::Item> items(const Plan& plan, const Heads& heads,
                                        const std::vector<DatasetFailure>& refused) const;

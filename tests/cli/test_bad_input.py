@@ -577,6 +577,17 @@ def fill_big(tool, size, version, **keys):
 FIELDS = [{"name": "x", "ftype": "fiftyone.core.fields.StringField", "db_field": "x"}]
 
 
+def test_dataset_too_large_for_the_undo_log(tool):
+    """Found before anything is written; without the log it goes."""
+    fill_big(tool, LIMIT - 8000, NEWEST, sample_fields=FIELDS)
+    before = Before(tool.db)
+    message, remedy = error_of(tool.migrator("migrate", "1.0.0", "-q"), 16)
+    assert "'big'" in message and str(LIMIT - 8000) in message and "--undo-log off" in remedy
+    before.assert_untouched()
+    ran(tool.migrator("migrate", "1.0.0", "--undo-log", "off", "--allow-loss"))
+    assert tool.versions() == ({"big": "1.0.0", "other": "1.0.0"}, "1.0.0")
+
+
 @pytest.mark.parametrize("program", ["migrator", "fiftyone"])
 @pytest.mark.parametrize("start,end", [("0.9.4", NEWEST), ("1.4.1", NEWEST), (NEWEST, "0.9.4")])
 def test_large_dataset(tool, program, start, end):
