@@ -65,7 +65,7 @@ int run_check(const CheckOptions& options, const Globals& globals) {
 
 void setup_check(Program& program) {
   auto options = std::make_shared<CheckOptions>();
-  auto* command = program.app.add_subcommand("check", "Tells whether a client will be let in; writes nothing.");
+  auto* command = program.app.add_subcommand("check", "Tells whether a client will be let in.");
   command->add_option("VERSION", options->version, "of the database after a migration; none: as it is");
   command->add_option("--client-version", options->client_version, "of the client: an Enterprise one has two numbers")
       ->required()

@@ -190,6 +190,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     const auto goal = service_target(target, globals.versions());
     services->make_plan(goal, chosen.version || options.os_version, settings.adopt);
   }
+  if (adopting) planned.heads.edition = Edition::kEnterprise;
   const bool idle = plan.nothing_to_do() && (!services || services->nothing_to_do());
   if (!dry_run && (!idle || adopting)) {
     require_rights(mongo);
@@ -307,16 +308,12 @@ void setup_migrate(Program& program) {
   bind_migration_options(*command, *options);
   add_setting(*command, options->flags, "--dry-run", "dry_run", "like plan");
   add_setting(*command, options->flags, "--yes", "yes", "ask nothing");
-  // Their variables stand in docs/configuration.md: the page is full.
-  const auto add_switch = [&](const char* name, const char* setting, const char* help) {
-    command->add_flag_callback(
-        name, [options, setting] { options->flags.emplace_back(setting, "on"); }, help);
-  };
-  add_switch("--lazy", "lazy", "the database's version only, not the datasets");
-  add_switch("--adopt", "adopt", "make it a database of FiftyOne Enterprise");
-  add_switch("--allow-drop", "allow_drop", "drop what a service leaves behind");
-  add_switch("--require-idle", "require_idle", "only while no FiftyOne is connected");
-  add_setting(*command, options->flags, "--error-level", "error_level", "0: one refused dataset stops all", "0|1|2");
+  add_setting(*command, options->flags, "--lazy", "lazy", "the database's version only, not the datasets");
+  add_setting(*command, options->flags, "--adopt", "adopt", "make it a database of FiftyOne Enterprise");
+  add_setting(*command, options->flags, "--allow-drop", "allow_drop", "drop what a service leaves behind");
+  add_setting(*command, options->flags, "--require-idle", "require_idle", "only while no FiftyOne is connected");
+  add_setting(*command, options->flags, "--error-level", "error_level",
+              "0: a refused dataset stops all; 1, 2: it does not", "0|1|2");
   command->add_option("--plan", options->plan, "run what plan --save kept, if nothing has moved")
       ->option_text("FILE")
       ->take_last();

@@ -82,10 +82,9 @@ class HelpText final : public CLI::FormatterBase {
     std::string out = usage + (options.empty() ? "" : " [OPTION]...") + "\n\n";
     if (!app->get_description().empty()) out += wrapped(app->get_description(), 0, 0) + "\n\n";
     for (const auto* command : commands) out += row(command->get_name(), command->get_description());
-    if (!commands.empty() && !(positionals + options).empty()) out += "\n";
+    if (!commands.empty() && !(positionals + options).empty() && app->get_parent()) out += "\n";
     out += positionals + options;
     if (app->get_parent()) {
-      if (!(positionals + options).empty() || !commands.empty()) out += "\n";
       if (options.find(std::string(kAlsoVariable) + "\n") != std::string::npos) {
         out += "* --some-option is also the variable FIFTYONE_MIGRATOR_SOME_OPTION\n";
       }

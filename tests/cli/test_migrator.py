@@ -343,6 +343,7 @@ def test_info(tool):
         "database": tool.name,
         "place": tool.env["FIFTYONE_DATABASE_URI"],
         "edition": "open source",
+        "services": [],
         "version": "1.4.1",
         "enterprise_version": None,
         "newest_version": "1.22.1",

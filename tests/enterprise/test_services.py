@@ -95,6 +95,11 @@ def check_down_and_up(tool, old, new):
     assert "Nothing to do: everything is at v" in tool.migrate(old).out
     assert tool.dump() == low
     tool.migrate(new)
+    if numbers(old) < (1, 1, 0):
+        # Datasets are named anew at open source 0.19.0, so a name that was cut stays as it is (docs/enterprise.md).
+        for name in tool.db.datasets.find({"name": {"$regex": "^Long name"}}):
+            assert len(name["name"]) == 100
+        return
     # Where the version was guessed, indexes of it are made on the first way up.
     assert documents_of(tool.dump()) == documents_of(start)
     start = without_files(tool.dump())
