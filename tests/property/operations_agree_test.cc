@@ -63,7 +63,7 @@ void agree(const Step& step, const std::vector<Document>& docs, Value dataset = 
     }
     RC_FAIL("the pending filter is wrong");
   }
-  RC_ASSERT(count_pending(test_server(), passes[0]) == static_cast<std::int64_t>(pending.size()));
+  RC_ASSERT(measure_pending(test_server(), passes[0]).documents == static_cast<std::int64_t>(pending.size()));
 
   run_all(passes, between(1, 11));
   const auto after = stored(kCollection);
@@ -71,7 +71,7 @@ void agree(const Step& step, const std::vector<Document>& docs, Value dataset = 
 
   // Twice is once.
   for (const auto& doc : after) RC_ASSERT_FALSE(ops::pending(step, doc, run.context));
-  RC_ASSERT(count_pending(test_server(), passes[0]) == 0);
+  RC_ASSERT(measure_pending(test_server(), passes[0]).documents == 0);
   run_all(passes, 3);
   RC_ASSERT(stored(kCollection) == after);
 }

@@ -24,6 +24,8 @@ using bson::Document;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+using Rules = std::vector<PrefixRule>;
+
 std::string error_of(const std::function<void()>& work) {
   try {
     work();
@@ -53,23 +55,23 @@ class Folder {
 };
 
 TEST(Remap, PrefixesEndAtFolders) {
-  const Remap remap({{"/data/demo/", "s3://b/demo"}, {"/data/demo/deep", "gs://d/"}});
+  const Remap remap(Rules{{"/data/demo/", "s3://b/demo"}, {"/data/demo/deep", "gs://d/"}});
   EXPECT_EQ(remap("/data/demo/x.jpg"), "s3://b/demo/x.jpg");
   EXPECT_EQ(remap("/data/demo"), "s3://b/demo");
   EXPECT_EQ(remap("/data/demo2/x.jpg"), std::nullopt);
   EXPECT_EQ(remap("/data/demo/deep/x"), "gs://d/x");
   EXPECT_EQ(remap("/data/demo/deeper/x"), "s3://b/demo/deeper/x");
-  EXPECT_EQ(Remap({{"s3://", "minio://"}})("s3://b/x"), "minio://b/x");
+  EXPECT_EQ(Remap(Rules{{"s3://", "minio://"}})("s3://b/x"), "minio://b/x");
   EXPECT_EQ(remap(""), std::nullopt);
-  EXPECT_EQ(Remap({{"/", "s3://b/"}})("/a/x"), "s3://b/a/x");
+  EXPECT_EQ(Remap(Rules{{"/", "s3://b/"}})("/a/x"), "s3://b/a/x");
 }
 
 TEST(Remap, RefusesWhatCannotBeRepeated) {
-  EXPECT_THAT(error_of([] { Remap({{"/a", "/a/b"}}); }), HasSubstr("rewritten itself"));
-  EXPECT_THAT(error_of([] { Remap({{"/a", "/b"}, {"/b", "/a"}}); }), HasSubstr("rewritten itself"));
-  EXPECT_THAT(error_of([] { Remap({{"/a", "/b"}, {"/a/", "/c"}}); }), HasSubstr("twice"));
-  EXPECT_THAT(error_of([] { Remap({{"", "/b"}}); }), HasSubstr("empty"));
-  EXPECT_THAT(error_of([] { Remap({{"s3://", "/b"}}); }), HasSubstr("scheme"));
+  EXPECT_THAT(error_of([] { Remap(Rules{{"/a", "/a/b"}}); }), HasSubstr("rewritten itself"));
+  EXPECT_THAT(error_of([] { Remap(Rules{{"/a", "/b"}, {"/b", "/a"}}); }), HasSubstr("rewritten itself"));
+  EXPECT_THAT(error_of([] { Remap(Rules{{"/a", "/b"}, {"/a/", "/c"}}); }), HasSubstr("twice"));
+  EXPECT_THAT(error_of([] { Remap(Rules{{"", "/b"}}); }), HasSubstr("empty"));
+  EXPECT_THAT(error_of([] { Remap(Rules{{"s3://", "/b"}}); }), HasSubstr("scheme"));
 }
 
 TEST(Leaves, TextsBelowLists) {
