@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/backup_text.h"
 #include "cli/deployment.h"
+#include "cli/help.h"
 #include "cli/migration_options.h"
 #include "cli/plan_page.h"
 #include "cli/plan_text.h"
@@ -312,8 +313,7 @@ void setup_migrate(Program& program) {
   add_setting(*command, options->flags, "--adopt", "adopt", "make it a database of FiftyOne Enterprise");
   add_setting(*command, options->flags, "--allow-drop", "allow_drop", "drop what a service leaves behind");
   add_setting(*command, options->flags, "--require-idle", "require_idle", "only while no FiftyOne is connected");
-  add_setting(*command, options->flags, "--error-level", "error_level",
-              "0: a refused dataset stops all; 1, 2: it does not", "0|1|2");
+  add_setting(*command, options->flags, "--error-level", "error_level", "0: one refused dataset stops all", "0|1|2");
   command->add_option("--plan", options->plan, "run what plan --save kept, if nothing has moved")
       ->option_text("FILE")
       ->take_last();
@@ -322,6 +322,7 @@ void setup_migrate(Program& program) {
       ->take_last();
   bind_pace_options(*command, *options);
   command->add_flag("--verbose", options->verbose, "name each step");
+  for (const auto* rare : {"--lazy", "--adopt", "--allow-drop", "--verbose"}) command->get_option(rare)->group(kAlso);
   command->callback([options, &program] {
     program.run = [options, &program] { return run_migration(*options, program.globals, false); };
   });

@@ -65,6 +65,7 @@ class HelpText final : public CLI::FormatterBase {
     // There are too many commands for what each option means to fit too.
     const bool names_only = !app->get_parent() && mode != CLI::AppFormatMode::All;
     std::string names;
+    std::string also;  // options that fit no more: named, explained by --help-all
     for (const auto* option : app->get_options()) {
       if (option->get_positional()) {
         const auto& shown = option->get_option_text();
@@ -72,6 +73,8 @@ class HelpText final : public CLI::FormatterBase {
         positionals += row(option->get_name(), option->get_description());
       } else if (option->get_lnames().front().starts_with("help")) {
         continue;
+      } else if (option->get_group() == kAlso && mode != CLI::AppFormatMode::All) {
+        also += (also.empty() ? "" : ", ") + names_of(*option);
       } else if (names_only) {
         names += names_of(*option) + "  ";
       } else {
@@ -84,6 +87,7 @@ class HelpText final : public CLI::FormatterBase {
     for (const auto* command : commands) out += row(command->get_name(), command->get_description());
     if (!commands.empty() && !(positionals + options).empty() && app->get_parent()) out += "\n";
     out += positionals + options;
+    if (!also.empty()) out += "  Also: " + also + "; see --help-all\n";
     if (app->get_parent()) {
       if (options.find(std::string(kAlsoVariable) + "\n") != std::string::npos) {
         out += "* --some-option is also the variable FIFTYONE_MIGRATOR_SOME_OPTION\n";

@@ -119,7 +119,7 @@ TEST(Catalogue, GuardsAreWhereTheOriginalRefuses) {
 TEST(Catalogue, CustomFunctionsAreFew) {
   std::map<std::string, int> uses;
   for (const auto& function : ops::custom_functions()) uses[function.name] = 0;
-  for (const auto* revision : all()) {
+  for (const auto* revision : everything()) {
     for (const auto* steps : {&revision->up, &revision->down}) {
       visit(*steps, [&](const Step& step) {
         if (const auto* custom = std::get_if<ops::Custom>(&step.operation)) ++uses[custom->function->name];
@@ -134,7 +134,7 @@ TEST(Catalogue, CustomFunctionsAreFew) {
 
 TEST(Catalogue, NoOperationIsUnused) {
   std::set<std::string> used;
-  for (const auto* revision : all()) {
+  for (const auto* revision : everything()) {
     for (const auto* steps : {&revision->up, &revision->down}) {
       visit(*steps, [&](const Step& step) { used.insert(ops::name(step)); });
     }
