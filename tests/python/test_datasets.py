@@ -167,7 +167,8 @@ def test_old_datasets_are_upgraded_when_they_are_loaded(place):
     place.db.migrate_all()
     assert set(place.db.get_datasets_revisions().values()) == {"1.22.1"}
     assert place.db.verify()["problems"] == 0
-    assert {n for n in place.raw.list_collection_names() if n.startswith("migrator.")} <= {"migrator.history", "migrator.residue"}
+    assert {n for n in place.raw.list_collection_names() if n.startswith("migrator.")} <= {
+        "migrator.history", "migrator.residue", "migrator.residue.members"}
 
 
 def test_a_load_never_goes_down(place):
