@@ -48,7 +48,7 @@ bench: build ## measure
 docs: build ## the documentation as a site, in site/
 	@scripts/install-tools
 	@scripts/generate-reference
-	.venv-tools/bin/mkdocs build -q
+	NO_MKDOCS_2_WARNING=1 .venv-tools/bin/mkdocs build -q
 
 lint: build ## format, clang-tidy, layers
 	@scripts/lint

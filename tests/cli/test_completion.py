@@ -1,9 +1,12 @@
 """Completions and the manual page tell what --help tells."""
+import os
 import re
 import shutil
 import subprocess
 
 import pytest
+
+from conftest import ROOT
 
 
 def script(tool, shell):
@@ -93,6 +96,12 @@ def test_manual_page_says_what_help_says(tool):
     for code in (0, 2, 11, 16, 143):
         assert re.search(rf"^\.TP\n{code}\n", page, re.M)
     assert "\nFIFTYONE_DATABASE_URI\n" in page
+
+
+def test_reference_says_what_the_program_says(tool):
+    done = subprocess.run([os.path.join(ROOT, "scripts", "generate-reference"), "--check"], capture_output=True, text=True,
+                          env={**os.environ, "FM_BIN_DIR": str(tool.bin)})
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.long
