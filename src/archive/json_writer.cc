@@ -32,6 +32,20 @@ class Writer {
 
   void document(const std::uint8_t* at) {
     out_ += '{';
+    elements(at, [&](std::string_view key) {
+      if (!key.empty() && key[0] == '$' && is_extended_key(key) && key != "$type") {
+        refuse("is called like a type of Extended JSON, so that it could not be read back");
+      }
+      string(key);
+      out_ += ": ";
+    });
+    out_ += '}';
+  }
+
+ private:
+  // All values of a document or an array, each behind what `name` writes.
+  template <class Name>
+  void elements(const std::uint8_t* at, const Name& name) {
     bool first = true;
     for (at += 4; *at != 0;) {
       const auto type = static_cast<bson_type_t>(*at++);
@@ -40,18 +54,12 @@ class Writer {
       if (!first) out_ += ", ";
       first = false;
       path_.push_back(key);
-      if (!key.empty() && key[0] == '$' && is_extended_key(key) && key != "$type") {
-        refuse("is called like a type of Extended JSON, so that it could not be read back");
-      }
-      string(key);
-      out_ += ": ";
+      name(key);
       at = value(type, at);
       path_.pop_back();
     }
-    out_ += '}';
   }
 
- private:
   [[noreturn]] void refuse(const char* why) const {
     std::string path;
     for (const auto& key : path_) path += (path.empty() ? "" : ".") + std::string(key);
@@ -61,17 +69,7 @@ class Writer {
   const std::uint8_t* array(const std::uint8_t* at) {
     const auto* end = at + load<std::int32_t>(at);
     out_ += '[';
-    bool first = true;
-    for (at += 4; *at != 0;) {
-      const auto type = static_cast<bson_type_t>(*at++);
-      const std::string_view key(reinterpret_cast<const char*>(at));
-      at += key.size() + 1;
-      if (!first) out_ += ", ";
-      first = false;
-      path_.push_back(key);
-      at = value(type, at);
-      path_.pop_back();
-    }
+    elements(at, [](std::string_view) {});
     out_ += ']';
     return end;
   }

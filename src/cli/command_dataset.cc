@@ -86,13 +86,21 @@ std::string import_text(const archive::ImportReport& report, const std::string& 
   return out;
 }
 
-Document import_document(const archive::ImportReport& report) {
-  bson::Array warnings;
-  for (const auto& warning : report.warnings) warnings.append(clean_utf8(warning));
-  bson::Array losses;
-  for (const auto& loss : report.losses) {
-    losses.append(Document{{"revision", loss.revision}, {"what", loss.what}, {"values", loss.values}});
+bson::Array losses_document(const std::vector<Tally>& losses) {
+  bson::Array out;
+  for (const auto& loss : losses) {
+    out.append(Document{{"revision", loss.revision}, {"what", loss.what}, {"values", loss.values}});
   }
+  return out;
+}
+
+bson::Array warnings_document(const std::vector<std::string>& warnings) {
+  bson::Array out;
+  for (const auto& warning : warnings) out.append(clean_utf8(warning));
+  return out;
+}
+
+Document import_document(const archive::ImportReport& report) {
   return {{"name", clean_utf8(report.name)},
           {"id", report.id},
           {"from", report.from},
@@ -109,8 +117,8 @@ Document import_document(const archive::ImportReport& report) {
           {"resumed", report.resumed},
           {"dry_run", report.dry_run},
           {"seconds", report.seconds},
-          {"losses", std::move(losses)},
-          {"warnings", std::move(warnings)}};
+          {"losses", losses_document(report.losses)},
+          {"warnings", warnings_document(report.warnings)}};
 }
 
 void setup_dataset(Program& program) {

@@ -35,6 +35,9 @@ archive::ImportRequest request_of(const ImportOptions& options, const Settings& 
 // What became of it, for people and as a document. `done` is "Imported" or "Copied".
 std::string import_text(const archive::ImportReport& report, const std::string& done, const Style& style);
 bson::Document import_document(const archive::ImportReport& report);
+// What both directions tell of a way down, and of what they noticed.
+bson::Array losses_document(const std::vector<Tally>& losses);
+bson::Array warnings_document(const std::vector<std::string>& warnings);
 
 // Throws Error(kRefused) where FIFTYONE_DATABASE_ADMIN is false.
 void require_admin(const Settings& settings, const char* doing);

@@ -44,12 +44,6 @@ std::string text_of(const archive::ExportReport& report, const Style& style) {
 }
 
 Document document_of(const archive::ExportReport& report) {
-  bson::Array warnings;
-  for (const auto& warning : report.warnings) warnings.append(clean_utf8(warning));
-  bson::Array losses;
-  for (const auto& loss : report.losses) {
-    losses.append(Document{{"revision", loss.revision}, {"what", loss.what}, {"values", loss.values}});
-  }
   return {{"name", clean_utf8(report.name)},
           {"directory", clean_utf8(report.directory)},
           {"version", report.version},
@@ -61,8 +55,8 @@ Document document_of(const archive::ExportReport& report) {
           {"bytes", report.bytes},
           {"snapshot", report.snapshot},
           {"seconds", report.seconds},
-          {"losses", std::move(losses)},
-          {"warnings", std::move(warnings)}};
+          {"losses", losses_document(report.losses)},
+          {"warnings", warnings_document(report.warnings)}};
 }
 
 int run_export(const ExportOptions& options, const Globals& globals) {

@@ -225,13 +225,12 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   };
   if (dry_run) {
     std::optional<Estimate> cost;
-    if (options.estimate) cost = estimate(deployment.session.mongo(), plan, survey);
+    if (options.estimate) cost = estimate(mongo, plan, survey);
     auto document = plan_document(plan, planned.heads, survey);
     if (cost) document.append("estimate", estimate_document(*cost));
     document = frame.around(std::move(document), services ? services->plan_documents() : bson::Array());
     if (options.html) {
-      const PlanPageFacts facts{deployment.session.mongo().database(), place(settings), target.enterprise,
-                                program_version(), clock_ms()};
+      const PlanPageFacts facts{mongo.database(), place(settings), target.enterprise, program_version(), clock_ms()};
       write_file(*options.html, plan_page(plan, planned.heads, survey, cost, facts));
     }
     if (options.save) save_plan(*options.save, options, deployment, target, request, settings.undo_log, document);

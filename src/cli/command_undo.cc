@@ -9,6 +9,7 @@
 #include "cli/program.h"
 #include "cli/program_version.h"
 #include "cli/prompt.h"
+#include "cli/run_observer.h"
 #include "exec/exclusive.h"
 #include "exec/rights.h"
 #include "exec/undo.h"
@@ -25,21 +26,6 @@ struct UndoOptions {
   std::string run = "last";
   bool skip_changed = false;
   SettingFlags flags;
-};
-
-class UndoObserver final : public RunObserver {
- public:
-  explicit UndoObserver(Progress& progress) : progress_(progress) {}
-  void message(const ops::Message&) override {}
-  void failure(const DatasetFailure&) override {}
-  void phase(const std::string& name, std::size_t datasets) override { progress_.phase(name, datasets); }
-  void datasets_done(std::size_t done) override { progress_.datasets_done(done); }
-  void collection(const std::string& name, std::int64_t done, std::int64_t total) override {
-    progress_.collection(name, done, total);
-  }
-
- private:
-  Progress& progress_;
 };
 
 std::string counted(std::size_t n) {
@@ -87,7 +73,7 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   Deployment deployment(settings, log);
   auto& mongo = deployment.session.mongo();
   Progress progress(globals.progress_mode());
-  UndoObserver observer(progress);
+  ProgressObserver observer(progress);
   RunSettings run_settings;
   run_settings.origin = {globals.command_line, program_version()};
   require_rights(mongo);

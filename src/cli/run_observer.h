@@ -9,11 +9,28 @@
 
 namespace fm::cli {
 
+// How far it is, and nothing else: the result names the rest.
+class ProgressObserver : public RunObserver {
+ public:
+  explicit ProgressObserver(Progress& progress) : progress_(progress) {}
+
+  void message(const ops::Message&) override {}
+  void failure(const DatasetFailure&) override {}
+  void phase(const std::string& name, std::size_t datasets) final { progress_.phase(name, datasets); }
+  void datasets_done(std::size_t done) final { progress_.datasets_done(done); }
+  void collection(const std::string& name, std::int64_t done, std::int64_t total) final {
+    progress_.collection(name, done, total);
+  }
+
+ protected:
+  Progress& progress_;
+};
+
 // Warnings always, what is normal only when asked for.
-class MigrateObserver final : public RunObserver {
+class MigrateObserver final : public ProgressObserver {
  public:
   MigrateObserver(Progress& progress, const Log& log, bool verbose)
-      : progress_(progress), log_(log), verbose_(verbose) {}
+      : ProgressObserver(progress), log_(log), verbose_(verbose) {}
 
   void about(const std::string& dataset) override { dataset_ = dataset; }
   void message(const ops::Message& message) override {
@@ -27,14 +44,8 @@ class MigrateObserver final : public RunObserver {
     progress_.clear();
     log_.write(LogLevel::kWarning, failure.error.what(), dataset_field(failure.name));
   }
-  void phase(const std::string& name, std::size_t datasets) override { progress_.phase(name, datasets); }
-  void datasets_done(std::size_t done) override { progress_.datasets_done(done); }
-  void collection(const std::string& name, std::int64_t done, std::int64_t total) override {
-    progress_.collection(name, done, total);
-  }
 
  private:
-  Progress& progress_;
   const Log& log_;
   bool verbose_;
   std::string dataset_;

@@ -23,6 +23,12 @@ std::string whole_file(const std::string& path, const std::string& what) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+// Of a credentials file; nothing without a file.
+Section profile_of(const Environment& environment, const std::string& file, const std::string& profile) {
+  if (file.empty()) return {};
+  return read_ini(environment.expand_user(file), profile.empty() ? "default" : profile);
+}
+
 Section read_cache_config(const Environment& environment) {
   const auto named = environment.filled("FIFTYONE_MEDIA_CACHE_CONFIG_PATH");
   const auto path = environment.expand_user(named.value_or("~/.fiftyone/media_cache_config.json"));
@@ -158,12 +164,8 @@ void MediaConfig::read_s3(const Environment& environment) {
 
 void MediaConfig::read_minio(const Environment& environment) {
   minio_.system = FileSystem::kMinio;
-  Section section;
-  const auto file = setting(environment, "MINIO_CONFIG_FILE", "minio_config_file");
-  if (!file.empty()) {
-    const auto profile = setting(environment, "MINIO_PROFILE", "minio_profile");
-    section = read_ini(environment.expand_user(file), profile.empty() ? "default" : profile);
-  }
+  const auto section = profile_of(environment, setting(environment, "MINIO_CONFIG_FILE", "minio_config_file"),
+                                  setting(environment, "MINIO_PROFILE", "minio_profile"));
   const auto one = [&](const char* variable, const char* key) {
     const auto found = environment.filled(variable);
     return found ? *found : value_of(section, key);
@@ -180,12 +182,8 @@ void MediaConfig::read_minio(const Environment& environment) {
 
 void MediaConfig::read_azure(const Environment& environment) {
   azure_.system = FileSystem::kAzure;
-  Section section;
-  const auto file = setting(environment, "AZURE_CREDENTIALS_FILE", "azure_credentials_file");
-  if (!file.empty()) {
-    const auto profile = setting(environment, "AZURE_PROFILE", "azure_profile");
-    section = read_ini(environment.expand_user(file), profile.empty() ? "default" : profile);
-  }
+  const auto section = profile_of(environment, setting(environment, "AZURE_CREDENTIALS_FILE", "azure_credentials_file"),
+                                  setting(environment, "AZURE_PROFILE", "azure_profile"));
   const auto one = [&](const char* variable, const char* key) {
     const auto found = *variable ? environment.filled(variable) : std::nullopt;
     return found ? *found : value_of(section, key);
