@@ -7,7 +7,7 @@ import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "cli")]
-from conftest import Tool, harness  # noqa: E402
+from programs import Tool, harness  # noqa: E402
 from test_plan import HOSTILE  # noqa: E402
 from webdriver import Browser  # noqa: E402
 

@@ -15,7 +15,7 @@ import pytest
 from bson import SON, Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp, json_util
 from bson.raw_bson import RawBSONDocument
 
-from conftest import NAMES, Tool, harness
+from programs import NAMES, Tool, harness
 from test_bad_input import error_of
 
 MANIFEST = "fiftyone-migrator.json"

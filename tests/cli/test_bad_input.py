@@ -7,7 +7,7 @@ import pytest
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 
-from conftest import NAMES, Tool, harness
+from programs import NAMES, Tool, harness
 
 NEWEST = "1.22.1"
 LIMIT = 16 << 20

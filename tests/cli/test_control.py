@@ -10,7 +10,7 @@ import time
 import pytest
 from bson import Binary, ObjectId
 
-from conftest import harness
+from programs import harness
 
 FIELDS = [{"name": "id", "ftype": "fiftyone.core.fields.ObjectIdField", "db_field": "_id"}]
 SEED = b"0123456789abcdef"

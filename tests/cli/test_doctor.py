@@ -7,7 +7,7 @@ import time
 
 import pymongo
 import pytest
-from conftest import NAMES, Tool, harness
+from programs import NAMES, Tool, harness
 
 NEWEST = "1.22.1"
 PARKED = "9999.0+migrating"

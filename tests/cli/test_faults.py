@@ -14,7 +14,7 @@ import time
 import pymongo
 import pytest
 
-from conftest import ROOT, Tool, harness
+from programs import ROOT, Tool, harness
 from proxy import Proxy
 from test_control import content, fill, start
 

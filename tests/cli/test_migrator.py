@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import ROOT, harness
+from programs import ROOT, harness
 from test_fiftyone import park
 
 COMMANDS = [

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from conftest import harness
+from programs import harness
 
 HOSTILE = [
     "<script>window.hacked=1</script>",

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import harness
+from programs import harness
 
 SCRATCH = "migrator.scratch.roundtrip."
 

@@ -10,7 +10,7 @@ import time
 import pymongo
 import pytest
 from bson.raw_bson import RawBSONDocument
-from conftest import ROOT, Tool, harness
+from programs import ROOT, Tool, harness
 
 NEWEST = "1.22.1"
 # The role of docs/security.md.

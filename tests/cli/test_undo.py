@@ -2,7 +2,7 @@
 import bson
 import pytest
 
-from conftest import harness
+from programs import harness
 
 VERSIONS = [
     "1.12.0", "1.3.0", "1.0.0", "0.25.0", "0.22.0", "0.19.0", "0.18.0", "0.17.0", "0.16.2", "0.16.0", "0.15.0",

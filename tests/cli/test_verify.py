@@ -4,7 +4,7 @@ import os
 import pytest
 from bson import ObjectId
 
-from conftest import harness
+from programs import harness
 
 SOURCES = sorted(os.listdir(os.path.join(harness.DATABASES, "sources")))
 

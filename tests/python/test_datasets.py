@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import PACKAGE, three_samples
+from datasets import PACKAGE, three_samples
 
 import fiftyone_migrator as fm
 

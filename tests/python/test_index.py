@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from conftest import ROOT
+from datasets import ROOT
 
 INDEX = os.path.join(ROOT, "deploy", "index")
 sys.path.insert(0, INDEX)

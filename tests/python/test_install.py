@@ -12,7 +12,7 @@ import sys
 import zipfile
 
 import pytest
-from conftest import ROOT
+from datasets import ROOT
 from test_index import DIST, INDEX, free_port, index, issue, process
 
 pytestmark = pytest.mark.long

@@ -8,7 +8,7 @@ import re
 import textwrap
 
 import pytest
-from conftest import FACADE, HERE, PACKAGE, three_samples
+from datasets import FACADE, HERE, PACKAGE, three_samples
 
 with open(os.path.join(HERE, "page.rst"), encoding="utf-8") as f:
     PAGE = f.read()

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import PACKAGE, ROOT
+from datasets import PACKAGE, ROOT
 
 PEER = os.path.join(ROOT, ".venv-peer", "bin", "python")
 pytestmark = pytest.mark.long

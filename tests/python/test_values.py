@@ -3,7 +3,7 @@ import datetime
 
 import pytest
 from bson import Int64, ObjectId
-from conftest import field, harness, label_list, three_samples
+from datasets import field, harness, label_list, three_samples
 
 import fiftyone_migrator as fm
 
