@@ -36,9 +36,11 @@ int list(const Globals& globals, const Settings& settings) {
   std::vector<std::vector<std::string>> rows;
   Array documents;
   Residue(deployment.session.mongo()).each([&](const Image& image) {
-    const bool orphaned = image.service == "datasets" && !there.contains(id_key(image.document));
+    const bool orphaned = image.of_dataset() && !there.contains(id_key(image.document));
     const std::string state = orphaned ? "orphaned" : image.open.empty() ? "for undo" : "live";
-    rows.push_back({image.run, image.service, image.name, "v" + image.from, "v" + image.to, state, joined(image.open)});
+    const auto version = [](const std::string& text) { return text.empty() ? text : "v" + text; };
+    rows.push_back(
+        {image.run, image.service, image.name, version(image.from), version(image.to), state, joined(image.open)});
     Array open;
     for (const auto& revision : image.open) open.append(revision);
     documents.append(Document{{"run", image.run},

@@ -4,6 +4,7 @@
 
 #include "base/machine.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "cli/deployment.h"
 #include "cli/plan_text.h"
 #include "cli/program.h"
@@ -33,14 +34,18 @@ std::string counted(std::size_t n) {
 }
 
 std::string text_of(const UndoReport& report, const Style& style) {
-  std::string out = "Took run " + report.run + " back: " + (report.database ? "the database and " : "") +
-                    counted(report.datasets) + ", in " + format_duration(report.seconds) + ".\n";
+  std::string out =
+      "Took run " + report.run + " back: " + (report.database ? "the database and " : "") +
+      (report.repair ? format_count(report.documents) + " writes of a repair" : counted(report.datasets)) + ", in " +
+      format_duration(report.seconds) + ".\n";
+  if (report.gone > 0) out += format_count(report.gone) + " documents were deleted since.\n";
   if (!report.deleted.empty()) {
     out += "\n" + style.heading("Deleted since:") + "\n";
     for (const auto& name : report.deleted) out += "  " + name + "\n";
   }
   if (!report.failures.empty()) {
-    out += "\n" + style.error(counted(report.failures.size()) + " left as they are:") + "\n";
+    const auto left = report.repair ? format_count(report.changed) + " documents" : counted(report.failures.size());
+    out += "\n" + style.error(left + " left as they are:") + "\n";
     for (const auto& failure : report.failures) {
       out += "  " + failure.name + ": " + failure.error.what() + "\n";
     }
@@ -55,13 +60,23 @@ Document document_of(const UndoReport& report) {
   for (const auto& failure : report.failures) {
     failures.append(Document{{"dataset", failure.name}, {"error", failure.error.what()}, {"changed", failure.refused}});
   }
-  return {{"run", report.run},
-          {"by", report.by},
-          {"datasets", static_cast<std::int64_t>(report.datasets)},
-          {"database", report.database},
-          {"deleted", std::move(deleted)},
-          {"failures", std::move(failures)},
-          {"seconds", report.seconds}};
+  Document out{{"run", report.run},
+               {"by", report.by},
+               {"datasets", static_cast<std::int64_t>(report.datasets)},
+               {"database", report.database},
+               {"deleted", std::move(deleted)},
+               {"failures", std::move(failures)},
+               {"seconds", report.seconds}};
+  if (report.repair) {
+    out.append("documents", report.documents);
+    out.append("gone", report.gone);
+    out.append("changed", report.changed);
+  }
+  return out;
+}
+
+std::string about(const RunRecord& record) {
+  return Version::try_parse(record.target) ? "to v" + record.target : record.target;
 }
 
 int run_undo(const UndoOptions& options, const Globals& globals) {
@@ -83,7 +98,7 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
     log.warning(std::string("The service ") + name_of(service) +
                 " stays where that run took it: 'fiftyone-migrator migrate VERSION' takes services back");
   }
-  if (!settings.yes && can_ask() && !ask("Take run " + record.run + " (to v" + record.target + ") back?")) {
+  if (!settings.yes && can_ask() && !ask("Take run " + record.run + " (" + about(record) + ") back?")) {
     throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");
   }
   Exclusive exclusive(mongo, "");

@@ -33,7 +33,7 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
   std::set<std::string> finished;  // that nothing is left of
   std::vector<Image> victims;
   residue.each([&](Image image) {
-    const bool orphaned = image.service == "datasets" && !datasets.contains(id_key(image.document));
+    const bool orphaned = image.of_dataset() && !datasets.contains(id_key(image.document));
     const bool goes = request.all || (request.run.empty() ? orphaned : image.run == request.run);
     if (!goes) {
       runs.insert(image.run);

@@ -205,6 +205,7 @@ RunRecord run_of(const Document& record) {
   out.database = bson::text_at(record, "database");
   out.undoes = text("undoes");
   out.undone_by = text("undone_by");
+  out.repair = bson::text_at(record, "kind") == "repair";
   return out;
 }
 
@@ -234,9 +235,8 @@ RunRecord Residue::begin(RunRecord run) {
   }
   const auto earlier = runs();
   run.seq = earlier.empty() ? 1 : earlier.front().seq + 1;
-  Document record{
-      {"_id", run_id_of(run.run)},         {"kind", "run"},       {"seq", run.seq}, {"now", bson::Date{run.now_ms}},
-      {"seed", bson::Binary{0, run.seed}}, {"target", run.target}};
+  Document record{{"_id", run_id_of(run.run)},     {"kind", run.repair ? "repair" : "run"}, {"seq", run.seq},
+                  {"now", bson::Date{run.now_ms}}, {"seed", bson::Binary{0, run.seed}},     {"target", run.target}};
   if (run.config) {
     record.append("config", *run.config);
     record.append("database", run.database);

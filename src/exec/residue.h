@@ -1,7 +1,7 @@
 // What runs found before they wrote, in `migrator.residue`: for taking a run
 // back, and for giving back on the way up what a way down had no place for.
 //
-//   {_id: {run: RUN}, seq, now, seed, target, config, database, undoes, undone_by}
+//   {_id: {run: RUN}, kind: "run" | "repair", seq, now, seed, target, config, database, undoes, undone_by}
 //   {_id: {run: RUN, service, collection, document: ID, part: N}, run, seq, service, collection, document, name,
 //    direction, from, to, open: [revisions], before, others: [{collection, document}], after, after_others,
 //    consumed: [{run, revisions}], revived: [{run, revisions}], files: [<GridFS ids>], members: [collections]}
@@ -67,6 +67,9 @@ struct Image {
   std::vector<Consumed> revived;  // that it opened again, by undoing what had consumed them
   bson::Array files;              // GridFS files that were not deleted
   std::set<std::string> members;  // collections with images in kResidueMembers
+
+  // Of a migration or a repair; services have documents of their own.
+  bool of_dataset() const { return service == "datasets" || service == "repair"; }
 };
 
 // One run, as its images need it.
@@ -80,6 +83,9 @@ struct RunRecord {
   std::string database;                  // the version that the run left there
   std::optional<std::string> undoes;
   std::optional<std::string> undone_by;
+  // Of a repair, or an undo of one: it edited documents one by one, and what it
+  // keeps is in exec/document_edits.h.
+  bool repair = false;
 };
 
 // Images out of records, those of one image one after another; whatever stands

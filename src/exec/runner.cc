@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "exec/database.h"
+#include "exec/repair.h"
 #include "exec/residue.h"
 #include "exec/undo.h"
 #include "ops/naming.h"
@@ -422,6 +423,9 @@ void Runner::account(const BatchRunner::Result& result, RunReport& report) {
 
 RunReport Runner::roll_forward(const Journal::Unfinished& left) {
   facts_.run = left.run;
+  if (left.target == kRepairTarget) {
+    return Repair(mongo_, catalogue_, left.now_ms, left.seed, settings_, observer_).finish(left);
+  }
   Residue residue(mongo_);
   const auto record = residue.run(left.run);
   settings_.undo_log = record.has_value();

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "exec/undo_repair.h"
 #include "exec/verify_document.h"
 
 namespace fm {
@@ -111,6 +112,12 @@ void Undo::resume(const std::vector<Journal::Entry>& entries, const RunRecord& r
 RunReport Undo::finish(const Journal::Unfinished& left, const RunRecord& record) {
   RunReport report;
   facts_.run = left.run;
+  if (record.repair) {
+    const auto back = UndoRepair(mongo_, facts_, seed_, settings_, observer_).run(record, true);
+    report.failures = back.failures;
+    report.datasets_done = back.datasets;
+    return report;
+  }
   const auto own = Residue(mongo_).run(left.run);
   facts_.seq = own ? own->seq : 0;
   resume(left.entries, record, report.failures, report.datasets_done);
@@ -126,6 +133,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
     throw Error(Exit::kPrecondition, "Run " + record.run + " was taken back already, by " + *record.undone_by,
                 "`undo " + *record.undone_by + "` does it again.");
   }
+  if (record.repair) return UndoRepair(mongo_, facts_, seed_, settings_, observer_).run(record, skip_changed);
   Residue residue(mongo_);
   Journal journal(mongo_);
   const auto left = journal.unfinished();

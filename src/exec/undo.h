@@ -15,7 +15,14 @@ struct UndoReport {
   std::string run;  // that was taken back
   std::string by;   // the run that did it
   std::size_t datasets = 0;
-  bool database = false;                 // its version too
+  bool database = false;  // its version too
+  // Of a repair, which edited documents one by one. Those that are back, those
+  // that are gone, and those that were changed since, of which `failures` names
+  // the first.
+  bool repair = false;
+  std::int64_t documents = 0;
+  std::int64_t gone = 0;
+  std::int64_t changed = 0;
   std::vector<std::string> deleted;      // datasets that are gone
   std::vector<DatasetFailure> failures;  // changed since and left as they are, or failed
   double seconds = 0;

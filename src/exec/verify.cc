@@ -7,21 +7,49 @@
 
 #include "base/error.h"
 #include "base/pool.h"
+#include "exec/journal.h"
 #include "exec/prepare.h"
 #include "exec/requirements.h"
 #include "exec/verify_collections.h"
 #include "exec/verify_database.h"
 #include "exec/verify_document.h"
+#include "exec/verify_references.h"
+#include "exec/verify_version.h"
+#include "ops/naming.h"
 
 namespace fm {
 
 using bson::Document;
 using bson::Value;
-using Kind = Problem::Kind;
 
 namespace {
 
 constexpr std::size_t kBatch = 256;
+
+// As clients make them.
+Document index_of(std::initializer_list<const char*> keys, bool unique) {
+  Document key;
+  std::string name;
+  for (const auto* one : keys) {
+    key.append(one, 1);
+    name += (name.empty() ? "" : "_") + std::string(one) + "_1";
+  }
+  Document out{{"key", std::move(key)}, {"name", std::move(name)}};
+  if (unique) out.append("unique", true);
+  return out;
+}
+
+const Document kFrameIndex = index_of({"_sample_id", "frame_number"}, true);
+const std::vector<Document> kTimeIndexes = {index_of({"created_at"}, false), index_of({"last_modified_at"}, false)};
+// With the options that mongoengine spells out.
+const std::vector<Document> kDatasetIndexes = [] {
+  std::vector<Document> out = {index_of({"name"}, true), index_of({"sample_collection_name"}, true)};
+  for (auto& index : out) {
+    index.append("background", false);
+    index.append("sparse", false);
+  }
+  return out;
+}();
 
 const std::string* name_in(const Document& dataset) {
   const auto* name = dataset.find("name");
@@ -32,6 +60,7 @@ class Verifier {
  public:
   Verifier(Mongo& mongo, const Catalogue& catalogue, const DatabaseHeads& heads, const VerifySettings& settings)
       : mongo_(mongo),
+        catalogue_(catalogue),
         client_(Version::parse(catalogue.client)),
         requirements_(requirements(catalogue)),
         heads_(heads),
@@ -48,11 +77,12 @@ class Verifier {
   VerifyReport run() {
     VerifyReport out;
     auto of_datasets = datasets(out.datasets);
+    settle_shared(of_datasets, used_, settings_.names.empty() && unread_.empty());
     if (settings_.names.empty()) {
       append(out.problems, config_problems(heads_));
       append(out.problems, clashes(data_));
       if (data_.collections.contains("datasets")) {
-        append(out.problems, missing_indexes(mongo_, "datasets", {"name_1", "sample_collection_name_1"}));
+        append(out.problems, missing_indexes(mongo_, "datasets", kDatasetIndexes));
       }
       auto others = journal_problems(mongo_, heads_, data_);
       append(others, orphans(data_, used_, unread_));
@@ -75,6 +105,7 @@ class Verifier {
 
   // What the journal says about parked datasets.
   void read_ways() {
+    run_known_ = Journal(mongo_).unfinished().has_value();
     mongo_.find("migrator.journal", Document{{"_id.dataset", Document{{"$exists", true}}}}, {},
                 [&](const bson::View& view) {
                   const auto document = view.decode();
@@ -133,97 +164,104 @@ class Verifier {
     return out;
   }
 
-  static Problem problem(Kind kind, std::string where, std::string what, std::string remedy) {
-    Problem out;
-    out.kind = kind;
-    out.where = std::move(where);
-    out.what = std::move(what);
-    out.remedy = std::move(remedy);
-    return out;
-  }
-
   std::vector<Problem> not_read(const std::string& key, Problem why) {
     const std::lock_guard lock(mutex_);
     unread_.insert(key);
     return {std::move(why)};
   }
 
+  // Sets the version, where the content says which.
+  void mend_version(Problem& problem, const Document& document) {
+    if (!document.find("_id")) return;
+    const auto version =
+        proven_version(mongo_, catalogue_, requirements_, data_, document, heads_.heads.database, fetch_);
+    if (!version) return;
+    problem.repair = "set it to " + *version;
+    problem.mend.datasets.push_back(
+        {*document.find("_id"), [seen = document, version = *version](Document& dataset, ops::Context&) {
+           if (dataset == seen) set_version(dataset, version);
+         }});
+  }
+
+  std::vector<Problem> damaged_version(const Document& document, const std::string& key, std::string what) {
+    auto problem = problem_of("version-damaged", "version", std::move(what),
+                              "Set it to the version of the client that wrote the dataset last.");
+    mend_version(problem, document);
+    return not_read(key, std::move(problem));
+  }
+
   std::vector<Problem> problems_of(const Document& document, const std::string& key) {
     const auto* stored = document.find("version");
     const auto* text = stored ? stored->as<std::string>() : nullptr;
     if (stored && !stored->is_null() && !text) {
-      return not_read(key, problem(Kind::kDamaged, "version", std::string("a version of type ") + stored->type_name(),
-                                   "Set it to the version of the client that wrote the dataset last."));
+      return damaged_version(document, key, std::string("a version of type ") + stored->type_name());
     }
     if (text && *text == kParkedVersion) {
       const auto way = ways_.find(key);
-      return not_read(key, problem(Kind::kHalfWay, "version",
-                                   "an interrupted migration" + (way == ways_.end() ? "" : " " + way->second),
-                                   "Run `fiftyone-migrator migrate` again: it finishes that run first."));
+      auto problem = problem_of("dataset-parked", "version",
+                                "an interrupted migration" + (way == ways_.end() ? "" : " " + way->second),
+                                "Run `fiftyone-migrator migrate` again: it finishes that run first.");
+      if (run_known_ && way != ways_.end()) problem.repair = "finish that run first";
+      return not_read(key, std::move(problem));
     }
     const auto version = Version::try_parse(text ? *text : "0.0");
-    if (!version) {
-      return not_read(key, problem(Kind::kDamaged, "version", "'" + *text + "' is no version",
-                                   "Set it to the version of the client that wrote the dataset last."));
-    }
+    if (!version) return damaged_version(document, key, "'" + *text + "' is no version");
     if (version->base() > client_.base()) {
-      return not_read(
-          key, problem(Kind::kNote, "version", "v" + *text + " is newer than v" + client_.str() + ": not looked at",
-                       "Use a newer fiftyone-migrator."));
+      return not_read(key, problem_of("version-newer", "version",
+                                      "v" + *text + " is newer than v" + client_.str() + ": not looked at",
+                                      "Use a newer fiftyone-migrator."));
     }
     auto inspection = inspect(document, *version, requirements_, fetch_);
     auto out = std::move(inspection.problems);
-    if (!name_in(document)) {
-      out.push_back(problem(Kind::kDamaged, "name", "no name: no client can load it",
-                            "Give it a name and migrate it, or delete its document."));
+    // What a document declares is not added to while it cannot be read.
+    const bool readable =
+        std::none_of(out.begin(), out.end(), [](const Problem& problem) { return problem.code == "fields-missing"; });
+    for (auto& problem : out) {
+      if (!readable) {
+        problem.mend = {};
+        problem.repair.clear();
+        continue;
+      }
+      if (problem.code == "version-older") mend_version(problem, document);
+      if (problem.code == "revision-pending") check_slug(problem, document);
     }
-    append(out, references(document, inspection.references));
+    if (!name_in(document)) {
+      out.push_back(problem_of("name-missing", "name", "no name: no client can load it",
+                               "Give it a name and migrate it, or delete its document."));
+    }
+    append(out, reference_problems(mongo_, document, inspection.references, data_));
+    {
+      const std::lock_guard lock(mutex_);
+      std::set<std::pair<std::string, std::string>> own;
+      for (const auto& reference : inspection.references) own.emplace(reference.collection, id_key(reference.id));
+      for (const auto& [collection, id] : own) ++used_[collection][id];
+    }
     append(out, collections(document, *version, inspection.checks));
     for (const auto& pending : shared_) {
       const auto n = pending.count.find(key);
       if (n == pending.count.end() || pending.revision->version.base() > version->base()) continue;
-      out.push_back(pending.problem);
-      out.back().count = n->second;
+      out.push_back(pending.of(*document.find("_id"), n->second));
     }
     return out;
   }
 
-  std::vector<Problem> references(const Document& document, const std::vector<Reference>& references) {
-    std::vector<Problem> out;
-    for (const auto& reference : references) {
-      if (reference.collection == "fs.files") {
-        result(reference, out);
-        continue;
-      }
-      const auto* found = data_.find(reference.collection, reference.id);
-      const auto* owner = found ? found->find("_dataset_id") : nullptr;
-      if (!found) {
-        out.push_back(problem(Kind::kDangling, reference.where,
-                              "names a document that is not in " + reference.collection,
-                              "Restore it from a backup, or remove the entry with a client."));
-      } else if (owner && !(*owner == *document.find("_id"))) {
-        out.push_back(problem(Kind::kDamaged, reference.where,
-                              "names a document in " + reference.collection + " that belongs to another dataset",
-                              "Deleting it here would delete it there."));
-      }
-    }
-    const std::lock_guard lock(mutex_);
-    for (const auto& reference : references) used_[reference.collection].insert(id_key(reference.id));
-    return out;
-  }
-
-  void result(const Reference& reference, std::vector<Problem>& out) const {
-    constexpr const char* kRemedy = "Restore fs.files and fs.chunks from a backup, or run the method again.";
-    const auto found = data_.files.find(id_key(reference.id));
-    if (found == data_.files.end()) {
-      out.push_back(problem(Kind::kDangling, reference.where, "results that are not in fs.files", kRemedy));
-    } else if (!found->second.whole()) {
-      const auto& file = found->second;
-      const auto parts =
-          std::to_string(file.chunks) + " of " + std::to_string(file.expected_chunks()) + " chunks" +
-          (file.bytes < 0 ? "" : ", " + std::to_string(file.bytes) + " of " + std::to_string(file.length) + " bytes");
-      out.push_back(problem(Kind::kDamaged, reference.where, "results of which fs.chunks holds " + parts, kRemedy));
-    }
+  // A slug that another dataset has is not made a second time.
+  void check_slug(Problem& problem, const Document& document) const {
+    const auto* name = name_in(document);
+    if (document.has("slug") || problem.mend.empty()) return;
+    const auto slug = name ? ops::slugify(*name) : std::string();
+    const bool is_free = !slug.empty() && std::none_of(data_.datasets.begin(), data_.datasets.end(),
+                                                       [&](const DatasetRow& row) { return row.slug == slug; });
+    if (is_free) return;
+    auto mended = document;
+    const ops::IdGenerator no_ids(0, "");
+    ops::Context context(*document.find("_id"), 0, no_ids, fetch_);
+    context.record_displaced = false;
+    if (name) context.naming = ops::Naming{*name, slug, {}};
+    problem.mend.datasets.front().edit(mended, context);
+    if (!mended.has("slug")) return;
+    problem.mend = {};
+    problem.repair.clear();
   }
 
   std::vector<Problem> collections(const Document& document, const Version& version,
@@ -234,15 +272,15 @@ class Verifier {
     const auto* row = data_.dataset(*document.find("_id"));
     if (!row) return out;  // made while we look
     if (row->samples.empty() || !data_.collections.contains(row->samples)) {
-      out.push_back(problem(Kind::kMissing, row->samples.empty() ? "sample_collection_name" : row->samples,
-                            "the collection of its samples is not there",
-                            "Restore it from a backup, or delete the dataset with a client."));
+      out.push_back(problem_of("samples-missing", row->samples.empty() ? "sample_collection_name" : row->samples,
+                               "the collection of its samples is not there",
+                               "Restore it from a backup, or delete the dataset with a client."));
     }
     const bool frames_exist = !row->frames.empty() && data_.collections.contains(row->frames);
     if (row->clips() && !row->frames.empty() && !frames_exist) {
-      out.push_back(problem(Kind::kDangling, "frame_collection_name",
-                            "a clips dataset whose source's frames (" + row->frames + ") are gone",
-                            "Make the clips again, or delete the dataset with a client."));
+      out.push_back(problem_of("clips-source-gone", "frame_collection_name",
+                               "a clips dataset whose source's frames (" + row->frames + ") are gone",
+                               "Make the clips again, or delete the dataset with a client."));
     }
     append(out, run_checks(mongo_, checks, data_, settings_.deep));
     const auto owned_frames = row->frames.empty() ? "frames." + row->samples : row->frames;
@@ -251,17 +289,18 @@ class Verifier {
       append(out, frames_without_samples(mongo_, owned_frames, row->samples, settings_.deep));
     }
     if (settings_.deep && version.base() >= kModernIndexes) {
-      const std::vector<std::string> times = {"created_at_1", "last_modified_at_1"};
-      if (data_.collections.contains(row->samples)) append(out, missing_indexes(mongo_, row->samples, times));
+      if (data_.collections.contains(row->samples)) append(out, missing_indexes(mongo_, row->samples, kTimeIndexes));
       if (has_frames) {
-        append(out, missing_indexes(mongo_, owned_frames,
-                                    {"_sample_id_1_frame_number_1", "created_at_1", "last_modified_at_1"}));
+        auto expected = kTimeIndexes;
+        expected.insert(expected.begin(), kFrameIndex);
+        append(out, missing_indexes(mongo_, owned_frames, expected));
       }
     }
     return out;
   }
 
   Mongo& mongo_;
+  const Catalogue& catalogue_;
   Version client_;
   std::vector<Requirement> requirements_;
   const DatabaseHeads& heads_;
@@ -270,6 +309,7 @@ class Verifier {
   std::vector<SharedPending> shared_;
   ops::References::Fetch fetch_;
   std::map<std::string, std::string> ways_;  // by encoded _id
+  bool run_known_ = false;                   // the journal's run can be gone on with
 
   std::mutex mutex_;  // of what datasets add
   UsedIds used_;

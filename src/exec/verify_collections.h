@@ -18,8 +18,8 @@ std::vector<Problem> run_checks(Mongo& mongo, const std::vector<CollectionCheck>
 std::vector<Problem> frames_without_samples(Mongo& mongo, const std::string& frames, const std::string& samples,
                                             bool deep);
 
-// Indexes that a client would have made with the dataset.
+// Indexes, as createIndexes takes them, that a client would have made.
 std::vector<Problem> missing_indexes(Mongo& mongo, const std::string& collection,
-                                     const std::vector<std::string>& expected);
+                                     const std::vector<bson::Document>& expected);
 
 }  // namespace fm

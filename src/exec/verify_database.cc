@@ -3,35 +3,56 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <set>
 
 #include "base/version.h"
+#include "exec/journal.h"
 #include "exec/prepare.h"
+#include "exec/repair.h"
 #include "exec/verify_document.h"
+#include "ops/naming.h"
 #include "ops/operation.h"
 
 namespace fm {
 
 using bson::Document;
 using bson::Value;
-using Kind = Problem::Kind;
 
 namespace {
-
-Problem problem(Kind kind, std::string where, std::string what, std::string remedy, std::int64_t count = 1) {
-  Problem out;
-  out.kind = kind;
-  out.where = std::move(where);
-  out.what = std::move(what);
-  out.remedy = std::move(remedy);
-  out.count = count;
-  return out;
-}
 
 std::string quoted(const std::vector<std::string>& names) {
   std::vector<std::string> out;
   out.reserve(names.size());
   for (const auto& name : names) out.push_back("'" + name + "'");
   return some_of(out);
+}
+
+constexpr const char* kFinishRun = "finish that run first";
+
+// Each gets the slug of its own name, if that leaves no two with one slug.
+void part_slugs(Problem& problem, const std::string& slug, const std::vector<const DatasetRow*>& datasets,
+                const SharedData& data) {
+  std::multiset<std::string> taken;
+  for (const auto& row : data.datasets) taken.insert(row.slug.value_or(""));
+  Mend mend;
+  std::size_t stay = 0;
+  for (const auto* row : datasets) {
+    const auto own = row->name ? ops::slugify(*row->name) : std::string();
+    if (own == slug) {
+      ++stay;
+      continue;
+    }
+    if (own.empty() || taken.contains(own)) return;
+    taken.insert(own);
+    mend.datasets.push_back({row->id, [name = *row->name, slug, own](Document& dataset, ops::Context&) {
+                               auto* now = dataset.find("slug");
+                               const auto* called = dataset.find("name");
+                               if (now && *now == Value(slug) && called && *called == Value(name)) *now = own;
+                             }});
+  }
+  if (stay > 1) return;
+  problem.repair = "give each the slug of its own name";
+  problem.mend = std::move(mend);
 }
 
 }  // namespace
@@ -41,22 +62,24 @@ std::vector<Problem> config_problems(const DatabaseHeads& heads) {
   static const Version kFirst = Version::parse("0.15.0");
   std::vector<Problem> out;
   if (!heads.stale_configs.empty()) {
-    out.push_back(problem(Kind::kDamaged, "config", "several documents where one is expected; the newest counts",
-                          "`migrate` keeps the newest and removes the others.",
-                          static_cast<std::int64_t>(heads.stale_configs.size()) + 1));
+    out.push_back(problem_of("several-configs", "config", "several documents where one is expected; the newest counts",
+                             "`migrate` keeps the newest and removes the others.",
+                             static_cast<std::int64_t>(heads.stale_configs.size()) + 1));
+    out.back().repair = "keep the newest";
+    for (const auto& id : heads.stale_configs) out.back().mend.removals.push_back({"config", id});
   }
   const auto& database = heads.heads.database;
   if (database && !Version::try_parse(*database)) {
-    out.push_back(problem(Kind::kDamaged, "config.version", "'" + *database + "' is no version",
-                          "Set it to the version of the client that wrote the database last."));
+    out.push_back(problem_of("database-version-damaged", "config.version", "'" + *database + "' is no version",
+                             "Set it to the version of the client that wrote the database last."));
   }
   const auto stored = [](const DatasetHead& head) {
     const auto version = head.version ? Version::try_parse(*head.version) : std::nullopt;
     return head.version != kParkedVersion && version && version->base() >= kFirst;
   };
   if (!database && std::any_of(heads.heads.datasets.begin(), heads.heads.datasets.end(), stored)) {
-    out.push_back(problem(Kind::kMissing, "config.version", "no version of the database is stored",
-                          "The next client that connects stores its own; `migrate` does too."));
+    out.push_back(problem_of("database-version-missing", "config.version", "no version of the database is stored",
+                             "The next client that connects stores its own; `migrate` does too."));
   }
   return out;
 }
@@ -69,6 +92,8 @@ std::vector<Problem> journal_problems(Mongo& mongo, const DatabaseHeads& heads, 
   for (const auto& head : heads.heads.datasets) {
     if (head.version == kParkedVersion) parked.insert(id_key(head.id));
   }
+  const auto left = Journal(mongo).unfinished();
+  const std::string repair = left ? kFinishRun : "";
   mongo.find("migrator.journal", {}, {}, [&](const bson::View& view) {
     const auto document = view.decode();
     const auto text = [&](const char* key) {
@@ -78,20 +103,29 @@ std::vector<Problem> journal_problems(Mongo& mongo, const DatabaseHeads& heads, 
     };
     const auto* id = document.find("_id");
     if (*id == Value("run")) {
-      out.push_back(problem(Kind::kHalfWay, "migrator.journal",
-                            "a run to v" + text("target") + " was interrupted, or is still going on", kGoOn));
+      const auto target = text("target");
+      const auto what = Version::try_parse(target) ? "a run to v" + target
+                        : target == kRepairTarget  ? std::string("a repair")
+                                                   : "a run (" + target + ")";
+      out.push_back(problem_of("run-interrupted", "migrator.journal", what + " was interrupted, or is still going on",
+                               left
+                                   ? kGoOn
+                                   : "What the journal says of it cannot be read; the next `fiftyone-migrator migrate` "
+                                     "replaces it."));
+      out.back().repair = repair;
       return;
     }
     const auto* entry = id->as<Document>();
     const auto* dataset = entry ? entry->find("dataset") : nullptr;
     if (!dataset || parked.contains(id_key(*dataset))) return;  // told with the dataset
-    auto left = problem(
-        Kind::kHalfWay, "migrator.journal",
+    auto one = problem_of(
+        "deletes-left", "migrator.journal",
         "documents that an interrupted run from v" + text("from") + " to v" + text("to") + " was still to delete",
         kGoOn);
-    left.dataset = text("name");
-    left.dataset_id = *dataset;
-    out.push_back(std::move(left));
+    one.dataset = text("name");
+    one.dataset_id = *dataset;
+    one.repair = repair;
+    out.push_back(std::move(one));
   });
   return out;
 }
@@ -99,36 +133,38 @@ std::vector<Problem> journal_problems(Mongo& mongo, const DatabaseHeads& heads, 
 std::vector<Problem> clashes(const SharedData& data) {
   using Of = std::function<std::string(const DatasetRow&)>;
   struct Unique {
+    const char* code;
     const char* where;
     const char* what;
     const char* remedy;
     Of of;
   };
   const std::array<Unique, 4> kUnique = {{
-      {"datasets.name", "one name for several datasets", "Rename all but one of them.",
+      {"name-clash", "datasets.name", "one name for several datasets", "Rename all but one of them.",
        [](const DatasetRow& row) { return row.name.value_or(""); }},
-      {"datasets.slug", "one slug for several datasets", "Rename all but one of them with a client.",
+      {"slug-clash", "datasets.slug", "one slug for several datasets", "Rename all but one of them with a client.",
        [](const DatasetRow& row) { return row.slug.value_or(""); }},
-      {"datasets.sample_collection_name", "one collection for the samples of several datasets",
+      {"collection-clash", "datasets.sample_collection_name", "one collection for the samples of several datasets",
        "Find out whose samples they are before you delete any of these datasets.",
        [](const DatasetRow& row) { return row.samples; }},
-      {"datasets.frame_collection_name", "one collection for the frames of several datasets",
+      {"collection-clash", "datasets.frame_collection_name", "one collection for the frames of several datasets",
        "Find out whose frames they are before you delete any of these datasets.",
        [](const DatasetRow& row) { return row.clips() ? "" : row.frames; }},
   }};
   std::vector<Problem> out;
   for (const auto& unique : kUnique) {
-    std::map<std::string, std::vector<std::string>> names;
+    std::map<std::string, std::vector<const DatasetRow*>> rows;
     for (const auto& row : data.datasets) {
-      if (auto value = unique.of(row); !value.empty()) {
-        names[std::move(value)].push_back(row.name.value_or("(no name)"));
-      }
+      if (auto value = unique.of(row); !value.empty()) rows[std::move(value)].push_back(&row);
     }
-    for (const auto& [value, datasets] : names) {
+    for (const auto& [value, datasets] : rows) {
       if (datasets.size() == 1) continue;
-      out.push_back(problem(Kind::kDamaged, unique.where,
-                            std::string(unique.what) + ": '" + value + "', of " + quoted(datasets), unique.remedy,
-                            static_cast<std::int64_t>(datasets.size())));
+      std::vector<std::string> names;
+      for (const auto* row : datasets) names.push_back(row->name.value_or("(no name)"));
+      out.push_back(problem_of(unique.code, unique.where,
+                               std::string(unique.what) + ": '" + value + "', of " + quoted(names), unique.remedy,
+                               static_cast<std::int64_t>(datasets.size())));
+      if (unique.code == std::string_view("slug-clash")) part_slugs(out.back(), value, datasets, data);
     }
   }
   return out;
@@ -154,14 +190,15 @@ std::vector<Problem> orphans(const SharedData& data, const UsedIds& used, const 
       }
     }
     if (strangers > 0) {
-      out.push_back(problem(Kind::kOrphan, collection, "documents of no dataset",
-                            "Left behind by a deleted dataset or an interrupted migration; they do no harm.",
-                            strangers));
+      out.push_back(problem_of("documents-orphaned", collection, "documents of no dataset",
+                               "Left behind by a deleted dataset or an interrupted migration; they do no harm.",
+                               strangers));
     }
     for (const auto& [index, n] : forgotten) {
       const auto& row = data.datasets[index];
-      auto one = problem(Kind::kOrphan, collection, "documents that name this dataset, which does not name them",
-                         "Left behind by an interrupted migration; they do no harm.", n);
+      auto one =
+          problem_of("documents-orphaned", collection, "documents that name this dataset, which does not name them",
+                     "Left behind by an interrupted migration; they do no harm.", n);
       one.dataset = row.name.value_or("(no name)");
       one.dataset_id = row.id;
       out.push_back(std::move(one));
@@ -176,15 +213,23 @@ std::vector<Problem> orphans(const SharedData& data, const UsedIds& used, const 
     if (named.contains(collection) || !(has("samples.") || has("frames.") || has("patches.") || has("clips."))) {
       continue;
     }
-    out.push_back(problem(Kind::kOrphan, collection, "samples or frames of no dataset",
-                          "Left behind by a deleted dataset; drop the collection if nobody misses it."));
+    out.push_back(problem_of("collection-orphaned", collection, "samples or frames of no dataset",
+                             "Left behind by a deleted dataset; drop the collection if nobody misses it."));
   }
   std::int64_t files = 0;
   for (const auto& file : data.files) files += is_used("fs.files", file.first) ? 0 : 1;
   if (files > 0 && unread.empty()) {
-    out.push_back(problem(Kind::kNote, "fs.files", "files that no run names as its results",
-                          "The original leaves some behind when it goes down; they do no harm.", files));
+    out.push_back(problem_of("files-orphaned", "fs.files", "files that no run names as its results",
+                             "The original leaves some behind when it goes down; they do no harm.", files));
   }
+  return out;
+}
+
+Problem SharedPending::of(const Value& dataset, std::int64_t n) const {
+  auto out = problem;
+  out.count = n;
+  out.mend.members.push_back(
+      {problem.where, Document{{"$and", bson::Array{Document{{owner_key, dataset}}, filter}}}, edit});
   return out;
 }
 
@@ -203,12 +248,20 @@ std::vector<SharedPending> pending_in_shared(Mongo& mongo, const Catalogue& cata
         filter = Document{{"$and", bson::Array{std::move(filter), std::move(*query)}}};
       }
       SharedPending pending{&revision,
-                            problem(Kind::kPending, target.collection,
-                                    "documents that revision " + revision.text + " has not reached: they hold " +
-                                        rename->from.str() + ", not " + rename->to.str(),
-                                    "An older client may have written them since."),
+                            problem_of("documents-pending", target.collection,
+                                       "documents that revision " + revision.text + " has not reached: they hold " +
+                                           rename->from.str() + ", not " + rename->to.str(),
+                                       "An older client may have written them since."),
                             {}};
       pending.problem.repair = "move " + rename->from.str() + " to " + rename->to.str();
+      pending.owner_key = target.owner_key;
+      pending.filter = filter;
+      pending.edit = [step](Document& member) {
+        static const ops::IdGenerator kNoIds(0, "");
+        ops::Context context({}, 0, kNoIds, nullptr);
+        context.record_displaced = false;
+        ops::apply_to_member(step, member, context);
+      };
       FindOptions options;
       options.projection = Document{{target.owner_key, 1}};
       mongo.find(target.collection, filter, options, [&](const bson::View& view) {

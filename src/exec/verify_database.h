@@ -1,6 +1,9 @@
 // What `verify` finds in the database beside its datasets.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -8,11 +11,9 @@
 #include "exec/heads.h"
 #include "exec/problem.h"
 #include "exec/verify_data.h"
+#include "exec/verify_references.h"
 
 namespace fm {
-
-// References that datasets hold, by collection and encoded _id.
-using UsedIds = std::map<std::string, std::set<std::string>>;
 
 std::vector<Problem> config_problems(const DatabaseHeads& heads);
 // An interrupted run, and what it has left.
@@ -28,6 +29,12 @@ struct SharedPending {
   const Revision* revision = nullptr;
   Problem problem;
   std::map<std::string, std::int64_t> count;
+  std::string owner_key;
+  bson::Document filter;
+  std::function<void(bson::Document&)> edit;
+
+  // Of one dataset.
+  Problem of(const bson::Value& dataset, std::int64_t n) const;
 };
 std::vector<SharedPending> pending_in_shared(Mongo& mongo, const Catalogue& catalogue, const SharedData& data);
 

@@ -1,7 +1,7 @@
 #include "exec/verify_document.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "bson/difference.h"
 #include "exec/verify_polylines.h"
@@ -12,7 +12,6 @@ namespace fm {
 using bson::Array;
 using bson::Document;
 using bson::Value;
-using Kind = Problem::Kind;
 
 namespace {
 
@@ -54,6 +53,58 @@ std::vector<std::string> edited_runs(const ops::Context& context) {
   return out;
 }
 
+// Behind the name of the samples, as clients write it.
+void name_frames(Document& dataset, const std::string& frames) {
+  const auto* now = text_at(dataset, "frame_collection_name");
+  if (now && !now->empty()) return;
+  if (dataset.has("frame_collection_name")) {
+    dataset.set("frame_collection_name", frames);
+  } else {
+    const auto samples = dataset.index_of("sample_collection_name");
+    dataset.insert(std::min(samples + 1, dataset.size()), "frame_collection_name", frames);
+  }
+}
+
+// `path` as field_list() makes it: a key, then names of fields and "fields".
+Array* list_at(Document& dataset, const std::string& path) {
+  Document* inside = &dataset;
+  std::size_t begin = 0;
+  for (;;) {
+    const auto end = path.find('.', begin);
+    auto* value = inside->find(path.substr(begin, end == std::string::npos ? end : end - begin));
+    auto* list = value ? value->as<Array>() : nullptr;
+    if (!list || end == std::string::npos) return list;
+    // A name may hold dots: the longest one that fits.
+    Document* next = nullptr;
+    for (auto& item : *list) {
+      auto* field = item.as<Document>();
+      const auto* name = field ? text_at(*field, "name") : nullptr;
+      const auto step = name ? "." + *name + ".fields" : std::string();
+      if (!name || path.compare(end, step.size(), step) != 0) continue;
+      const auto after = end + step.size();
+      if (after != path.size() && path[after] != '.') continue;
+      next = field;
+      begin = after - std::string_view("fields").size();
+    }
+    if (!next) return nullptr;
+    inside = next;
+  }
+}
+
+void remove_equal_fields(Document& dataset, const std::string& path) {
+  auto* list = list_at(dataset, path);
+  if (!list) return;
+  for (std::size_t i = 1; i < list->size();) {
+    const auto* field = (*list)[i].as<Document>();
+    const bool again = field && std::find(list->begin(), list->begin() + i, (*list)[i]) != list->begin() + i;
+    if (again) {
+      list->take(i);
+    } else {
+      ++i;
+    }
+  }
+}
+
 bool applies(const Requirement& requirement, const Version& version) {
   return requirement.revision->version.base() <= version.base();
 }
@@ -76,22 +127,22 @@ class Inspector {
   }
 
  private:
-  void add(Kind kind, std::string where, std::string what, std::string remedy = "", std::int64_t count = 1,
-           std::string repair = "") {
-    Problem problem;
-    problem.kind = kind;
-    problem.where = std::move(where);
-    problem.what = std::move(what);
-    problem.count = count;
-    problem.remedy = std::move(remedy);
+  Problem& add(const char* code, std::string where, std::string what, std::string remedy, std::int64_t count = 1) {
+    return out_.problems.emplace_back(problem_of(code, std::move(where), std::move(what), std::move(remedy), count));
+  }
+
+  using Edit = std::function<void(Document& dataset, ops::Context& context)>;
+  void mend(Problem& problem, std::string repair, Edit edit) const {
+    const auto* id = dataset_.find("_id");
+    if (!id) return;
     problem.repair = std::move(repair);
-    out_.problems.push_back(std::move(problem));
+    problem.mend.datasets.push_back({*id, std::move(edit)});
   }
 
   void fields(const char* key, bool needed) {
     const auto* value = dataset_.find(key);
     if (!value || value->is_null()) {
-      if (needed) add(Kind::kDamaged, key, "no list of fields", "Restore the dataset's document from a backup.");
+      if (needed) add("fields-missing", key, "no list of fields", "Restore the dataset's document from a backup.");
       return;
     }
     field_list(*value, key);
@@ -105,30 +156,37 @@ class Inspector {
     const auto* samples = text_at(dataset_, "sample_collection_name");
     const auto should = "frames." + (samples ? *samples : "");
     const bool sure = samples && samples->starts_with("samples.");
-    add(Kind::kMissing, "frame_collection_name", "a video dataset that does not name the collection of its frames",
-        "Set it to the collection that holds them" + (sure ? ": " + should + "." : std::string(".")), 1,
-        sure ? "set it to " + should : "");
+    auto& problem = add("frames-unnamed", "frame_collection_name",
+                        "a video dataset that does not name the collection of its frames",
+                        "Set it to the collection that holds them" + (sure ? ": " + should + "." : std::string(".")));
+    if (sure)
+      mend(problem, "set it to " + should,
+           [should](Document& dataset, ops::Context&) { name_frames(dataset, should); });
   }
 
   void field_list(const Value& value, const std::string& path) {
     const auto* list = value.as<Array>();
     if (!list) {
-      add(Kind::kDamaged, path, std::string("a list of fields is of type ") + value.type_name(),
+      add("fields-missing", path, std::string("a list of fields is of type ") + value.type_name(),
           "Restore the dataset's document from a backup.");
       return;
     }
-    std::set<std::string> names;
+    std::map<std::string, const Document*> names;
     for (std::size_t i = 0; i < list->size(); ++i) {
       const auto* field = (*list)[i].as<Document>();
       const auto* name = field ? text_at(*field, "name") : nullptr;
       const auto where = path + "." + (name ? *name : std::to_string(i));
       if (!name || name->empty()) {
-        add(Kind::kDamaged, where, "a field without a name", "Give it its name, or remove it.");
-      } else if (!names.insert(*name).second) {
-        add(Kind::kDamaged, where, "the same field twice", "Remove one of them.");
+        add("field-broken", where, "a field without a name", "Give it its name, or remove it.");
+      } else if (const auto [first, added] = names.emplace(*name, field); !added) {
+        auto& problem = add("field-twice", where, "the same field twice", "Remove one of them.");
+        if (*first->second == *field) {
+          mend(problem, "remove the second one, which is equal",
+               [path](Document& dataset, ops::Context&) { remove_equal_fields(dataset, path); });
+        }
       }
       if (field && !text_at(*field, "ftype")) {
-        add(Kind::kDamaged, where, "a field without a type (ftype)", "Set the type of the values it holds.");
+        add("field-broken", where, "a field without a type (ftype)", "Set the type of the values it holds.");
       }
       const auto* nested = field ? field->find("fields") : nullptr;
       if (nested && !nested->is_null()) field_list(*nested, where + ".fields");
@@ -160,10 +218,16 @@ class Inspector {
     for (auto& run : edited_runs(context)) paths.push_back(std::move(run));
     if (paths.empty()) return;
     const auto count = static_cast<std::int64_t>(paths.size());
-    add(Kind::kPending, some_of(paths), "revision " + one.revision->text + " has not been done here",
-        "Keep a backup, set `version` in the dataset's document below the first such revision, and migrate it." +
-            kReplay,
-        count, "run the steps of revision " + one.revision->text + " again");
+    auto& problem =
+        add("revision-pending", some_of(paths), "revision " + one.revision->text + " has not been done here",
+            "Keep a backup, set `version` in the dataset's document below the first such revision, and migrate it." +
+                kReplay,
+            count);
+    mend(problem, "run what is missing of revision " + one.revision->text,
+         [steps = one.document, revision = one.revision->text](Document& whole, ops::Context& in) {
+           in.revision = revision;
+           ops::apply(steps, whole, in);
+         });
   }
 
   void newer() {
@@ -180,7 +244,7 @@ class Inspector {
       for (auto& path : paths_of(bson::differences(dataset_, after))) paths.push_back(std::move(path));
     }
     if (paths.empty()) return;
-    add(Kind::kHalfWay, some_of(paths),
+    add("version-older", some_of(paths),
         "holds what " + some_of(revisions) + (revisions.size() == 1 ? " brings" : " bring") +
             ", but its version is older: an interrupted migration of the original, or a version set by hand",
         "Keep a backup and migrate it up." + kReplay, static_cast<std::int64_t>(paths.size()));
@@ -190,7 +254,7 @@ class Inspector {
     if (id.as<bson::Oid>()) {
       out_.references.push_back({collection, id, std::move(where)});
     } else {
-      add(Kind::kDamaged, std::move(where), std::string("an id of type ") + id.type_name(),
+      add("id-damaged", std::move(where), std::string("an id of type ") + id.type_name(),
           "Remove it from the dataset's document, or put the id there.");
     }
   }
@@ -240,12 +304,23 @@ class Inspector {
   }
 
   CollectionCheck pending_check(const ops::CollectionWork& work, Document filter) const {
-    CollectionCheck out{work.collection, std::move(filter), {}, ""};
-    out.problem.kind = Kind::kPending;
-    out.problem.where = work.collection;
-    out.problem.what = "documents that revision " + work.revision + " has not reached";
-    out.problem.remedy = "Other clients may have written them since; `migrate` does not look at them again.";
-    return out;
+    return {work.collection, std::move(filter),
+            problem_of("documents-pending", work.collection,
+                       "documents that revision " + work.revision + " has not reached",
+                       "Other clients may have written them since; `migrate` does not look at them again."),
+            "", dataset_.find("_id") ? *dataset_.find("_id") : Value()};
+  }
+
+  // The step is done to what lacks it.
+  static void mend(CollectionCheck& check, const ops::CollectionWork& work, std::string repair) {
+    check.problem.repair = std::move(repair);
+    check.problem.mend.members.push_back(
+        {check.collection, check.filter, [step = *work.step, owner = check.owner](Document& member) {
+           static const ops::IdGenerator kNoIds(0, "");
+           ops::Context context(owner, 0, kNoIds, nullptr);
+           context.record_displaced = false;
+           ops::apply_to_member(step, member, context);
+         }});
   }
 
   void check(const ops::CollectionWork& work) {
@@ -259,24 +334,31 @@ class Inspector {
       auto missing = pending_check(work, {{path, absent}});
       missing.problem.what += ": they lack " + path;
       // Times: a field of the user's with that name may have had gaps before.
-      if (compute->source != ops::Compute::Source::kDatasetId) missing.problem.kind = Kind::kNote;
+      const bool stamp = compute->source == ops::Compute::Source::kDatasetId;
+      if (stamp) {
+        mend(missing, work, "set " + path + " to this dataset's id");
+      } else {
+        missing.problem =
+            problem_of("times-missing", missing.problem.where, missing.problem.what, missing.problem.remedy);
+      }
       out_.checks.push_back(std::move(missing));
-      if (compute->source != ops::Compute::Source::kDatasetId) return;
+      if (!stamp) return;
       const auto* id = dataset_.find("_id");
       auto wrong = pending_check(work, {{path, Document{{"$exists", true}, {"$ne", id ? *id : Value()}}}});
-      wrong.problem.kind = Kind::kDamaged;
-      wrong.problem.what = "documents that name another dataset in " + path;
-      wrong.problem.remedy = "Find out who wrote them: views of this dataset may miss them.";
+      wrong.problem = problem_of("stamp-of-another", work.collection, "documents that name another dataset in " + path,
+                                 "Find out who wrote them: views of this dataset may miss them.");
       wrong.owner_key = path;
       out_.checks.push_back(std::move(wrong));
     } else if (const auto* rename = std::get_if<ops::Rename>(&operation)) {
       auto pending = pending_check(work, {{rename->from.str(), present}, {rename->to.str(), absent}});
       pending.problem.what += ": they hold " + rename->from.str() + ", not " + rename->to.str();
+      mend(pending, work, "move " + rename->from.str() + " to " + rename->to.str());
       out_.checks.push_back(std::move(pending));
     } else if (const auto* unset = std::get_if<ops::Unset>(&operation)) {
       for (const auto& path : unset->paths) {
         auto pending = pending_check(work, {{path.str(), present}});
         pending.problem.what += ": they hold " + path.str();
+        mend(pending, work, "remove " + path.str());
         out_.checks.push_back(std::move(pending));
       }
     }

@@ -23,9 +23,10 @@ struct Reference {
 // Something no document of a collection may be.
 struct CollectionCheck {
   std::string collection;
-  bson::Document filter;  // matches the documents that are
-  Problem problem;        // if there is one
-  std::string owner_key;  // not empty: a key that holds the id of a dataset, and the wrong one
+  bson::Document filter;   // matches the documents that are
+  Problem problem;         // if there is one
+  std::string owner_key;   // not empty: a key that holds the id of a dataset, and the wrong one
+  bson::Value owner = {};  // the right one
 };
 
 struct Inspection {

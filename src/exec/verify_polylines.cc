@@ -1,13 +1,17 @@
 #include "exec/verify_polylines.h"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
+#include "bson/path.h"
 #include "bson/read.h"
 
 namespace fm {
 
 using bson::Array;
 using bson::Document;
+using bson::Value;
 
 namespace {
 
@@ -21,9 +25,16 @@ const Document kMissing{{"$exists", false}};
 Document too_deep() { return {{"points.0.0.0.0", kExists}}; }
 Document too_flat() { return {{"points.0.0", kExists}, {"points.0.0.0", kMissing}}; }
 
-// One alternative for each field that holds polylines.
-Array labels_with(const Document& dataset, const char* schema, const Document& alone, const Document& listed) {
-  Array out;
+// Fields that hold polylines, by their stored names.
+struct Fields {
+  std::vector<std::string> alone;
+  std::vector<std::string> listed;
+
+  bool empty() const { return alone.empty() && listed.empty(); }
+};
+
+Fields fields_of(const Document& dataset, const char* schema) {
+  Fields out;
   const auto* value = dataset.find(schema);
   const auto* fields = value ? value->as<Array>() : nullptr;
   if (!fields) return out;
@@ -35,15 +46,76 @@ Array labels_with(const Document& dataset, const char* schema, const Document& a
     const auto key = stored.empty() ? text_at(*field, "name") : stored;
     // Such a name is no path in a query.
     if (key.empty() || key.starts_with("$") || key.find('\0') != std::string::npos) continue;
-    if (type == kPolyline) {
-      Document one{{key + "._cls", "Polyline"}};
-      for (const auto& [path, condition] : alone) one.append(key + "." + path, condition);
-      out.append(std::move(one));
-    } else if (type == kPolylines) {
-      out.append(Document{{key + ".polylines", Document{{"$elemMatch", listed}}}});
-    }
+    if (type == kPolyline) out.alone.push_back(key);
+    if (type == kPolylines) out.listed.push_back(key);
   }
   return out;
+}
+
+// One alternative for each field.
+Document any_with(const Fields& fields, const Document& wrong) {
+  Array out;
+  for (const auto& key : fields.alone) {
+    Document one{{key + "._cls", "Polyline"}};
+    for (const auto& [path, condition] : wrong) one.append(key + "." + path, condition);
+    out.append(std::move(one));
+  }
+  for (const auto& key : fields.listed) {
+    out.append(Document{{key + ".polylines", Document{{"$elemMatch", wrong}}}});
+  }
+  return Document{{"$or", std::move(out)}};
+}
+
+const Array* first_list(const Array& list) { return list.empty() ? nullptr : list[0].as<Array>(); }
+
+// What stands where a coordinate belongs is a list.
+bool deep(const Array& points) {
+  const auto* shape = first_list(points);
+  const auto* point = shape ? first_list(*shape) : nullptr;
+  const auto* coordinate = point ? first_list(*point) : nullptr;
+  return coordinate && !coordinate->empty();
+}
+
+// Wrapping put a list of one around the shapes; of several nobody knows.
+void unwrap(Value& points) {
+  auto mended = points;
+  for (auto* list = mended.as<Array>(); list && deep(*list); list = mended.as<Array>()) {
+    if (list->size() != 1) return;
+    mended = list->take(0);
+  }
+  points = std::move(mended);
+}
+
+bool is_point(const Value& value) {
+  const auto* point = value.as<Array>();
+  const auto is_number = [](const Value& one) { return one.as<double>() || one.integer(); };
+  return point && point->size() == 2 && is_number((*point)[0]) && is_number((*point)[1]);
+}
+
+void wrap(Value& points) {
+  const auto* shape = points.as<Array>();
+  if (!shape || shape->empty() || !std::all_of(shape->begin(), shape->end(), is_point)) return;
+  Array shapes;
+  shapes.append(std::move(points));
+  points = std::move(shapes);
+}
+
+void edit_labels(const Fields& fields, void (*edit)(Value& points), Document& member) {
+  const auto edit_in = [&](Document& label) {
+    if (auto* points = label.find("points")) edit(*points);
+  };
+  for (const auto& key : fields.alone) {
+    auto* value = bson::Path(key).find(member);
+    auto* label = value ? value->as<Document>() : nullptr;
+    if (label && text_at(*label, "_cls") == "Polyline") edit_in(*label);
+  }
+  for (const auto& key : fields.listed) {
+    auto* value = bson::Path(key + ".polylines").find(member);
+    auto* list = value ? value->as<Array>() : nullptr;
+    for (std::size_t i = 0; list && i < list->size(); ++i) {
+      if (auto* label = (*list)[i].as<Document>()) edit_in(*label);
+    }
+  }
 }
 
 }  // namespace
@@ -56,28 +128,28 @@ std::vector<CollectionCheck> polyline_checks(const Document& dataset, const Vers
   const auto samples = text_at(dataset, "sample_collection_name");
   const auto frames = version.base() < kOwnFrames ? "frames." + samples : text_at(dataset, "frame_collection_name");
   const bool video = text_at(dataset, "media_type") == "video";
-  const auto add = [&](const std::string& collection, Array alternatives, const char* what, const char* repair) {
-    if (collection.empty() || alternatives.empty()) return;
-    CollectionCheck check{collection, Document{{"$or", std::move(alternatives)}}, {}, ""};
-    check.problem.where = collection;
-    check.problem.what = what;
-    check.problem.repair = repair;
-    check.problem.remedy = "No client can draw them; mend them or import the labels again.";
+  const auto add = [&](const std::string& collection, const Fields& fields, bool twice) {
+    if (collection.empty() || fields.empty()) return;
+    CollectionCheck check{collection, any_with(fields, twice ? too_deep() : too_flat()), {}, ""};
+    check.problem =
+        problem_of(twice ? "points-wrapped-twice" : "points-unwrapped", collection,
+                   twice ? "polylines whose points are wrapped twice or more: an interrupted upgrade of the original"
+                         : "polylines whose points are one shape, not a list of shapes",
+                   "No client can draw them; mend them or import the labels again.");
+    check.problem.repair = twice ? "unwrap the points to a list of shapes" : "wrap the points";
+    check.problem.mend.members.push_back({collection, check.filter, [fields, twice](Document& member) {
+                                            edit_labels(fields, twice ? unwrap : wrap, member);
+                                          }});
     out.push_back(std::move(check));
   };
-  const auto twice = too_deep();
-  const auto never = too_flat();
-  constexpr const char* kTwice =
-      "polylines whose points are wrapped twice or more: an interrupted upgrade of the original";
-  constexpr const char* kUnwrap = "unwrap the points once";
-  constexpr const char* kNever = "polylines whose points are one shape, not a list of shapes";
-  constexpr const char* kWrap = "wrap the points";
-  add(samples, labels_with(dataset, "sample_fields", twice, twice), kTwice, kUnwrap);
+  const auto of_samples = fields_of(dataset, "sample_fields");
+  add(samples, of_samples, true);
   // The original leaves those of video samples as they were.
-  if (!video) add(samples, labels_with(dataset, "sample_fields", never, never), kNever, kWrap);
+  if (!video) add(samples, of_samples, false);
   if (samples.starts_with("clips.")) return out;
-  add(frames, labels_with(dataset, "frame_fields", twice, twice), kTwice, kUnwrap);
-  add(frames, labels_with(dataset, "frame_fields", never, never), kNever, kWrap);
+  const auto of_frames = fields_of(dataset, "frame_fields");
+  add(frames, of_frames, true);
+  add(frames, of_frames, false);
   return out;
 }
 

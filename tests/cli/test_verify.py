@@ -4,6 +4,8 @@ import os
 import pytest
 from bson import ObjectId
 
+import damages
+from damages import IMAGES, VIDEO, change, clips_of, dataset, frames, samples
 from programs import harness
 
 SOURCES = sorted(os.listdir(os.path.join(harness.DATABASES, "sources")))
@@ -70,262 +72,51 @@ def test_what_we_take_down(tool, version):
 # -- one damage each
 
 
-def dataset(tool, name):
-    return tool.db.datasets.find_one({"name": name})
-
-
-def change(tool, name, update):
-    assert tool.db.datasets.update_one({"name": name}, update).modified_count == 1
-
-
-def samples(tool, name):
-    return tool.db[dataset(tool, name)["sample_collection_name"]]
-
-
-def frames(tool, name):
-    return tool.db[dataset(tool, name)["frame_collection_name"]]
-
-
-IMAGES, VIDEO = "quickstart images", "street-video"
-
-
-def clips_of(tool):
-    return tool.db.datasets.find_one({"sample_collection_name": {"$regex": "^clips"}})
-
-
-def no_evaluations(tool):
-    change(tool, IMAGES, {"$unset": {"evaluations": 1}})
-
-
-def inline_run(tool):
-    run = tool.db.runs.find_one({"key": "eval"})
-    tool.db.runs.delete_one(run)
-    change(tool, IMAGES, {"$set": {"evaluations.eval": {"key": "eval", "results": None}}})
-
-
-def no_slug(tool):
-    change(tool, IMAGES, {"$unset": {"slug": 1}})
-
-
-def field_without_db_field(tool):
-    change(tool, IMAGES, {"$unset": {"sample_fields.0.db_field": 1}})
-
-
-def old_similarity(tool):
-    i = dataset(tool, IMAGES)["brain_methods"]["img_sim"]
-    tool.db.runs.update_one({"_id": i}, {"$set": {"config.cls": "fiftyone.brain.similarity.SimilarityConfig"}})
-
-
-def sample_without_dataset(tool):
-    c = samples(tool, IMAGES)
-    c.update_one({"_id": c.find_one()["_id"]}, {"$unset": {"_dataset_id": 1}})
-
-
-def sample_of_another_dataset(tool):
-    samples(tool, IMAGES).update_one({}, {"$set": {"_dataset_id": dataset(tool, "plain")["_id"]}})
-
-
-def sample_of_no_dataset(tool):
-    samples(tool, IMAGES).update_one({}, {"$set": {"_dataset_id": ObjectId()}})
-
-
-def frames_of_clips(tool):
-    frames(tool, VIDEO).update_many({}, {"$set": {"_dataset_id": clips_of(tool)["_id"]}})
-
-
-def frame_without_sample(tool):
-    frames(tool, VIDEO).update_one({}, {"$set": {"_sample_id": ObjectId()}})
-
-
-def lost_sample(tool):
-    samples(tool, VIDEO).delete_many({})
-
-
-def old_media_type(tool):
-    samples(tool, IMAGES).update_many({}, {"$rename": {"_media_type": "media_type"}})
-
-
-def wrapped_twice(tool):
-    c = samples(tool, IMAGES)
-    c.update_many({"line.points": {"$exists": True}}, [{"$set": {"line.points": ["$line.points"]}}])
-
-
-def listed_wrapped_twice(tool):
-    wrap = {"$map": {"input": "$poly.polylines", "in": {"$mergeObjects": ["$$this", {"points": ["$$this.points"]}]}}}
-    samples(tool, IMAGES).update_many({"poly.polylines": {"$exists": True}}, [{"$set": {"poly.polylines": wrap}}])
-
-
-def not_wrapped(tool):
-    first = {"$arrayElemAt": ["$line.points", 0]}
-    samples(tool, IMAGES).update_many({"line.points": {"$exists": True}}, [{"$set": {"line.points": first}}])
-
-
-def no_run(tool):
-    tool.db.runs.delete_one({"key": "uniq"})
-
-
-def no_view(tool):
-    tool.db.views.delete_one({"name": "only cats"})
-
-
-def no_workspace(tool):
-    tool.db.workspaces.delete_many({})
-
-
-def run_of_another(tool):
-    tool.db.runs.update_one({"key": "uniq"}, {"$set": {"_dataset_id": dataset(tool, "plain")["_id"]}})
-
-
-def no_results(tool):
-    tool.db["fs.files"].delete_one({"_id": tool.db.runs.find_one({"key": "eval"})["results"]})
-
-
-def no_chunks(tool):
-    tool.db["fs.chunks"].delete_many({"files_id": tool.db.runs.find_one({"key": "eval"})["results"]})
-
-
-def results_cut(tool):
-    file = tool.db.runs.find_one({"key": "eval"})["results"]
-    tool.db["fs.files"].update_one({"_id": file}, {"$inc": {"length": 5}})
-
-
-def no_samples(tool):
-    samples(tool, "plain").drop()
-
-
-def no_frame_collection_name(tool):
-    change(tool, VIDEO, {"$unset": {"frame_collection_name": 1}})
-
-
-def clips_without_source(tool):
-    tool.db.datasets.update_one({"_id": clips_of(tool)["_id"]}, {"$set": {"frame_collection_name": "frames.gone"}})
-
-
-def parked(tool):
-    i = dataset(tool, IMAGES)["_id"]
-    change(tool, IMAGES, {"$set": {"version": "9999.0+migrating"}})
-    tool.db["migrator.journal"].insert_one({"_id": {"dataset": i}, "from": "0.9.4", "to": "1.22.1"})
-
-
-def interrupted(tool):
-    tool.db["migrator.journal"].insert_one({"_id": "run", "target": "1.22.1"})
-
-
-def older_version(tool):
-    change(tool, IMAGES, {"$set": {"version": "0.18.0"}})
-
-
-def two_names(tool):
-    tool.db.datasets.drop_index("name_1")
-    change(tool, "plain", {"$set": {"name": IMAGES}})
-
-
-def two_slugs(tool):
-    change(tool, "plain", {"$set": {"slug": dataset(tool, IMAGES)["slug"]}})
-
-
-def nameless_field(tool):
-    change(tool, IMAGES, {"$unset": {"sample_fields.1.name": 1}})
-
-
-def typeless_field(tool):
-    change(tool, IMAGES, {"$unset": {"sample_fields.1.ftype": 1}})
-
-
-def field_twice(tool):
-    fields = dataset(tool, IMAGES)["sample_fields"]
-    change(tool, IMAGES, {"$set": {"sample_fields": [*fields, fields[0]]}})
-
-
-def no_fields(tool):
-    change(tool, IMAGES, {"$unset": {"sample_fields": 1}})
-
-
-def two_configs(tool):
-    tool.db.config.insert_one({"version": "1.22.1", "type": "fiftyone"})
-
-
-def strange_database_version(tool):
-    tool.db.config.update_one({}, {"$set": {"version": "new"}})
-
-
-def no_config(tool):
-    tool.db.config.drop()
-
-
-def strange_version(tool):
-    change(tool, IMAGES, {"$set": {"version": "new"}})
-
-
-def version_of_another_type(tool):
-    change(tool, IMAGES, {"$set": {"version": 1.22}})
-
-
-def stray_run(tool):
-    tool.db.runs.insert_one({"_dataset_id": ObjectId(), "key": "x"})
-
-
-def forgotten_run(tool):
-    change(tool, IMAGES, {"$unset": {"brain_methods.uniq": 1}})
-
-
-def stray_collection(tool):
-    tool.db["samples.gone"].insert_one({})
-
-
-def old_operation(tool):
-    tool.db.delegated_ops.update_one(
-        {"dataset_id": dataset(tool, IMAGES)["_id"], "log_path": {"$exists": True}},
-        {"$rename": {"log_path": "run_link"}, "$set": {"x": 1}},
-    )
-    tool.db.delegated_ops.update_one({"x": 1}, {"$set": {"run_link": "/logs/a.log"}})
-
-
 @pytest.mark.parametrize(
     "damage,name,kind,where,what",
     [
-        (no_evaluations, IMAGES, "pending", "evaluations", "revision 0.7.3 "),
-        (inline_run, IMAGES, "pending", "evaluations.eval", "revision 0.19.0 "),
-        (no_slug, IMAGES, "pending", "slug", "revision 0.19.0 "),
-        (field_without_db_field, IMAGES, "pending", "sample_fields.tags.db_field", "revision 0.9.4 "),
-        (old_similarity, IMAGES, "pending", "runs.", "revision 0.20.0 "),
-        (sample_without_dataset, IMAGES, "pending", "samples.", "lack _dataset_id"),
-        (old_media_type, IMAGES, "pending", "samples.", "hold media_type, not _media_type"),
-        (old_operation, IMAGES, "pending", "delegated_ops", "hold run_link, not log_path"),
-        (sample_of_another_dataset, IMAGES, "damaged", "samples.", "for example 'plain'"),
-        (sample_of_no_dataset, IMAGES, "damaged", "samples.", "which does not exist"),
-        (frames_of_clips, VIDEO, "damaged", "frames.", "stamped with the id of the clips dataset"),
-        (wrapped_twice, IMAGES, "damaged", "samples.", "wrapped twice"),
-        (listed_wrapped_twice, IMAGES, "damaged", "samples.", "wrapped twice"),
-        (not_wrapped, IMAGES, "damaged", "samples.", "not a list of shapes"),
-        (frame_without_sample, VIDEO, "dangling", "frames.", "frames whose sample is not in"),
-        (lost_sample, VIDEO, "dangling", "frames.", "frames whose sample is not in"),
-        (no_run, IMAGES, "dangling", "brain_methods.uniq", "not in runs"),
-        (no_view, IMAGES, "dangling", "saved_views.0", "not in views"),
-        (no_workspace, IMAGES, "dangling", "workspaces.0", "not in workspaces"),
-        (run_of_another, IMAGES, "damaged", "brain_methods.uniq", "belongs to another dataset"),
-        (no_results, IMAGES, "dangling", "evaluations.eval.results", "not in fs.files"),
-        (no_chunks, IMAGES, "damaged", "evaluations.eval.results", "0 of 1 chunks"),
-        (no_samples, "plain", "missing", "samples.", "is not there"),
-        (no_frame_collection_name, VIDEO, "missing", "frame_collection_name", "does not name"),
-        (clips_without_source, None, "dangling", "frame_collection_name", "clips dataset whose source's frames"),
-        (parked, IMAGES, "half-way", "version", "from v0.9.4 to v1.22.1"),
-        (interrupted, None, "half-way", "migrator.journal", "a run to v1.22.1"),
-        (older_version, IMAGES, "half-way", "slug", "what 0.19.0"),
-        (two_names, None, "damaged", "datasets.name", "'quickstart images', 'quickstart images'"),
-        (two_slugs, None, "damaged", "datasets.slug", "'quickstart-images'"),
-        (nameless_field, IMAGES, "damaged", "sample_fields.1", "without a name"),
-        (typeless_field, IMAGES, "damaged", "sample_fields._rand", "without a type"),
-        (field_twice, IMAGES, "damaged", "sample_fields.tags", "twice"),
-        (no_fields, IMAGES, "damaged", "sample_fields", "no list of fields"),
-        (two_configs, None, "damaged", "config", "several documents"),
-        (strange_database_version, None, "damaged", "config.version", "'new' is no version"),
-        (no_config, None, "missing", "config.version", "no version"),
-        (strange_version, IMAGES, "damaged", "version", "'new' is no version"),
-        (version_of_another_type, IMAGES, "damaged", "version", "type double"),
-        (stray_run, None, "orphan", "runs", "of no dataset"),
-        (forgotten_run, IMAGES, "orphan", "runs", "does not name them"),
-        (stray_collection, None, "orphan", "samples.gone", "of no dataset"),
+        (damages.no_evaluations, IMAGES, "pending", "evaluations", "revision 0.7.3 "),
+        (damages.inline_run, IMAGES, "pending", "evaluations.eval", "revision 0.19.0 "),
+        (damages.no_slug, IMAGES, "pending", "slug", "revision 0.19.0 "),
+        (damages.field_without_db_field, IMAGES, "pending", "sample_fields.tags.db_field", "revision 0.9.4 "),
+        (damages.old_similarity, IMAGES, "pending", "runs.", "revision 0.20.0 "),
+        (damages.sample_without_dataset, IMAGES, "pending", "samples.", "lack _dataset_id"),
+        (damages.old_media_type, IMAGES, "pending", "samples.", "hold media_type, not _media_type"),
+        (damages.old_operation, IMAGES, "pending", "delegated_ops", "hold run_link, not log_path"),
+        (damages.sample_of_another_dataset, IMAGES, "damaged", "samples.", "for example 'plain'"),
+        (damages.sample_of_no_dataset, IMAGES, "damaged", "samples.", "which does not exist"),
+        (damages.frames_of_clips, VIDEO, "damaged", "frames.", "stamped with the id of the clips dataset"),
+        (damages.wrapped_twice, IMAGES, "damaged", "samples.", "wrapped twice"),
+        (damages.listed_wrapped_twice, IMAGES, "damaged", "samples.", "wrapped twice"),
+        (damages.not_wrapped, IMAGES, "damaged", "samples.", "not a list of shapes"),
+        (damages.frame_without_sample, VIDEO, "dangling", "frames.", "frames whose sample is not in"),
+        (damages.lost_sample, VIDEO, "dangling", "frames.", "frames whose sample is not in"),
+        (damages.no_run, IMAGES, "dangling", "brain_methods.uniq", "not in runs"),
+        (damages.no_view, IMAGES, "dangling", "saved_views.0", "not in views"),
+        (damages.no_workspace, IMAGES, "dangling", "workspaces.0", "not in workspaces"),
+        (damages.run_of_another, IMAGES, "damaged", "brain_methods.uniq", "belongs to another dataset"),
+        (damages.no_results, IMAGES, "dangling", "evaluations.eval.results", "not in fs.files"),
+        (damages.no_chunks, IMAGES, "damaged", "evaluations.eval.results", "0 of 1 chunks"),
+        (damages.no_samples, "plain", "missing", "samples.", "is not there"),
+        (damages.no_frame_collection_name, VIDEO, "missing", "frame_collection_name", "does not name"),
+        (damages.clips_without_source, None, "dangling", "frame_collection_name", "clips dataset whose source's frames"),
+        (damages.parked, IMAGES, "half-way", "version", "from v0.9.4 to v1.22.1"),
+        (damages.interrupted, None, "half-way", "migrator.journal", "a run to v1.22.1"),
+        (damages.older_version, IMAGES, "half-way", "slug", "what 0.19.0"),
+        (damages.two_names, None, "damaged", "datasets.name", "'quickstart images', 'quickstart images'"),
+        (damages.two_slugs, None, "damaged", "datasets.slug", "'quickstart-images'"),
+        (damages.nameless_field, IMAGES, "damaged", "sample_fields.1", "without a name"),
+        (damages.typeless_field, IMAGES, "damaged", "sample_fields._rand", "without a type"),
+        (damages.field_twice, IMAGES, "damaged", "sample_fields.tags", "twice"),
+        (damages.no_fields, IMAGES, "damaged", "sample_fields", "no list of fields"),
+        (damages.two_configs, None, "damaged", "config", "several documents"),
+        (damages.strange_database_version, None, "damaged", "config.version", "'new' is no version"),
+        (damages.no_config, None, "missing", "config.version", "no version"),
+        (damages.strange_version, IMAGES, "damaged", "version", "'new' is no version"),
+        (damages.version_of_another_type, IMAGES, "damaged", "version", "type double"),
+        (damages.stray_run, None, "orphan", "runs", "of no dataset"),
+        (damages.forgotten_run, IMAGES, "orphan", "runs", "does not name them"),
+        (damages.stray_collection, None, "orphan", "samples.gone", "of no dataset"),
     ],
     ids=lambda x: x.__name__ if callable(x) else "",
 )
@@ -347,7 +138,7 @@ def test_damage_is_named(tool, damage, name, kind, where, what):
 
 def test_only_deep_counts_bytes(tool):
     tool.restore("1.22.1-A")
-    results_cut(tool)
+    damages.results_cut(tool)
     assert problems(tool) == []
     (found,) = problems(tool, "--deep")
     assert found["what"].startswith("results of which fs.chunks holds 1 of 1 chunks, ")
@@ -380,8 +171,8 @@ def test_half_a_damage_counts_what_is_damaged(tool):
 
 def test_names(tool):
     tool.restore("1.22.1-A")
-    no_run(tool)
-    two_configs(tool)
+    damages.no_run(tool)
+    damages.two_configs(tool)
     assert problems(tool, "-n", "plain") == []
     (found,) = problems(tool, "-n", "plain", IMAGES)
     assert found["where"] == "brain_methods.uniq"
@@ -394,12 +185,13 @@ def test_text(tool):
     tool.restore("1.22.1-A")
     r = tool.migrator("verify")
     assert (r.status, r.out) == (0, "Looked at 12 datasets: nothing is wrong.\n")
-    no_run(tool)
+    damages.no_run(tool)
     r = tool.migrator("verify")
     assert r.status == 15
     lines = r.out.splitlines()
     assert lines[lines.index("Dataset 'quickstart images'") + 3].split()[:3] == ["dangling", "brain_methods.uniq", "1"]
-    assert lines[-1] == "Looked at 12 datasets: 1 problem in 1 dataset (1 dangling)."
+    assert lines[-2] == "Looked at 12 datasets: 1 problem in 1 dataset (1 dangling)."
+    assert lines[-1] == "1 of these is mended by `verify --repair`."
 
 
 def test_an_empty_database(tool):
