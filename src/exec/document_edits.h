@@ -2,11 +2,12 @@
 // written, in `migrator.residue.members`:
 //
 //   {_id: {run, collection, document}, before, set, unset | after, made, gone, index,
-//    files: [{old, new, key, value}], discards}
+//    files: [{old, new, key, value}], discards, from}
 //
 // `before` is the document as it was; `made`: there was none. What the run left
 // is `before` with `set` and `unset` done to its top-level keys, or, where that
-// does not give it, `after`; `gone`: nothing was left.
+// does not give it, `after`; `gone`: nothing was left. `from`, of a document that
+// the run writes more than once: the digest of what it was before the last time.
 #pragma once
 
 #include <cstdint>
@@ -46,6 +47,8 @@ class DocumentEdits {
   // nothing. Several edits of one document by one run are kept as one. Throws
   // Error(kPrecondition) for a document too large to be kept.
   std::vector<std::size_t> write(const std::vector<DocumentEdit>& edits);
+  // Of edits that are written already: what they discard goes.
+  void discard(const std::vector<DocumentEdit>& edits);
 
   // What a run has kept that matches, in no order.
   static void of_run(Mongo& mongo, const std::string& run, const bson::Document& filter,
@@ -57,7 +60,6 @@ class DocumentEdits {
   void keep(const std::vector<DocumentEdit>& edits);
   void write_index(const DocumentEdit& edit);
   bool remove(const DocumentEdit& edit);
-  void discard_files(const std::vector<DocumentEdit>& edits, const std::vector<std::size_t>& changed);
 
   Mongo& mongo_;
   const RunFacts& facts_;

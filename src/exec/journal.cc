@@ -69,6 +69,7 @@ void Journal::begin(const Plan& plan, const std::string& run, const std::string&
 }
 
 void Journal::end() {
+  if (!mongo_.find_one(kCollection, {})) return;
   if (mongo_.find_one(kCollection, Document{{"_id.dataset", Document{{"$exists", true}}}})) return;
   mongo_.remove_durably(kCollection, "run");
   mongo_.drop(kCollection);

@@ -31,7 +31,7 @@ class Journal {
   // `request` says what the run is about apart from the plan's target.
   void begin(const Plan& plan, const std::string& run, const std::string& request, std::int64_t now_ms,
              const std::string& seed, const std::string& undoes = "");
-  // Removes the run, unless a dataset is still half-way.
+  // Removes the run, unless a dataset is still half-way. Nothing where none is there.
   void end();
   void enter(const std::vector<Prepared*>& datasets);
   // Notes that a pass over a collection is done, or how far it has come.

@@ -85,6 +85,7 @@ void UndoRepair::batch(std::vector<DocumentEdit>& kept, bool write, UndoReport& 
                                true, ""});
   };
   std::vector<DocumentEdit> back;
+  std::vector<DocumentEdit> done;  // never written, or back already
   for (const auto& edit : kept) {
     const auto found = now.find({edit.collection, id_key(edit.id)});
     const auto stored = edit.index           ? DocumentEdits::current(mongo_, edit)
@@ -98,13 +99,15 @@ void UndoRepair::batch(std::vector<DocumentEdit>& kept, bool write, UndoReport& 
     if (!one) {
       changed(edit);
     } else if (one->before == one->after) {
-      ++report.documents;  // it was never written, or is back already
+      ++report.documents;
+      if (!one->files.empty()) done.push_back(std::move(*one));
     } else {
       back.push_back(std::move(*one));
     }
   }
   kept.clear();
-  if (!write || back.empty()) return;
+  if (!write) return;
+  edits_.discard(done);
   const auto missed = edits_.write(back);
   for (const auto i : missed) changed(back[i]);
   report.documents += static_cast<std::int64_t>(back.size() - missed.size());

@@ -50,6 +50,27 @@ std::int64_t count_of_ends(Mongo& mongo, const std::string& collection, const Do
   return n;
 }
 
+// Whether a mend would change any of the documents found. Most often the first
+// one tells.
+bool any_mendable(Mongo& mongo, const Problem& problem) {
+  bool found = false;
+  for (const auto& members : problem.mend.members) {
+    for (const std::int64_t limit : {1, 1000, 0}) {
+      FindOptions options;
+      options.limit = limit;
+      mongo.find(members.collection, members.filter, options, [&](const bson::View& view) {
+        if (found) return;
+        const auto before = view.decode();
+        auto after = before;
+        members.edit(after);
+        found = !(after == before);
+      });
+      if (found) return true;
+    }
+  }
+  return false;
+}
+
 // Whose collection it is has one answer.
 bool belongs_to_one(const SharedData& data, const std::string& collection) {
   return std::count_if(data.datasets.begin(), data.datasets.end(), [&](const DatasetRow& row) {
@@ -158,7 +179,7 @@ std::vector<Problem> run_checks(Mongo& mongo, const std::vector<CollectionCheck>
       auto problem = check->problem;
       problem.count = n;
       problem.at_least = !all;
-      if (!belongs_to_one(data, collection)) {
+      if (!belongs_to_one(data, collection) || !any_mendable(mongo, problem)) {
         problem.mend = {};
         problem.repair.clear();
       }

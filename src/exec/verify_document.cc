@@ -378,6 +378,17 @@ Inspection inspect(const Document& dataset, const Version& version, const std::v
   return Inspector(dataset, version, requirements, fetch).run();
 }
 
+bool fits_version(const Document& dataset, const Version& version, const std::vector<Requirement>& requirements,
+                  const ops::References::Fetch& fetch) {
+  auto after = dataset;
+  auto context = context_for(dataset, fetch);
+  for (const auto& one : requirements) {
+    context.revision = one.revision->text;
+    ops::apply(applies(one, version) ? one.document : one.newer, after, context);
+  }
+  return after == dataset && edited_runs(context).empty();
+}
+
 std::string some_of(const std::vector<std::string>& words) {
   constexpr std::size_t kShown = 3;
   std::string out;

@@ -39,6 +39,11 @@ struct Inspection {
 Inspection inspect(const bson::Document& dataset, const Version& version, const std::vector<Requirement>& requirements,
                    const ops::References::Fetch& fetch);
 
+// Whether that version leaves nothing to do on the document and its runs, and has
+// nothing to take away: no problem of a revision would be found.
+bool fits_version(const bson::Document& dataset, const Version& version, const std::vector<Requirement>& requirements,
+                  const ops::References::Fetch& fetch);
+
 // "a, b, c, 4 more"
 std::string some_of(const std::vector<std::string>& words);
 

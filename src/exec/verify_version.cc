@@ -15,14 +15,6 @@ using bson::Value;
 
 namespace {
 
-bool fits(const Document& dataset, const Version& version, const std::vector<Requirement>& requirements,
-          const ops::References::Fetch& fetch) {
-  const auto found = inspect(dataset, version, requirements, fetch);
-  return std::none_of(found.problems.begin(), found.problems.end(), [](const Problem& problem) {
-    return problem.code == "revision-pending" || problem.code == "version-older";
-  });
-}
-
 bool nothing_left(Mongo& mongo, const SharedData& data, const Document& dataset, const Route& route,
                   const ops::References::Fetch& fetch) {
   const RunFacts facts{0, ops::IdGenerator(0, ""), {}, "", 0};
@@ -55,7 +47,7 @@ std::optional<std::string> proven_version(Mongo& mongo, const Catalogue& catalog
   std::vector<const Revision*> fitting;
   bool ended = false;
   for (const auto& revision : catalogue.datasets) {
-    if (!fits(dataset, revision.version, requirements, fetch)) {
+    if (!fits_version(dataset, revision.version, requirements, fetch)) {
       ended = !fitting.empty();
       continue;
     }

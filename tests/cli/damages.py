@@ -211,3 +211,64 @@ def old_operation(tool):
         {"$rename": {"log_path": "run_link"}, "$set": {"x": 1}},
     )
     tool.db.delegated_ops.update_one({"x": 1}, {"$set": {"run_link": "/logs/a.log"}})
+
+
+def wrapped_three_times(tool):
+    c = samples(tool, IMAGES)
+    c.update_many({"line.points": {"$exists": True}}, [{"$set": {"line.points": [["$line.points"]]}}])
+
+
+def wrapped_with_another(tool):
+    c = samples(tool, IMAGES)
+    c.update_many({"line.points": {"$exists": True}}, [{"$set": {"line.points": ["$line.points", "$line.points"]}}])
+
+
+def results_gone_for_good(tool):
+    file = tool.db.runs.find_one({"key": "eval"})["results"]
+    tool.db["fs.files"].delete_one({"_id": file})
+    tool.db["fs.chunks"].delete_many({"files_id": file})
+
+
+def no_index_of_datasets(tool):
+    tool.db.datasets.drop_index("sample_collection_name_1")
+
+
+def no_index_of_frames(tool):
+    frames(tool, VIDEO).drop_index("_sample_id_1_frame_number_1")
+    frames(tool, VIDEO).drop_index("created_at_1")
+
+
+def shared_run(tool):
+    run = tool.db.runs.find_one({"key": "uniq"})["_id"]
+    change(tool, "plain", {"$set": {"brain_methods.mine": run}})
+
+
+def slug_taken(tool):
+    change(tool, IMAGES, {"$unset": {"slug": 1}})
+    change(tool, "plain", {"$set": {"slug": "quickstart-images"}})
+
+
+def different_fields_of_one_name(tool):
+    fields = dataset(tool, IMAGES)["sample_fields"]
+    change(tool, IMAGES, {"$set": {"sample_fields": [*fields, {**fields[0], "description": "another"}]}})
+
+
+def run_is_no_id(tool):
+    change(tool, IMAGES, {"$set": {"brain_methods.uniq": "uniq"}})
+
+
+def two_datasets_of_one_collection(tool):
+    tool.db.datasets.drop_index("sample_collection_name_1")
+    change(tool, "plain", {"$set": {"sample_collection_name": dataset(tool, IMAGES)["sample_collection_name"]}})
+
+
+def without_name(tool):
+    change(tool, IMAGES, {"$unset": {"name": 1}})
+
+
+def newer(tool):
+    change(tool, IMAGES, {"$set": {"version": "1.99.0"}})
+
+
+def without_times(tool):
+    samples(tool, "plain").update_many({}, {"$unset": {"created_at": 1}})

@@ -123,7 +123,7 @@ def test_what_we_take_down(tool, version):
 def test_damage_is_named(tool, damage, name, kind, where, what):
     tool.restore("1.22.1-A")
     damage(tool)
-    if damage is clips_without_source:
+    if damage is damages.clips_without_source:
         name = clips_of(tool)["name"]
     found = [
         f
