@@ -11,6 +11,7 @@
 #include "cli/program.h"
 #include "cli/service_migration.h"
 #include "cli/table.h"
+#include "exec/unfinished.h"
 #include "plan/plan.h"
 #include "revisions/catalogue.h"
 
@@ -31,6 +32,7 @@ struct Facts {
   std::optional<std::string> enterprise;  // newest Enterprise version with the database's data model
   std::optional<Plan> upgrade;
   std::string no_upgrade;  // why there is no plan
+  std::optional<UnfinishedRun> unfinished;
 
   const Heads& heads() const { return deployment.found.heads; }
 };
@@ -110,6 +112,10 @@ std::string info_text(const Facts& facts, const Style& style) {
   line("Newest:", catalogue.client + ", compatible with " + catalogue.compatible.str());
   line("Upgrade:", upgrade_text(facts));
   for (const auto& service : facts.services) line(service_label(service).c_str(), shown(service));
+  if (facts.unfinished) {
+    const auto& run = *facts.unfinished;
+    line("Run:", run.text() + (run.at_work ? ": at work" : ": interrupted"));
+  }
   line("Datasets:", format_count(static_cast<std::int64_t>(heads.datasets.size())));
   std::vector<std::vector<std::string>> rows;
   for (const auto& [version, names] : by_version(heads)) {
@@ -121,7 +127,20 @@ std::string info_text(const Facts& facts, const Style& style) {
     rows.push_back({head->name.value_or("(no name)"), facts.parked.shown_version(*head)});
   }
   if (!rows.empty()) out += "\n" + style.heading("Half-way:") + "\n" + text_table({"dataset", "version"}, rows);
+  if (facts.unfinished && !facts.unfinished->at_work) out += "\n" + facts.unfinished->remedy() + "\n";
   return out;
+}
+
+Value unfinished_document(const std::optional<UnfinishedRun>& run) {
+  if (!run) return {};
+  return Document{{"run", run->run},
+                  {"what", run->what},
+                  {"host", run->host},
+                  {"pid", run->pid},
+                  {"begun", bson::Date{run->begun_ms}},
+                  {"half_way", run->half_way},
+                  {"at_work", run->at_work},
+                  {"remedy", run->remedy()}};
 }
 
 Value text_or_null(const std::optional<std::string>& text) { return text ? Value(*text) : Value(); }
@@ -173,6 +192,7 @@ Document info_document(const Facts& facts) {
           {"datasets", std::move(datasets)},
           {"dataset_versions", std::move(versions)},
           {"half_way", std::move(parked)},
+          {"unfinished", unfinished_document(facts.unfinished)},
           {"services", std::move(services)},
           {"upgrade", std::move(upgrade)}};
 }
@@ -205,7 +225,8 @@ int run_info(const Globals& globals) {
               services_of(settings, globals, deployment),
               enterprise_version(heads, globals.versions()),
               std::nullopt,
-              ""};
+              "",
+              unfinished_run(deployment.session.mongo())};
   try {
     facts.upgrade = make_plan(built_in_catalogue(), heads, {});
   } catch (const Error& error) {

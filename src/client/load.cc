@@ -7,6 +7,7 @@
 #include "exec/exclusive.h"
 #include "exec/journal.h"
 #include "exec/rights.h"
+#include "exec/unfinished.h"
 #include "plan/refusals.h"
 
 namespace fm {
@@ -31,11 +32,14 @@ DatabaseHeads look(Mongo& mongo, const Catalogue& catalogue, const std::string& 
 
 bool is_parked(const DatabaseHeads& heads) { return heads.heads.datasets.front().version == kParkedVersion; }
 
-Error unfinished(const std::string& name, bool parked) {
-  if (parked) return refusals::dataset_parked(name);
+// Only admins finish what another run left.
+Error unfinished(Mongo& mongo, const std::string& name, bool parked) {
+  const auto run = unfinished_run(mongo);
+  if (!run) return refusals::dataset_parked(name);
   return {Exit::kPrecondition,
-          "An interrupted migration of this database has to be finished before dataset '" + name + "' can be upgraded",
-          "An admin runs 'fiftyone-migrator migrate': it finishes the interrupted run first."};
+          "Dataset '" + name + "' cannot be " + (parked ? "opened" : "upgraded") +
+              " yet: it waits for what was interrupted, " + run->text(),
+          "Ask an admin: " + run->remedy()};
 }
 
 // Upgrades the dataset unless somebody else does so first.
@@ -51,7 +55,7 @@ void upgrade(Mongo& mongo, const Catalogue& catalogue, const std::string& name, 
   Exclusive exclusive(mongo, request_text({name}), std::move(lease));
   if (Journal(mongo).unfinished()) {
     const auto found = look(mongo, catalogue, name, settings);
-    if (!is_admin(found.heads, settings)) throw unfinished(name, is_parked(found));
+    if (!is_admin(found.heads, settings)) throw unfinished(mongo, name, is_parked(found));
     DatabaseHeads all;
     exclusive.finish_interrupted(catalogue, settings.run, observer, all);
   }

@@ -11,6 +11,7 @@
 #include "base/version.h"
 #include "bson/path.h"
 #include "exec/doctor_checks.h"
+#include "exec/unfinished.h"
 #include "plan/access.h"
 
 namespace fm::doctor {
@@ -107,8 +108,9 @@ Finding look_at_unfinished(Mongo& mongo, const std::optional<Heads>& heads) {
     const auto pid = integer_at(*run, "pid");
     const bool runs = text_at(*run, "host") == host_name() && alive(pid);
     out.level = runs ? Level::kBlocker : Level::kWarning;
-    out.found = fmt::format("to v{}{}, {}{}", text_at(*run, "target"), begun ? ", begun " + utc_text(*begun) : "",
-                            process_text(*run), runs ? ", which is running" : "");
+    out.found =
+        fmt::format("{}{}, {}{}", about_target(text_at(*run, "target")), begun ? ", begun " + utc_text(*begun) : "",
+                    process_text(*run), runs ? ", which is running" : "");
     out.remedy = runs ? "Wait for that process, or end it and let the next migration finish its work."
                       : "The next fiftyone-migrator migrate finishes it first.";
   }

@@ -156,6 +156,8 @@ std::optional<Journal::Unfinished> Journal::read_run(const Document& stored) {
   out.request = text_at(stored, "request");
   out.now_ms = now->as<bson::Date>()->ms;
   out.seed = seed->as<bson::Binary>()->data;
+  out.host = text_at(stored, "host");
+  out.pid = bson::integer_at(stored, "pid");
   return out;
 }
 

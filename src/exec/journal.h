@@ -59,6 +59,8 @@ class Journal {
     std::string request;
     std::int64_t now_ms = 0;
     std::string seed;
+    std::string host;  // where it was begun, or gone on with
+    std::int64_t pid = 0;
     std::vector<Entry> entries;
   };
   // Of whatever stands there: nothing for what is no run of ours.

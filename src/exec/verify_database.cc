@@ -6,9 +6,8 @@
 #include <set>
 
 #include "base/version.h"
-#include "exec/journal.h"
 #include "exec/prepare.h"
-#include "exec/repair.h"
+#include "exec/unfinished.h"
 #include "exec/verify_document.h"
 #include "ops/naming.h"
 #include "ops/operation.h"
@@ -92,7 +91,7 @@ std::vector<Problem> journal_problems(Mongo& mongo, const DatabaseHeads& heads, 
   for (const auto& head : heads.heads.datasets) {
     if (head.version == kParkedVersion) parked.insert(id_key(head.id));
   }
-  const auto left = Journal(mongo).unfinished();
+  const auto left = unfinished_run(mongo);
   const std::string repair = left ? kFinishRun : "";
   mongo.find("migrator.journal", {}, {}, [&](const bson::View& view) {
     const auto document = view.decode();
@@ -103,15 +102,15 @@ std::vector<Problem> journal_problems(Mongo& mongo, const DatabaseHeads& heads, 
     };
     const auto* id = document.find("_id");
     if (*id == Value("run")) {
-      const auto target = text("target");
-      const auto what = Version::try_parse(target) ? "a run to v" + target
-                        : target == kRepairTarget  ? std::string("a repair")
-                                                   : "a run (" + target + ")";
-      out.push_back(problem_of("run-interrupted", "migrator.journal", what + " was interrupted, or is still going on",
-                               left
-                                   ? kGoOn
-                                   : "What the journal says of it cannot be read; the next `fiftyone-migrator migrate` "
-                                     "replaces it."));
+      if (left) {
+        out.push_back(problem_of("run-interrupted", "migrator.journal",
+                                 left->text() + (left->at_work ? ", is at work" : ", was interrupted"),
+                                 left->remedy()));
+      } else {
+        out.push_back(problem_of("run-interrupted", "migrator.journal",
+                                 about_target(text("target")) + " was interrupted, and its journal cannot be read",
+                                 "The next `fiftyone-migrator migrate` replaces it."));
+      }
       out.back().repair = repair;
       return;
     }

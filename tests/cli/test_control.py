@@ -203,3 +203,24 @@ def test_progress_ends_its_line(tool):
     r = tool.on_terminal(b"", "migrate", "--yes", "--rate", "1500")
     assert r.status == 0
     assert "\r\x1b[K" in r.out and r.out.rstrip().splitlines()[-1].lstrip("\r\x1b[K").startswith("Migrated ")
+
+
+def test_an_abandoned_run_is_named(tool, undisturbed):
+    run = start(tool, "--yes", "--rate", "500")
+    wait_for(lambda: cursor_of(tool))
+    at_work = tool.migrator("info").out
+    assert "Run:       run %s, a migration to v1.22.1, begun " % RUN in at_work and ": at work\n" in at_work
+    run.kill()
+    run.communicate()
+    wait_for(lambda: ": interrupted\n" in tool.migrator("info").out)
+    text = tool.migrator("info").out
+    remedy = ("'fiftyone-migrator migrate' finishes it first, whatever it goes on to do; "
+              "'fiftyone-migrator undo %s' takes it back instead." % RUN)
+    assert text.endswith("\n" + remedy + "\n")
+    left = tool.migrator("info", "-o", "json").json["unfinished"]
+    assert (left["run"], left["what"], left["pid"], left["half_way"], left["at_work"], left["remedy"]) == (
+        RUN, "a migration to v1.22.1", run.pid, 1, False, remedy)
+    (found,) = [f for f in tool.migrator("verify", "-o", "json").json["found"] if f["code"] == "run-interrupted"]
+    assert RUN in found["what"] and found["what"].endswith("was interrupted") and found["remedy"] == remedy
+    assert tool.migrator("migrate", "--yes").status == 0
+    assert "Run:" not in tool.migrator("info").out and content(tool.db) == undisturbed

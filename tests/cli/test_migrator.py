@@ -360,6 +360,7 @@ def test_info(tool):
             {"version": "x", "datasets": 1},
         ],
         "half_way": [{"name": "half", "from": "0.9.4", "to": "1.22.1"}],
+        "unfinished": None,
         "upgrade": {"target": "1.22.1", "database": True, "datasets": 3},
     }
 

@@ -360,7 +360,7 @@ def test_stopped_and_the_same_command_goes_on(tool, way):
     assert run.returncode == status, err
     assert 0 < mended(tool) < 3000
     (found,) = [f for f in problems(tool) if f["code"] == "run-interrupted"]
-    assert "a repair was interrupted" in found["what"] and found["repair"] == "finish that run first"
+    assert ", a repair, begun " in found["what"] and "was interrupted" in found["what"] and found["repair"] == "finish that run first"
     r = tool.migrator("verify", "--repair", "--yes")
     assert r.status == 0 and "An interrupted run was finished" in r.err, r.err
     assert content(tool) == whole

@@ -101,7 +101,7 @@ def test_what_we_take_down(tool, version):
         (damages.no_frame_collection_name, VIDEO, "missing", "frame_collection_name", "does not name"),
         (damages.clips_without_source, None, "dangling", "frame_collection_name", "clips dataset whose source's frames"),
         (damages.parked, IMAGES, "half-way", "version", "from v0.9.4 to v1.22.1"),
-        (damages.interrupted, None, "half-way", "migrator.journal", "a run to v1.22.1"),
+        (damages.interrupted, None, "half-way", "migrator.journal", "a migration to v1.22.1"),
         (damages.older_version, IMAGES, "half-way", "slug", "what 0.19.0"),
         (damages.two_names, None, "damaged", "datasets.name", "'quickstart images', 'quickstart images'"),
         (damages.two_slugs, None, "damaged", "datasets.slug", "'quickstart-images'"),

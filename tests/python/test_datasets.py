@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from datasets import PACKAGE, three_samples
+from datasets import NOW, PACKAGE, three_samples
 
 import fiftyone_migrator as fm
 
@@ -186,6 +186,23 @@ def test_without_admin_compatible_datasets_stay_and_others_are_upgraded(place):
     place.raw.datasets.update_one({"name": name}, {"$set": {"version": "9999.0+migrating"}})
     with pytest.raises(fm.errors.PreconditionError):
         db.load_dataset(name)
+
+
+def test_who_may_not_finish_an_abandoned_run_is_told_who_can(place):
+    place.restore("0.14.4-A")
+    place.raw.config.insert_one({"version": "1.22.1", "type": "fiftyone"})
+    place.raw["migrator.journal"].insert_one({
+        "_id": "run", "run": "20260102-030405-abcd", "target": "1.22.1", "request": "", "now": NOW, "seed": b"x" * 16,
+        "host": "elsewhere", "pid": 7})
+    before = list(place.raw.datasets.find())
+    with pytest.raises(fm.errors.PreconditionError) as e:
+        place.with_settings(database_admin=False).load_dataset("plain")
+    text = str(e.value)
+    assert "Dataset 'plain' cannot be upgraded yet: it waits for what was interrupted, run 20260102-030405-abcd" in text
+    assert "a migration to v1.22.1, begun 2026-01-02 03:04:05 UTC by process 7 on host elsewhere" in text
+    assert "Ask an admin: 'fiftyone-migrator migrate' finishes it first" in text
+    assert list(place.raw.datasets.find()) == before
+    assert place.db.load_dataset("plain").version == "1.22.1"
 
 
 def test_loading_clips_upgrades_their_source(place):
