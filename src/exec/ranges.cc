@@ -1,10 +1,12 @@
 #include "exec/ranges.h"
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 #include <string>
 
 #include "base/error.h"
+#include "base/pool.h"
 #include "bson/path.h"
 #include "ops/server_form.h"
 
@@ -22,6 +24,8 @@ namespace {
 constexpr int kRescans = 3;
 // A join touches many documents of another collection for each of its own.
 constexpr std::int64_t kJoinShare = 50;
+// Of one collection; every dataset that is worked on has its own.
+constexpr std::size_t kMostAtOnce = 4;
 
 void both(Document& filter, const Document& more) {
   if (more.empty()) return;
@@ -80,24 +84,50 @@ std::optional<std::int64_t> run_range(Mongo& mongo, const Pass& pass, const Docu
   return std::nullopt;
 }
 
-void walk(Mongo& mongo, const std::string& collection, const Document& filter, std::int64_t size,
-          const std::optional<PassCursor>& start, const std::function<void(const Document&)>& run,
-          const PassProgress& progress, const std::function<void(const PassCursor&)>& at_border) {
-  const std::int64_t total = mongo.estimated_count(collection);
-  if (!start && total <= size) {
+// How a collection is walked over. `at_once` ranges are worked on at the same
+// time, while the borders of the next ones are looked up.
+struct Walk {
+  const std::string& collection;
+  const Document& filter;
+  std::int64_t size;
+  std::size_t at_once;
+};
+
+void walk(Mongo& mongo, const Walk& over, const std::optional<PassCursor>& start,
+          const std::function<void(const Document&)>& run, const PassProgress& progress,
+          const std::function<void(const PassCursor&)>& at_border) {
+  const auto total = mongo.estimated_count(over.collection);
+  if (!start && total <= over.size) {
     run({});
-    progress(collection, total, total);
+    progress(over.collection, total, total);
     return;
   }
-  auto from = start ? std::optional<Value>(start->from) : std::nullopt;
+  using Border = std::optional<Value>;
+  std::vector<Border> borders{start ? Border(start->from) : std::nullopt};
+  const auto look_ahead = [&](Border from) {
+    std::vector<Border> out{std::move(from)};
+    do {
+      out.push_back(border(mongo, over.collection, over.filter, out.back(), over.size));
+    } while (out.back() && out.size() <= over.at_once);
+    return out;
+  };
+  borders = look_ahead(borders.front());
   for (std::int64_t done = start ? start->done : 0;;) {
-    auto to = border(mongo, collection, filter, from, size);
-    run(range_filter(from, to));
-    done += size;
-    progress(collection, to ? std::min(done, total) : total, std::max(total, done));
-    if (!to) return;
-    from = std::move(to);
-    at_border({*from, done});
+    const auto ranges = borders.size() - 1;
+    const bool last = !borders.back();
+    std::vector<Border> next;
+    parallel_for(ranges + (last ? 0 : 1), ranges + (last ? 0 : 1), [&](std::size_t i, std::size_t) {
+      if (i == ranges) {
+        next = look_ahead(borders.back());
+      } else {
+        run(range_filter(borders[i], borders[i + 1]));
+      }
+    });
+    done += over.size * static_cast<std::int64_t>(ranges);
+    progress(over.collection, last ? total : std::min(done, total), std::max(total, done));
+    if (last) return;
+    at_border({*borders.back(), done});
+    borders = std::move(next);
   }
 }
 
@@ -105,14 +135,19 @@ void walk(Mongo& mongo, const Pass& pass, const PassSettings& settings, const st
           const std::function<void(const PassCursor&)>& keep) {
   auto* control = settings.control;
   const auto piece = control ? control->piece(settings.range_size) : settings.range_size;
-  std::int64_t written = 0;
+  // Joins may write to the same documents, and a slower pace is one by one.
+  const bool alone = pass.merge || piece < settings.range_size;
+  std::atomic<std::int64_t> written = 0;
   walk(
-      mongo, pass.collection, pass.filter, pass.merge ? std::max<std::int64_t>(1, piece / kJoinShare) : piece, start,
-      [&](const Document& range) { written = run_range(mongo, pass, range).value_or(piece); }, settings.progress,
+      mongo,
+      {pass.collection, pass.filter, pass.merge ? std::max<std::int64_t>(1, piece / kJoinShare) : piece,
+       alone ? 1 : std::clamp<std::size_t>(settings.at_once, 1, kMostAtOnce)},
+      start, [&](const Document& range) { written += run_range(mongo, pass, range).value_or(piece); },
+      settings.progress,
       [&](const PassCursor& cursor) {
         if (keep) keep(cursor);
         if (!control) return;
-        control->wrote(written);
+        control->wrote(written.exchange(0));
         control->checkpoint();
       });
   if (control) control->wrote(written);
@@ -153,7 +188,7 @@ Document either(const Document& a, const Document& b) {
 
 void for_each_range(Mongo& mongo, const std::string& collection, std::int64_t range_size,
                     const std::function<void(const Document& range)>& run, const PassProgress& progress) {
-  walk(mongo, collection, {}, range_size, {}, run, progress, [](const PassCursor&) {});
+  walk(mongo, {collection, {}, range_size, 1}, {}, run, progress, [](const PassCursor&) {});
 }
 
 Document wanted_by(const Pass& pass) {

@@ -35,15 +35,16 @@ struct PassCursor {
 // How passes are run.
 struct PassSettings {
   std::int64_t range_size = 10000;
+  std::size_t at_once = 1;  // ranges of one pass that are written at the same time
   PassProgress progress = [](const std::string&, std::int64_t, std::int64_t) {};
   Control* control = nullptr;
 };
 
-// Runs one pass: only pending documents are written, range by range, from
-// `start` on. After each range but the last `keep` is given the cursor, and a
-// stop or a wait asked for happens there. Inserts of other clients are caught
+// Runs one pass: only pending documents are written, `at_once` ranges at a time,
+// from `start` on. After them, but for the last, `keep` is given the cursor, and
+// a stop or a wait asked for happens there. Inserts of other clients are caught
 // by up to three rescans. Reads: one index walk and every document once, plus
-// one scan per rescan. Memory: one range border.
+// one scan per rescan. Memory: the borders of these ranges.
 void run_pass(Mongo& mongo, const ops::Pass& pass, const PassSettings& settings,
               const std::optional<PassCursor>& start = {}, const std::function<void(const PassCursor&)>& keep = {});
 

@@ -174,6 +174,7 @@ BatchRunner& Runner::batches() {
     settings.record_displaced = !settings_.allow_loss;
     settings.undo_log = settings_.undo_log;
     settings.passes.range_size = settings_.range_size;
+    settings.passes.at_once = settings_.jobs;
     settings.passes.control = settings_.control;
     settings.passes.progress = [this](const std::string& name, std::int64_t done, std::int64_t total) {
       const std::lock_guard lock(progress_);

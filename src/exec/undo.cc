@@ -54,6 +54,7 @@ BatchRunner& Undo::batches(const RunRecord& record) {
     settings.undo_log = true;
     settings.undo = record;
     settings.passes.range_size = settings_.range_size;
+    settings.passes.at_once = settings_.jobs;
     settings.passes.control = settings_.control;
     settings.passes.progress = [this](const std::string& name, std::int64_t done, std::int64_t total) {
       const std::lock_guard lock(progress_);
