@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "bson/read.h"
 #include "exec/heads.h"
+#include "exec/restore_mark.h"
 #include "revisions/catalogue.h"
 #include "store/lease.h"
 
@@ -298,6 +299,7 @@ class Intake {
 ImportReport take_in(Mongo& mongo, Origin& origin, const ImportRequest& request, const Observer& observer) {
   std::optional<Lease> lease;
   if (!request.dry_run) lease.emplace(mongo);
+  refuse_while_restoring(mongo);
   return Intake(mongo, origin, request, observer).run();
 }
 

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "bson/json.h"
 
 namespace fm::dump {
@@ -188,7 +189,9 @@ Manifest read_manifest(const std::string& directory) {
   }
   std::ostringstream text;
   text << file.rdbuf();
-  return parse_manifest(text.str(), path);
+  auto out = parse_manifest(text.str(), path);
+  out.digest = sha256_hex(text.str());
+  return out;
 }
 
 }  // namespace fm::dump

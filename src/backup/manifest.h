@@ -40,6 +40,7 @@ struct Manifest {
   std::string no_snapshot;  // why there is none
   bool zstd = false;
   std::vector<CollectionEntry> collections;  // by name
+  std::string digest = {};                   // SHA-256 of the file it was read from
   bool operator==(const Manifest&) const = default;
 
   std::int64_t documents() const;

@@ -11,9 +11,11 @@
 #include "backup/touched.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/machine.h"
 #include "base/pool.h"
 #include "base/text.h"
 #include "bson/json.h"
+#include "exec/restore_mark.h"
 
 namespace fm {
 
@@ -107,7 +109,10 @@ class Restorer {
     }
     auto in_the_way = report.overwritten;
     in_the_way.insert(in_the_way.end(), report.dropped.begin(), report.dropped.end());
-    if (!in_the_way.empty() && !request_.overwrite) {
+    // One that was cut off had been allowed to.
+    const auto mark = RestoreMark::read(mongo_);
+    const bool again = mark && mark->manifest == manifest_.digest;
+    if (!in_the_way.empty() && !request_.overwrite && !again) {
       throw Error(Exit::kPrecondition, "The database '" + mongo_.database() + "' already has " + some(in_the_way),
                   "Nothing was written. --overwrite puts the backup in their place; FIFTYONE_DATABASE_NAME names "
                   "another database.");
@@ -131,12 +136,41 @@ class Restorer {
       for (const auto i : order) drop_quietly(scratch(i));
       throw;
     }
-    try {
-      put_in_place(order);
-    } catch (const Error& error) {
-      throw Error(error.code(), error.what() + std::string("; some collections are restored and others are not yet"),
-                  "Run the same command again, with --overwrite: it begins anew. " + error.remedy());
+    RestoreMark mark;
+    mark.directory = request_.directory;
+    mark.manifest = manifest_.digest;
+    mark.begun_ms = clock_ms();
+    mark.drops = dropped_;
+    sort_for_moving(order);
+    const auto uuids = identities();
+    for (const auto i : order) mark.moves.push_back({scratch(i), entries()[i].name, uuids.at(scratch(i))});
+    mark.write(mongo_);
+    put_in_place(mark);
+  }
+
+  // What another one had begun to put in place; false where that is no longer
+  // all there, and has to begin anew.
+  bool finish(const RestoreMark& mark) {
+    const auto now = identities();
+    const auto is_there = [&](const std::string& name, const std::string& uuid) {
+      const auto found = now.find(name);
+      return found != now.end() && found->second == uuid;
+    };
+    RestoreMark left = mark;
+    for (const auto& move : mark.moves) {
+      if (!is_there(move.from, move.uuid) && !is_there(move.to, move.uuid)) return false;
     }
+    std::erase_if(left.moves, [&](const RestoreMark::Move& move) { return is_there(move.to, move.uuid); });
+    std::erase_if(left.drops, [&](const std::string& name) { return !now.contains(name); });
+    for (const auto& info : mongo_.collections()) found_.emplace(info.name, info);
+    put_in_place(left);
+    return true;
+  }
+
+  // Definitions alone, without the documents.
+  void read_definitions() {
+    definitions_.resize(entries().size());
+    for (std::size_t i = 0; i < entries().size(); ++i) read_definition_of(i);
   }
 
  private:
@@ -146,11 +180,16 @@ class Restorer {
   static std::string scratch(std::size_t i) { return kScratch + std::to_string(i); }
   std::string path(const std::string& file) const { return request_.directory + "/" + file; }
 
-  void verify(std::size_t i) {
+  void read_definition_of(std::size_t i) {
     const auto& entry = entries()[i];
     const auto json = dump::read_file(path(entry.metadata));
     if (sha256_hex(json) != entry.metadata_sha256) mismatch(entry.metadata);
     definitions_[i] = read_definition(entry.definition ? *entry.definition : bson::from_json(json));
+  }
+
+  void verify(std::size_t i) {
+    const auto& entry = entries()[i];
+    read_definition_of(i);
     if (entry.view) return;
     dump::BsonReader file(path(entry.file), manifest_.zstd);
     dump::Facts facts;
@@ -193,18 +232,39 @@ class Restorer {
   // What refers to others comes after them.
   static int rank(const std::string& name) { return name == "datasets" ? 2 : name == "config" ? 1 : 0; }
 
-  void put_in_place(std::vector<std::size_t> order) {
+  void sort_for_moving(std::vector<std::size_t>& order) const {
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
       return std::pair(rank(entries()[a].name), entries()[a].name) <
              std::pair(rank(entries()[b].name), entries()[b].name);
     });
+  }
+
+  std::map<std::string, std::string> identities() {
+    std::map<std::string, std::string> out;
+    for (const auto& info : mongo_.collections()) out.emplace(info.name, info.uuid);
+    return out;
+  }
+
+  // In the order of the mark; each step can be done again.
+  void put_in_place(const RestoreMark& mark) {
+    try {
+      move(mark);
+    } catch (const Error& error) {
+      throw Error(error.code(), error.what() + std::string("; some collections are restored and others are not yet"),
+                  "Run the same command again: it finishes this. " + error.remedy());
+    }
+    RestoreMark::remove(mongo_);
+  }
+
+  void move(const RestoreMark& mark) {
+    const auto& moves = mark.moves;
     const auto last =
-        std::find_if(order.begin(), order.end(), [&](std::size_t i) { return rank(entries()[i].name) > 0; });
-    parallel_for(request_.jobs, static_cast<std::size_t>(last - order.begin()),
-                 [&](std::size_t i, std::size_t) { mongo_.rename_over(scratch(order[i]), entries()[order[i]].name); });
+        std::find_if(moves.begin(), moves.end(), [](const RestoreMark::Move& one) { return rank(one.to) > 0; });
+    parallel_for(request_.jobs, static_cast<std::size_t>(last - moves.begin()),
+                 [&](std::size_t i, std::size_t) { mongo_.rename_over(moves[i].from, moves[i].to); });
     // The journal of a later run would be taken for one of the datasets restored.
-    for (const auto& name : dropped_) mongo_.drop(name);
-    for (auto it = last; it != order.end(); ++it) mongo_.rename_over(scratch(*it), entries()[*it].name);
+    for (const auto& name : mark.drops) mongo_.drop(name);
+    for (auto it = last; it != moves.end(); ++it) mongo_.rename_over(it->from, it->to);
     for (std::size_t i = 0; i < entries().size(); ++i) {
       const auto& entry = entries()[i];
       if (entry.name == kFunctions) put_functions(entry);
@@ -273,6 +333,13 @@ RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
   RestoreReport report;
   report.manifest = dump::read_manifest(request.directory);
   Restorer restorer(mongo, request, report.manifest, progress);
+  const auto mark = RestoreMark::read(mongo);
+  if (mark && mark->manifest == report.manifest.digest && !request.dry_run) {
+    restorer.read_definitions();
+    phase(kRestoring);
+    report.finished = restorer.finish(*mark);
+    if (report.finished) return report;
+  }
   phase("Checking the files");
   restorer.verify();
   restorer.look(report);

@@ -26,17 +26,21 @@ struct RestoreReport {
   std::vector<std::string> overwritten;  // had documents, or were views
   std::vector<std::string> dropped;      // bookkeeping that the backup does not have
   std::vector<std::string> left_alone;   // other collections of the database, but for the history of runs
+  bool finished = false;                 // one that was cut off in its last step
 };
 
 // In this order: every file is compared with the manifest; what is in the way
 // is looked for; each collection is written beside its place, with options and
 // indexes; all are put in their places by renaming, `config` and `datasets`
-// last. A collection is the old one or the new one at every moment.
+// last. A collection is the old one or the new one at every moment. Cut off
+// before the renaming, nothing has changed; after its beginning, which a mark
+// tells (exec/restore_mark.h), the same call finishes it.
 //
 // Throws before the first write: Error(kMismatch) for files that are not what
 // was written, Error(kPrecondition) for a backup that is not complete and,
 // without `overwrite`, for collections that are not empty. `phase` names what
-// is being done.
+// is being done; what `progress` throws ends the work before anything is put in
+// its place.
 RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
                       const std::function<void(const std::string& phase)>& phase, const BytesProgress& progress);
 

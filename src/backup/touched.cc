@@ -9,6 +9,7 @@
 
 #include "exec/database.h"
 #include "exec/prepare.h"
+#include "exec/restore_mark.h"
 #include "ops/operation.h"
 
 namespace fm::dump {
@@ -100,7 +101,7 @@ std::set<std::string> touched_collections(Mongo& mongo, const Plan& plan, const 
 }
 
 bool is_transient(const std::string& collection) {
-  return collection == "migrator.lease" || collection.starts_with("migrator.scratch.");
+  return collection == "migrator.lease" || collection == kRestoreMark || collection.starts_with("migrator.scratch.");
 }
 
 }  // namespace fm::dump

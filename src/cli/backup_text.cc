@@ -99,7 +99,8 @@ std::string restore_text(const RestoreReport& report, const std::string& databas
   auto out = line(style, "Database:", from) +
              line(style, "Backup:", utc(manifest.finished_ms / 1000) + ", " + manifest.scope) +
              line(style, "Moment:", moment(manifest)) +
-             line(style, dry_run ? "To write:" : "Restored:", amount(manifest));
+             line(style, dry_run ? "To write:" : "Restored:",
+                  amount(manifest) + (report.finished ? "; one that was cut off is finished" : ""));
   if (!report.overwritten.empty()) {
     out += line(style, dry_run ? "Replaces:" : "Replaced:", name_list(report.overwritten));
   }
@@ -119,6 +120,7 @@ Document restore_document(const RestoreReport& report, const std::string& databa
   return {{"database", database},
           {"from_database", manifest.database},
           {"dry_run", dry_run},
+          {"finished", report.finished},
           {"scope", manifest.scope},
           {"documents", manifest.documents()},
           {"bytes", manifest.bytes()},

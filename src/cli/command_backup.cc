@@ -10,6 +10,8 @@
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
 #include "cli/program_version.h"
+#include "cli/signals.h"
+#include "exec/control.h"
 #include "revisions/catalogue.h"
 
 namespace fm::cli {
@@ -73,8 +75,21 @@ int run_backup(const BackupOptions& options, const Globals& globals) {
   choose_collections(request, options, globals, deployment, log);
   Progress progress(globals.progress_mode(), &log);
   progress.phase("Backing up");
-  const auto report = backup(deployment.session.mongo(), request,
-                             [&](std::int64_t done, std::int64_t total) { progress.bytes(done, total); });
+  Control control(deployment.session.mongo(), {}, StopSignals::asked,
+                  [&](const std::string& text) { log.warning(text); });
+  const auto back_up = [&] {
+    const StopSignals signals(log);
+    try {
+      return backup(deployment.session.mongo(), request, [&](std::int64_t done, std::int64_t total) {
+        progress.bytes(done, total);
+        control.checkpoint();
+      });
+    } catch (const Error& error) {
+      if (!is_stop(error.code())) throw;
+      throw Error(error.code(), std::string(error.what()) + ": no backup was made", "The same command begins anew.");
+    }
+  };
+  const auto report = back_up();
   progress.clear();
   for (const auto& warning : report.warnings) log.warning(warning);
   globals.print(backup_text(report, globals.style(STDOUT_FILENO)), backup_document(report));

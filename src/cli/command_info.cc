@@ -11,6 +11,7 @@
 #include "cli/program.h"
 #include "cli/service_migration.h"
 #include "cli/table.h"
+#include "exec/restore_mark.h"
 #include "exec/unfinished.h"
 #include "plan/plan.h"
 #include "revisions/catalogue.h"
@@ -33,6 +34,7 @@ struct Facts {
   std::optional<Plan> upgrade;
   std::string no_upgrade;  // why there is no plan
   std::optional<UnfinishedRun> unfinished;
+  std::optional<RestoreMark> restore;
 
   const Heads& heads() const { return deployment.found.heads; }
 };
@@ -116,6 +118,7 @@ std::string info_text(const Facts& facts, const Style& style) {
     const auto& run = *facts.unfinished;
     line("Run:", run.text() + (run.at_work ? ": at work" : ": interrupted"));
   }
+  if (facts.restore) line("Restore:", facts.restore->text());
   line("Datasets:", format_count(static_cast<std::int64_t>(heads.datasets.size())));
   std::vector<std::vector<std::string>> rows;
   for (const auto& [version, names] : by_version(heads)) {
@@ -127,6 +130,7 @@ std::string info_text(const Facts& facts, const Style& style) {
     rows.push_back({head->name.value_or("(no name)"), facts.parked.shown_version(*head)});
   }
   if (!rows.empty()) out += "\n" + style.heading("Half-way:") + "\n" + text_table({"dataset", "version"}, rows);
+  if (facts.restore) out += "\n" + facts.restore->remedy() + "\n";
   if (facts.unfinished && !facts.unfinished->at_work) out += "\n" + facts.unfinished->remedy() + "\n";
   return out;
 }
@@ -226,7 +230,8 @@ int run_info(const Globals& globals) {
               enterprise_version(heads, globals.versions()),
               std::nullopt,
               "",
-              unfinished_run(deployment.session.mongo())};
+              unfinished_run(deployment.session.mongo()),
+              RestoreMark::read(deployment.session.mongo())};
   try {
     facts.upgrade = make_plan(built_in_catalogue(), heads, {});
   } catch (const Error& error) {

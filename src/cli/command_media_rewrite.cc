@@ -8,6 +8,7 @@
 #include "cli/media_commands.h"
 #include "cli/table.h"
 #include "config/environment.h"
+#include "exec/restore_mark.h"
 #include "media/rewrite.h"
 #include "media/verify_media.h"
 #include "store/lease.h"
@@ -104,6 +105,7 @@ int run_rewrite(const RewriteOptions& options, const Globals& globals) {
   auto& mongo = deployment.session.mongo();
   std::optional<Lease> lease;
   if (!settings.dry_run) lease.emplace(mongo);
+  refuse_while_restoring(mongo);
   const auto dataset = media::open_dataset(mongo, options.name);
   const auto fields =
       media::select_fields(dataset, options.fields.empty() ? std::vector<std::string>{"*"} : options.fields);

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/deployment.h"
 #include "cli/media_commands.h"
+#include "exec/restore_mark.h"
 #include "media/undo.h"
 #include "store/lease.h"
 
@@ -26,6 +27,7 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   Deployment deployment(settings, log);
   auto& mongo = deployment.session.mongo();
   const Lease lease(mongo);
+  refuse_while_restoring(mongo);
   const auto run = media::Runs(mongo).find(options.run);
   Progress progress(globals.progress_mode());
   progress.phase("Taking back", 1);

@@ -12,6 +12,7 @@
 #include "cli/media_commands.h"
 #include "cli/table.h"
 #include "config/environment.h"
+#include "exec/restore_mark.h"
 #include "media/upload.h"
 #include "store/lease.h"
 
@@ -196,6 +197,7 @@ int run_upload(UploadOptions options, const Globals& globals) {
   auto& mongo = deployment.session.mongo();
   std::optional<Lease> lease;
   if (request.update && !settings.dry_run) lease.emplace(mongo);
+  refuse_while_restoring(mongo);
   const auto dataset = media::open_dataset(mongo, options.name);
   media::select_fields(dataset, request.fields);
   ReportFile report(options.report);

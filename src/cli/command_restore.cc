@@ -12,6 +12,8 @@
 #include "cli/plan_text.h"
 #include "cli/program.h"
 #include "cli/program_version.h"
+#include "cli/signals.h"
+#include "exec/control.h"
 #include "exec/history.h"
 #include "store/lease.h"
 
@@ -84,6 +86,8 @@ int run_restore(const RestoreOptions& options, const Globals& globals) {
   auto& mongo = deployment.session.mongo();
   Recorded record(mongo, options.directory, globals, deployment.found);
   Progress progress(globals.progress_mode(), &log);
+  Control control(mongo, {}, StopSignals::asked, [&](const std::string& text) { log.warning(text); });
+  const StopSignals signals(log);
   const auto restored = [&] {
     try {
       return restore(
@@ -93,10 +97,17 @@ int run_restore(const RestoreOptions& options, const Globals& globals) {
             progress.phase(phase);
             if (phase == kRestoring) record.begin();
           },
-          [&](std::int64_t done, std::int64_t total) { progress.bytes(done, total); });
-    } catch (const Error& error) {
+          [&](std::int64_t done, std::int64_t total) {
+            progress.bytes(done, total);
+            control.checkpoint();
+          });
+    } catch (const Error& raised) {
+      const auto error = is_stop(raised.code())
+                             ? Error(raised.code(), std::string(raised.what()) + ": the database is as it was before",
+                                     "The same command begins anew.")
+                             : raised;
       record.end(error);
-      throw;
+      throw error;
     }
   };
   const auto report = restored();

@@ -6,6 +6,7 @@
 #include "client/wait.h"
 #include "exec/exclusive.h"
 #include "exec/journal.h"
+#include "exec/restore_mark.h"
 #include "exec/rights.h"
 #include "exec/unfinished.h"
 #include "plan/refusals.h"
@@ -52,6 +53,7 @@ void upgrade(Mongo& mongo, const Catalogue& catalogue, const std::string& name, 
   };
   auto lease = wait_for_lease(mongo, settings.patience, waits);
   if (!lease) return;
+  refuse_while_restoring(mongo);
   Exclusive exclusive(mongo, request_text({name}), std::move(lease));
   if (Journal(mongo).unfinished()) {
     const auto found = look(mongo, catalogue, name, settings);

@@ -5,12 +5,14 @@
 #include "base/error.h"
 #include "base/machine.h"
 #include "exec/history.h"
+#include "exec/restore_mark.h"
 #include "exec/rights.h"
 
 namespace fm {
 
 std::size_t Exclusive::finish_interrupted(const Catalogue& catalogue, RunSettings settings, RunObserver& observer,
                                           DatabaseHeads& found) {
+  refuse_while_restoring(mongo_);
   if (!Journal(mongo_).unfinished()) return 0;
   require_rights(mongo_);
   if (!lease_) lease_ = std::make_unique<Lease>(mongo_);
@@ -47,12 +49,14 @@ Runner Exclusive::runner(const Plan& plan, const Catalogue& catalogue, RunSettin
 }
 
 void Exclusive::hold() {
+  refuse_while_restoring(mongo_);
   if (!lease_) lease_ = std::make_unique<Lease>(mongo_);
 }
 
 void Exclusive::take(const DatabaseHeads& found) {
   if (lease_) return;
   lease_ = std::make_unique<Lease>(mongo_);
+  refuse_while_restoring(mongo_);
   if (same_heads(found, read_heads(mongo_))) return;
   throw Error(Exit::kMismatch, "The database has moved since it was planned; nothing was written",
               "Run the same command again.");

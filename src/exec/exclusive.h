@@ -12,7 +12,8 @@
 
 namespace fm {
 
-// A command that writes goes through this: first what an interrupted run left is
+// A command that writes goes through this, and is refused (kPrecondition) while a
+// restore is half done: first what an interrupted run left is
 // brought to that run's target, then a plan is made, then it is run.
 class Exclusive {
  public:

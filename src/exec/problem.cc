@@ -31,6 +31,8 @@ const std::vector<ProblemType>& problem_types() {
   static const std::vector<ProblemType> kTypes = {
       {"run-interrupted", Kind::kHalfWay, "a run that did not end", "finishes that run first, as every command does",
        "The journal says what was still to do."},
+      {"restore-interrupted", Kind::kHalfWay, "a restore that was cut off while it put collections in their places",
+       nullptr, "`restore` of the same backup finishes it; until then nothing else is written."},
       {"dataset-parked", Kind::kHalfWay, "a dataset that such a run had under way",
        "finishes the run that parked it, if the journal has it",
        "Without its journal nobody knows which samples were done."},

@@ -7,6 +7,7 @@
 
 #include "base/version.h"
 #include "exec/prepare.h"
+#include "exec/restore_mark.h"
 #include "exec/unfinished.h"
 #include "exec/verify_document.h"
 #include "ops/naming.h"
@@ -85,6 +86,11 @@ std::vector<Problem> config_problems(const DatabaseHeads& heads) {
 
 std::vector<Problem> journal_problems(Mongo& mongo, const DatabaseHeads& heads, const SharedData& data) {
   std::vector<Problem> out;
+  if (data.collections.contains(kRestoreMark)) {
+    if (const auto mark = RestoreMark::read(mongo)) {
+      out.push_back(problem_of("restore-interrupted", kRestoreMark, mark->text(), mark->remedy()));
+    }
+  }
   if (!data.collections.contains("migrator.journal")) return out;
   constexpr const char* kGoOn = "Run `fiftyone-migrator migrate` again: it finishes that run first.";
   std::set<std::string> parked;

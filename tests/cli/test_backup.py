@@ -468,6 +468,102 @@ def test_a_killed_restore_changes_nothing(tool, folder):
     assert_same(content(tool.db), expected)
 
 
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 9])
+def test_a_restore_killed_in_its_last_step_is_finished(tool, folder, step):
+    fill_deployment(tool.db, "1.22.1")
+    tool.db.command("create", "seen", viewOn="runs", pipeline=[])
+    expected = content(tool.db)
+    assert tool.migrator("backup", folder, "--all").status == 0
+
+    def change():
+        for name in list(expected):
+            tool.db.drop_collection(name)
+        fill_deployment(tool.db, "1.12.0")
+        tool.db["samples.0"].insert_one({"filepath": "later"})
+        tool.db.command("create", "seen", viewOn="datasets", pipeline=[])
+        tool.db["migrator.journal"].insert_one({"_id": "of a later run"})
+        return content(tool.db)
+
+    halves = 0
+    for number in range(5, 1000, step):
+        later = change()
+        r = tool._run("fiftyone-migrator-cut", ["restore", folder, "--overwrite", "-j", "1"], {"FM_CUT_AT": str(number)})
+        if r.status != -signal.SIGKILL:
+            assert r.status == 0, r.err
+            break
+        if tool.db["migrator.restore"].find_one():
+            halves += 1
+            if halves == 1:
+                for command in ["migrate", "--yes"], ["verify", "--repair", "--yes"], ["residue", "prune"]:
+                    message, remedy = error_of(tool.migrator(*command), 16)
+                    assert "restore of " + folder in message and "restore " + folder in remedy
+                assert "Restore:   a restore of " + folder in tool.migrator("info").out
+                codes = [f["code"] for f in tool.migrator("verify", "-o", "json").json["found"]]
+                assert "restore-interrupted" in codes
+            r = tool.migrator("restore", folder, "-o", "json")
+            assert r.status == 0 and r.json["finished"], r.err
+        else:
+            left = [n for n in tool.db.list_collection_names() if n.startswith("migrator.scratch.")]
+            now = {n: c for n, c in content(tool.db).items() if n not in [*left, "migrator.restore"]}
+            if now != expected:  # the very last write was done
+                assert_same(now, later)
+            assert tool.migrator("restore", folder, "--overwrite").status == 0
+        assert_same(content(tool.db), expected)
+        assert not {n for n in tool.db.list_collection_names() if "scratch" in n or n == "migrator.restore"}
+    assert halves > 12 / step
+
+
+def test_a_half_restore_that_lost_its_parts_begins_anew(tool, folder):
+    fill_deployment(tool.db, "1.22.1")
+    expected = content(tool.db)
+    assert tool.migrator("backup", folder, "--all").status == 0
+    for number in range(1, 1000):
+        r = tool._run("fiftyone-migrator-cut", ["restore", folder, "--overwrite", "-j", "1"], {"FM_CUT_AT": str(number)})
+        assert r.status == -signal.SIGKILL
+        if "migrator.restore" in tool.db.list_collection_names():
+            break
+    for name in tool.db.list_collection_names():
+        if name.startswith("migrator.scratch."):
+            tool.db.drop_collection(name)
+    r = tool.migrator("restore", folder, "-o", "json")
+    assert r.status == 0 and not r.json["finished"], r.err
+    assert_same(content(tool.db), expected)
+
+
+@pytest.mark.parametrize("name, status", [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_backup_stops_at_a_signal(tool, folder, name, status):
+    fill_big(tool.db)
+    partial = os.path.join(folder + ".partial", tool.name)
+    with stopped(tool, lambda: os.path.isdir(partial), "backup", folder, "--all") as process:
+        process.send_signal(getattr(signal, name))
+        code, out, err = resume(process)
+    assert (code, out) == (status, ""), err
+    assert "no backup was made" in err and err.count("error:") == 1
+    assert not os.path.exists(folder) and not os.path.exists(folder + ".partial")
+
+
+@pytest.mark.parametrize("name, status", [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_restore_stops_at_a_signal(tool, folder, name, status):
+    fill_big(tool.db)
+    tool.fill("1.22.1", {"a": "1.22.1"})
+    assert tool.migrator("backup", folder, "--all").status == 0
+    tool.db["samples.x"].update_many({}, {"$set": {"pad": "later"}})
+    later = content(tool.db)
+
+    def scratch():
+        return [n for n in tool.db.list_collection_names() if n.startswith("migrator.scratch.")]
+
+    with stopped(tool, scratch, "restore", folder, "--overwrite") as process:
+        process.send_signal(getattr(signal, name))
+        code, out, err = resume(process)
+    assert (code, out) == (status, ""), err
+    assert "the database is as it was before" in err
+    assert_same(content(tool.db), later)
+    assert not scratch() and "migrator.restore" not in tool.db.list_collection_names()
+    run = tool.migrator("history", "-o", "json").json["runs"][0]
+    assert (run["kind"], run["state"]) == ("restore", "interrupted")
+
+
 def test_no_room_is_seen_before(tool, folder):
     """A file system of 4 MiB, or a limit of the process where none may be mounted."""
     fill_big(tool.db, count=10_000)
