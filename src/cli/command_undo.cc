@@ -36,8 +36,9 @@ std::string counted(std::size_t n) {
 std::string text_of(const UndoReport& report, const Style& style) {
   std::string out =
       "Took run " + report.run + " back: " + (report.database ? "the database and " : "") +
-      (report.repair ? format_count(report.documents) + (report.documents == 1 ? " write" : " writes") + " of a repair" : counted(report.datasets)) + ", in " +
-      format_duration(report.seconds) + ".\n";
+      (report.repair ? format_count(report.documents) + (report.documents == 1 ? " write" : " writes") + " of a repair"
+                     : counted(report.datasets)) +
+      ", in " + format_duration(report.seconds) + ".\n";
   if (report.gone > 0) out += format_count(report.gone) + " documents were deleted since.\n";
   if (!report.deleted.empty()) {
     out += "\n" + style.heading("Deleted since:") + "\n";
