@@ -97,8 +97,8 @@ Document metadata_of(const CollectionInfo& info, const std::vector<Document>& in
 class Writer {
  public:
   Writer(Mongo& mongo, const BackupRequest& request, const Moment& moment, const dump::Staging& staging,
-         const BytesProgress& progress)
-      : mongo_(mongo), request_(request), moment_(moment), staging_(staging), progress_(progress) {}
+         const std::string& folder, const BytesProgress& progress)
+      : mongo_(mongo), request_(request), moment_(moment), staging_(staging), folder_(folder), progress_(progress) {}
 
   std::vector<CollectionEntry> run() {
     const auto count = moment_.collections.size();
@@ -134,7 +134,7 @@ class Writer {
     CollectionEntry entry;
     entry.name = info.name;
     entry.view = info.type == "view";
-    const auto stem = mongo_.database() + "/" + dump::file_stem(info.name);
+    const auto stem = folder_ + "/" + dump::file_stem(info.name);
     if (!entry.view) {
       entry.file = stem + (request_.zstd ? ".bson.zst" : ".bson");
       entry.in_snapshot = !(moment_.time && is_capped(info));
@@ -178,6 +178,7 @@ class Writer {
   const BackupRequest& request_;
   const Moment& moment_;
   const dump::Staging& staging_;
+  const std::string& folder_;
   const BytesProgress& progress_;
   std::vector<Mongo::Size> sizes_;
   std::int64_t total_ = 0;
@@ -204,13 +205,12 @@ std::int64_t size_on_disk(const std::string& directory) {
   return out;
 }
 
-}  // namespace
-
-BackupReport backup(Mongo& mongo, const BackupRequest& request, const BytesProgress& progress) {
-  BackupReport report;
-  auto& manifest = report.manifest;
+// One database, into a folder of the staging.
+dump::Manifest write_database(Mongo& mongo, const BackupRequest& request, const dump::Staging& staging,
+                              const std::string& folder, const BytesProgress& progress,
+                              std::vector<std::string>& warnings) {
+  dump::Manifest manifest;
   manifest.started_ms = now_ms();
-  dump::Staging staging(request.directory);
   const auto moment = choose(mongo, request);
   manifest.tool = request.tool;
   manifest.database = mongo.database();
@@ -220,18 +220,38 @@ BackupReport backup(Mongo& mongo, const BackupRequest& request, const BytesProgr
   manifest.zstd = request.zstd;
   if (!moment.time) {
     manifest.no_snapshot = request.snapshot ? kStandalone : kSwitchedOff;
-    report.warnings.push_back("The backup is no point in time (" + manifest.no_snapshot + ")");
+    auto warning = "The backup is no point in time (" + manifest.no_snapshot + ")";
+    if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) warnings.push_back(std::move(warning));
   }
-  staging.make_folder(mongo.database());
-  manifest.collections = Writer(mongo, request, moment, staging, progress).run();
+  staging.make_folder(folder);
+  manifest.collections = Writer(mongo, request, moment, staging, folder, progress).run();
   check_still_there(mongo, request, moment);
   for (const auto& entry : manifest.collections) {
     if (entry.in_snapshot) continue;
-    report.warnings.push_back("Collection '" + entry.name +
-                              "' is capped: it was read as it stood, not as of the moment of the others");
+    warnings.push_back("Collection '" + entry.name +
+                       "' is capped: it was read as it stood, not as of the moment of the others");
   }
   manifest.finished_ms = now_ms();
-  staging.publish(dump::kManifestName, dump::to_json(manifest));
+  return manifest;
+}
+
+}  // namespace
+
+BackupReport backup(Mongo& mongo, const BackupRequest& request, const BytesProgress& progress) {
+  BackupReport report;
+  dump::Staging staging(request.directory);
+  if (request.cas) {
+    auto of_cas = request;
+    of_cas.collections = request.cas_collections;
+    // Two servers may have databases of one name.
+    const auto folder = request.cas->database() + (request.cas->database() == mongo.database() ? ".cas" : "");
+    report.cas = write_database(*request.cas, of_cas, staging, folder, progress, report.warnings);
+    dump::OutputFile file(staging.path() + "/" + dump::kCasManifestName);
+    file.write(dump::to_json(*report.cas));
+    file.close();
+  }
+  report.manifest = write_database(mongo, request, staging, mongo.database(), progress, report.warnings);
+  staging.publish(dump::kManifestName, dump::to_json(report.manifest));
   report.directory = staging.target();
   report.file_bytes = size_on_disk(report.directory);
   return report;

@@ -21,6 +21,9 @@ struct BackupRequest {
   bool zstd = false;
   bool snapshot = true;  // of a replica set; others have none
   std::size_t jobs = 2;
+  // The database of cas goes into the same folder, before the other.
+  Mongo* cas = nullptr;
+  std::optional<std::set<std::string>> cas_collections;
 };
 
 // Called from one thread at a time.
@@ -29,11 +32,12 @@ using BytesProgress = std::function<void(std::int64_t done, std::int64_t total)>
 struct BackupReport {
   std::string directory;  // absolute
   dump::Manifest manifest;
+  std::optional<dump::Manifest> cas;
   std::vector<std::string> warnings;
   std::int64_t file_bytes = 0;
 };
 
-// Reads all collections as of one moment where the server can. The folder
+// Reads all collections of a database as of one moment where the server can. The folder
 // appears at the end, complete; until then it is DIRECTORY.partial, which goes
 // when something fails and is replaced by the next backup after a kill.
 //

@@ -194,4 +194,15 @@ Manifest read_manifest(const std::string& directory) {
   return out;
 }
 
+std::optional<Manifest> read_cas_manifest(const std::string& directory) {
+  const auto path = directory + "/" + kCasManifestName;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  std::ostringstream text;
+  text << file.rdbuf();
+  auto out = parse_manifest(text.str(), path);
+  out.digest = sha256_hex(text.str());
+  return out;
+}
+
 }  // namespace fm::dump

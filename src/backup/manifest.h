@@ -13,6 +13,8 @@
 namespace fm::dump {
 
 inline constexpr const char* kManifestName = "fiftyone-migrator.json";
+// Of the database of cas, where a folder holds both of a deployment.
+inline constexpr const char* kCasManifestName = "fiftyone-migrator.cas.json";
 
 struct CollectionEntry {
   std::string name;
@@ -55,5 +57,7 @@ Manifest parse_manifest(const std::string& json, const std::string& path);
 
 // Throws Error(kPrecondition) when there is none: the backup is not complete.
 Manifest read_manifest(const std::string& directory);
+// Nothing where the backup is of one database.
+std::optional<Manifest> read_cas_manifest(const std::string& directory);
 
 }  // namespace fm::dump

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "backup/bson_file.h"
@@ -333,18 +334,35 @@ RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
   RestoreReport report;
   report.manifest = dump::read_manifest(request.directory);
   Restorer restorer(mongo, request, report.manifest, progress);
-  const auto mark = RestoreMark::read(mongo);
-  if (mark && mark->manifest == report.manifest.digest && !request.dry_run) {
-    restorer.read_definitions();
-    phase(kRestoring);
-    report.finished = restorer.finish(*mark);
-    if (report.finished) return report;
+  std::optional<Restorer> cas;
+  if (auto manifest = dump::read_cas_manifest(request.directory)) {
+    if (!request.cas) {
+      throw Error(Exit::kUsage,
+                  "The backup in " + request.directory + " is of two databases, and that of cas is not set",
+                  "Set CAS_DATABASE_URI and CAS_DATABASE_NAME.");
+    }
+    report.cas.emplace_back().manifest = std::move(*manifest);
+    cas.emplace(*request.cas, request, report.cas.front().manifest, progress);
   }
+  const auto goes_on = [&](Restorer& one, Mongo& database, RestoreReport& part) {
+    const auto mark = RestoreMark::read(database);
+    if (!mark || mark->manifest != part.manifest.digest || request.dry_run) return false;
+    one.read_definitions();
+    phase(kRestoring);
+    part.finished = one.finish(*mark);
+    return part.finished;
+  };
+  // That of cas goes first, so it is back already where the other was cut off.
+  if (goes_on(restorer, mongo, report)) return report;
+  if (cas && goes_on(*cas, *request.cas, report.cas.front())) cas.reset();
   phase("Checking the files");
+  if (cas) cas->verify();
   restorer.verify();
+  if (cas) cas->look(report.cas.front());
   restorer.look(report);
   if (request.dry_run) return report;
   phase(kRestoring);
+  if (cas) cas->write();
   restorer.write();
   return report;
 }

@@ -19,6 +19,7 @@ struct RestoreRequest {
   bool overwrite = false;
   bool dry_run = false;
   std::size_t jobs = 2;
+  Mongo* cas = nullptr;  // where a backup of both databases puts the second one
 };
 
 struct RestoreReport {
@@ -27,6 +28,7 @@ struct RestoreReport {
   std::vector<std::string> dropped;      // bookkeeping that the backup does not have
   std::vector<std::string> left_alone;   // other collections of the database, but for the history of runs
   bool finished = false;                 // one that was cut off in its last step
+  std::vector<RestoreReport> cas;        // one, of a backup of both databases
 };
 
 // In this order: every file is compared with the manifest; what is in the way
@@ -40,7 +42,8 @@ struct RestoreReport {
 // was written, Error(kPrecondition) for a backup that is not complete and,
 // without `overwrite`, for collections that are not empty. `phase` names what
 // is being done; what `progress` throws ends the work before anything is put in
-// its place.
+// its place. Of a backup of both databases, that of cas goes first, and both are
+// checked before.
 RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
                       const std::function<void(const std::string& phase)>& phase, const BytesProgress& progress);
 

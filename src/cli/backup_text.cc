@@ -73,6 +73,7 @@ std::string backup_text(const BackupReport& report, const Style& style) {
   const auto seconds = static_cast<double>(manifest.finished_ms - manifest.started_ms) / 1000;
   return line(style, "Backup:", report.directory) + line(style, "Database:", manifest.database) +
          line(style, "Scope:", manifest.scope) + line(style, "Documents:", amount(manifest)) +
+         (report.cas ? line(style, "And cas:", report.cas->database + ", " + amount(*report.cas)) : "") +
          line(style, "On disk:", size(report.file_bytes) + (manifest.zstd ? ", compressed" : "")) +
          line(style, "Moment:", moment(manifest)) + line(style, "Time:", format_duration(seconds));
 }
@@ -89,10 +90,17 @@ Document backup_document(const BackupReport& report) {
           {"no_snapshot", manifest.snapshot ? Value() : Value(manifest.no_snapshot)},
           {"compression", manifest.zstd ? "zstd" : "none"},
           {"seconds", static_cast<double>(manifest.finished_ms - manifest.started_ms) / 1000},
-          {"collections", collections_of(manifest)}};
+          {"collections", collections_of(manifest)},
+          {"cas", report.cas ? Value(Document{{"database", report.cas->database},
+                                              {"documents", report.cas->documents()},
+                                              {"bytes", report.cas->bytes()},
+                                              {"collections", collections_of(*report.cas)}})
+                             : Value()}};
 }
 
-std::string restore_text(const RestoreReport& report, const std::string& database, bool dry_run, const Style& style) {
+namespace {
+
+std::string restore_part(const RestoreReport& report, const std::string& database, bool dry_run, const Style& style) {
   const auto& manifest = report.manifest;
   const auto from =
       manifest.database == database ? database : database + " (the backup is of " + manifest.database + ")";
@@ -115,7 +123,7 @@ std::string restore_text(const RestoreReport& report, const std::string& databas
   return out + "\n" + text_table({"collection", "documents", "size"}, rows);
 }
 
-Document restore_document(const RestoreReport& report, const std::string& database, bool dry_run) {
+Document restore_part(const RestoreReport& report, const std::string& database, bool dry_run) {
   const auto& manifest = report.manifest;
   return {{"database", database},
           {"from_database", manifest.database},
@@ -129,6 +137,22 @@ Document restore_document(const RestoreReport& report, const std::string& databa
           {"dropped", array_of(report.dropped)},
           {"left_alone", array_of(report.left_alone)},
           {"collections", collections_of(manifest)}};
+}
+
+}  // namespace
+
+std::string restore_text(const RestoreReport& report, const std::string& database, const std::string& cas, bool dry_run,
+                         const Style& style) {
+  std::string out;
+  for (const auto& part : report.cas) out += restore_part(part, cas, dry_run, style) + "\n";
+  return out + restore_part(report, database, dry_run, style);
+}
+
+Document restore_document(const RestoreReport& report, const std::string& database, const std::string& cas,
+                          bool dry_run) {
+  auto out = restore_part(report, database, dry_run);
+  for (const auto& part : report.cas) out.append("cas", restore_part(part, cas, dry_run));
+  return out;
 }
 
 }  // namespace fm::cli

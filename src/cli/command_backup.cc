@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
 
 #include "backup/backup.h"
 #include "backup/touched.h"
@@ -10,6 +11,7 @@
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
 #include "cli/program_version.h"
+#include "cli/service_migration.h"
 #include "cli/signals.h"
 #include "exec/control.h"
 #include "revisions/catalogue.h"
@@ -28,37 +30,45 @@ struct BackupOptions {
   bool no_snapshot = false;
 };
 
-// What the options name: the collections of a plan, or all.
+// What the options name: the collections of a plan, or all; with `services`, in
+// both databases.
 void choose_collections(BackupRequest& request, const BackupOptions& options, const Globals& globals,
-                        Deployment& deployment, const Log& log) {
+                        Deployment& deployment, ServiceMigration* services, const Chosen& chosen, const Log& log) {
   const auto& selection = options.migration.selection;
   const bool named = selection.version || options.migration.os_version || !options.migration.names.empty();
   if (options.all) {
     if (named) throw Error(Exit::kUsage, "--all takes everything: no version and no dataset goes with it");
+    if (services) request.cas = services->cas();
     return;
   }
   const auto& heads = deployment.found.heads;
-  const auto version = choose_services(selection).version;
   Plan plan;
   try {
-    const auto target = resolve_target(heads.edition, version, options.migration.os_version, globals.versions());
+    const auto target = resolve_target(heads.edition, chosen.version, options.migration.os_version, globals.versions());
     if (!target.note.empty()) log.info(target.note);
     Request wanted;
     wanted.target = target.version;
     for (const auto& name : options.migration.names) wanted.names.push_back(Globals::as_typed(name));
-    plan = make_plan(built_in_catalogue(), heads, wanted);
+    plan = make_plan(globals.catalogue(), heads, wanted);
+    if (services) services->make_plan(service_target(target, globals.versions()), named, false);
   } catch (const Error& error) {
     if (named) throw;
     log.warning("Everything is taken, because no plan can be made: " + std::string(error.what()));
+    if (services) request.cas = services->cas();
     return;
   }
   if (named) {
     for (const auto& refusal : plan.refused) log.warning(refusal.error.what());
   }
-  if (plan.nothing_to_do() || (!named && !plan.refused.empty())) return;
+  const bool idle = plan.nothing_to_do() && (!services || services->nothing_to_do());
+  if (idle || (!named && !plan.refused.empty())) {
+    if (services) request.cas = services->cas();
+    return;
+  }
   request.collections = dump::touched_collections(deployment.session.mongo(), plan, heads);
   request.scope = "what a migration to v" + plan.target + " touches";
   if (!options.migration.names.empty()) request.scope += ", of the datasets named";
+  if (services) add_services(request, *services);
 }
 
 int run_backup(const BackupOptions& options, const Globals& globals) {
@@ -72,7 +82,12 @@ int run_backup(const BackupOptions& options, const Globals& globals) {
   request.zstd = options.zstd;
   request.snapshot = !options.no_snapshot;
   request.jobs = jobs_of(settings);
-  choose_collections(request, options, globals, deployment, log);
+  auto chosen = choose_services(options.migration.selection);
+  if (!options.migration.names.empty() && !chosen.by_name) chosen.services = {Service::kDatasets};
+  check_services(chosen, deployment.found.heads.edition, settings);
+  std::optional<ServiceMigration> services;
+  if (chosen.others()) services.emplace(chosen, settings, globals, deployment, log);
+  choose_collections(request, options, globals, deployment, services ? &*services : nullptr, chosen, log);
   Progress progress(globals.progress_mode(), &log);
   progress.phase("Backing up");
   Control control(deployment.session.mongo(), {}, StopSignals::asked,

@@ -67,6 +67,26 @@ std::string text_of(const bson::Value& value) {
   return bson::to_relaxed_json(Document{{"value", value}});
 }
 
+// The parts of a run over services of FiftyOne Enterprise.
+std::vector<std::vector<std::string>> service_rows(const Document& run) {
+  std::vector<std::vector<std::string>> out;
+  for (const auto& item : documents_at(run, "services")) {
+    const auto* part = item.as<Document>();
+    if (!part) continue;
+    const auto stays = text_at(*part, "stays");
+    const auto state = text_at(*part, "state");
+    std::vector<std::string> row{text_at(*part, "service"), text_at(*part, "from"), text_at(*part, "to"),
+                                 !stays.empty()   ? stays
+                                 : !state.empty() ? state
+                                                  : "not done"};
+    for (const char* count : {"edited", "removed", "restored"}) {
+      row.push_back(state.empty() ? "" : format_count(integer_at(*part, count)));
+    }
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
 std::string detail(const Document& run, const std::vector<Document>& revisions, const Style& style) {
   std::string out;
   const auto line = [&](const std::string& name, const std::string& value) {
@@ -90,9 +110,9 @@ std::string detail(const Document& run, const std::vector<Document>& revisions, 
     if (n > 0) counts += ", " + format_count(n) + " " + what;
   }
   line("Datasets", counts);
-  static const char* const kShown[] = {"_id",  "kind",     "state",  "command", "tool",     "user", "host",
-                                       "pid",  "started",  "ended",  "seconds", "attempts", "from", "to",
-                                       "ways", "datasets", "losses", "error",   "failures"};
+  static const char* const kShown[] = {"_id",  "kind",     "state",  "command", "tool",     "user",    "host",
+                                       "pid",  "started",  "ended",  "seconds", "attempts", "from",    "to",
+                                       "ways", "datasets", "losses", "error",   "failures", "services"};
   for (const auto& [key, value] : run) {
     const bool shown = std::any_of(std::begin(kShown), std::end(kShown), [&](const char* k) { return key == k; });
     if (!shown) line(key, text_of(value));
@@ -116,6 +136,10 @@ std::string detail(const Document& run, const std::vector<Document>& revisions, 
     }
     if (!rows.empty()) out += "\n" + style.heading(title) + "\n" + text_table(headings, rows);
   };
+  if (const auto rows = service_rows(run); !rows.empty()) {
+    out += "\n" + style.heading("Services:") + "\n" +
+           text_table({"service", "from", "to", "state", "edited", "removed", "restored"}, rows);
+  }
   table("Ways:", "ways", {"from", "to", "datasets"}, {"from", "to", "datasets"});
   if (!revisions.empty()) {
     std::vector<std::vector<std::string>> rows;

@@ -54,14 +54,15 @@ struct Frame {
   }
 };
 
-void back_up_first(const std::string& directory, const Plan& plan, Mongo& mongo, const Heads& heads, std::size_t jobs,
-                   Control& control, Progress& progress, const Log& log) {
+void back_up_first(const std::string& directory, const Plan& plan, ServiceMigration* services, Mongo& mongo,
+                   const Heads& heads, std::size_t jobs, Control& control, Progress& progress, const Log& log) {
   BackupRequest request;
   request.directory = directory;
   request.tool = program_version();
   request.jobs = jobs;
   request.collections = dump::touched_collections(mongo, plan, heads);
   request.scope = "what a migration to v" + plan.target + " touches";
+  if (services) add_services(request, *services);
   progress.phase("Backing up");
   const auto report = backup(mongo, request, [&](std::int64_t done, std::int64_t total) {
     progress.bytes(done, total);
@@ -81,19 +82,20 @@ void confirm() {
   if (!ask("Migrate?")) throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");
 }
 
-// Work with an entry of its own in the history.
-void recorded(Mongo& mongo, const RunStart& entry, const std::function<void()>& work) {
-  History history(mongo);
-  history.begin(entry);
-  try {
-    work();
-    history.end(entry.run, {"done", 0, {}, {}, 0});
-  } catch (const Error& error) {
-    // Where nothing can be written any more, the next run tells.
-    if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) throw;
-    history.end(entry.run, {state_after(error), 0, {}, {}, 0, error});
-    throw;
-  }
+// The services of a saved plan.
+std::vector<Service> services_of(const SavedPlan& saved) {
+  std::vector<Service> out;
+  if (!saved.services) return {Service::kDatasets};
+  for (const auto& name : saved.services->chosen) out.push_back(*service_named(name));
+  return out;
+}
+
+// What the command is about: equal ones go on with each other's run.
+std::string request_text(const std::vector<std::string>& names, const Chosen& chosen) {
+  auto out = fm::request_text(names);
+  if (!chosen.others()) return out;
+  for (const auto service : chosen.services) out += std::string("service ") + name_of(service) + "\n";
+  return out;
 }
 
 // Without the service datasets nothing of theirs is planned.
@@ -102,12 +104,6 @@ Plan no_plan(const Request& request, const DatabaseHeads& found) {
   out.target = request.target.value_or("");
   out.database_version = found.heads.database.value_or("");
   return out;
-}
-
-// The Enterprise version that the services go to, in the deployment series.
-std::string service_target(const Target& target, const VersionMap& versions) {
-  const auto enterprise = target.enterprise.value_or(versions.newest().enterprise);
-  return VersionMap::deployment_number(enterprise).str();
 }
 
 std::string access_text(bool enterprise, const Catalogue& catalogue, const Plan& plan) {
@@ -120,14 +116,14 @@ std::string access_text(bool enterprise, const Catalogue& catalogue, const Plan&
 
 int run_migration(const MigrationOptions& options, const Globals& globals, bool dry_run) {
   auto chosen = choose_services(options.selection);
-  // Datasets named alone are what is meant, and a saved plan holds nothing else.
-  const bool of_datasets = !options.names.empty() || options.plan || options.save;
-  if (of_datasets && !chosen.by_name) chosen.services = {Service::kDatasets};
+  // Datasets named alone are what is meant.
+  if (!options.names.empty() && !chosen.by_name) chosen.services = {Service::kDatasets};
   const auto settings = globals.load(options.flags);
   if (settings.disable_migrations) throw refusals::migrations_disabled();
   if (settings.database_admin == false) throw refusals::admin_is_false();
   dry_run = dry_run || settings.dry_run;
   const auto saved = open_saved_plan(options, settings.undo_log);
+  if (saved) chosen.services = services_of(*saved);
 
   check_services_before(chosen, settings);
 
@@ -149,7 +145,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   std::vector<std::string> names;
   for (const auto& name : options.names) names.push_back(Globals::as_typed(name));
   if (saved) names = saved->names;
-  Exclusive exclusive(mongo, request_text(names));
+  Exclusive exclusive(mongo, request_text(names, chosen));
   std::optional<Control> control;
   if (!dry_run) {
     control.emplace(mongo, limits_of(settings), StopSignals::asked, [&](const std::string& text) {
@@ -157,6 +153,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
       log.warning(text);
     });
     run_settings.control = &*control;
+    if (services) services->set_control(&*control);
     const StopSignals signals(log);
     const auto finished = exclusive.finish_interrupted(catalogue, run_settings, observer, deployment.found);
     progress.clear();
@@ -168,6 +165,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   }
   if (!dry_run && services && services->unfinished()) {
     exclusive.hold();
+    const StopSignals signals(log);
     services->roll_forward(observer);
     progress.clear();
     log.info("An interrupted run of the services was finished");
@@ -184,13 +182,17 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   request.admin = settings.database_admin;
   request.lazy = settings.lazy;
   auto planned = found;
-  if (saved) planned.heads = heads_of(*saved, deployment, request, *options.plan);
+  if (saved) {
+    check_origin(*saved, catalogue, deployment, *options.plan);
+    if (chosen.has(Service::kDatasets)) planned.heads = heads_of(*saved, found.heads, catalogue, request);
+    if (services && saved->services) services->check_saved(*saved->services, *options.plan);
+  }
   const auto plan =
       chosen.has(Service::kDatasets) ? make_plan(catalogue, planned.heads, request) : no_plan(request, found);
-  if (services) {
-    const auto goal = service_target(target, globals.versions());
-    services->make_plan(goal, chosen.version || options.os_version, settings.adopt);
-  }
+  const auto goal = service_target(target, globals.versions());
+  const bool explicit_target = saved ? saved->options.has("VERSION") || saved->options.has("--os-version")
+                                     : chosen.version || options.os_version;
+  if (services) services->make_plan(goal, explicit_target, settings.adopt);
   if (adopting) planned.heads.edition = Edition::kEnterprise;
   const bool idle = plan.nothing_to_do() && (!services || services->nothing_to_do());
   if (!dry_run && (!idle || adopting)) {
@@ -233,7 +235,10 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
       const PlanPageFacts facts{mongo.database(), place(settings), target.enterprise, program_version(), clock_ms()};
       write_file(*options.html, plan_page(plan, planned.heads, survey, cost, facts));
     }
-    if (options.save) save_plan(*options.save, options, deployment, target, request, settings.undo_log, document);
+    if (options.save) {
+      save_plan(*options.save, options, catalogue, deployment, target, request, settings.undo_log,
+                services ? std::optional(services->saved(chosen, goal)) : std::nullopt, document);
+    }
     globals.print(shown(style) + (cost ? "\n" + estimate_text(*cost, style) : "") +
                       access_text(frame.enterprise, catalogue, plan),
                   document);
@@ -242,6 +247,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   const bool refused = run_settings.refuse_all && !(plan.refused.empty() && survey.refused.empty());
   const bool losing = !survey.losses.empty() && !settings.allow_loss && !settings.undo_log;
   if (services && !settings.allow_loss) services->refuse_losses();
+  if (services && run_settings.refuse_all) services->refuse_duplicates();
   // What is refused ends the run at once, which says why.
   const bool goes_ahead = !refused && !losing && (!idle || adopting);
   const bool shows = goes_ahead && (asks || (!globals.quiet && !log.json()));
@@ -255,38 +261,23 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     }
     if (services) services->run_up(observer, drawn.now_ms, drawn.seed);
   };
-  const auto any_failed = [&] {
-    return std::any_of(report.failures.begin(), report.failures.end(),
-                       [](const DatasetFailure& failure) { return !failure.refused; });
-  };
-  // Services that go down wait for the datasets.
-  const auto services_down = [&] {
-    if (services && !any_failed()) services->run_down(observer, drawn.now_ms, drawn.seed);
-  };
   if (!idle || adopting) {
     const StopSignals signals(log);
     exclusive.take(found);
     if (services) services->lock();
     if (options.backup)
-      back_up_first(*options.backup, plan, mongo, planned.heads, run_settings.jobs, *control, progress, log);
-    if (services) run_settings.details.append("services", services->plan_documents());
-    if (!plan.nothing_to_do()) {
-      // After everything that can refuse has not.
-      run_settings.before_writes = services_up;
-      auto run = runner(settings.allow_loss);
-      log.name_run(run.run_id());
-      report = run.run(plan, planned);
-      services_down();
-    } else {
-      exclusive.nothing_left(plan);
-      auto entry = start_of_migration(run_id(drawn.now_ms, drawn.seed), run_settings.origin, plan, found.heads);
-      entry.details = run_settings.details;
-      log.name_run(entry.run);
-      recorded(mongo, entry, [&] {
-        services_up();
-        services_down();
-      });
+      back_up_first(*options.backup, plan, services ? &*services : nullptr, mongo, planned.heads, run_settings.jobs,
+                    *control, progress, log);
+    if (services || adopting) run_settings.before_writes = services_up;
+    if (services) {
+      run_settings.details.append("services", services->plan_documents());
+      run_settings.services = services->parts();
+      // Services that go down wait for the datasets.
+      run_settings.after_writes = [&] { services->run_down(observer, drawn.now_ms, drawn.seed); };
     }
+    auto run = runner(settings.allow_loss);
+    log.name_run(run.run_id());
+    report = run.run(plan, planned);
   } else {
     exclusive.nothing_left(plan);
   }
@@ -296,7 +287,9 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   if (shows && isatty(STDOUT_FILENO) != 0) report.losses.clear();  // they stand just above
   std::string text = chosen.has(Service::kDatasets) ? report_text(plan, report, style) : "";
   if (services) text = services->report_text() + text;
-  if (services && any_failed())
+  const bool any_failed = std::any_of(report.failures.begin(), report.failures.end(),
+                                      [](const DatasetFailure& failure) { return !failure.refused; });
+  if (services && any_failed)
     text += "\nLeft for the next run, because datasets failed: " + services->standing() + "\n";
   globals.print(text, document);
   return static_cast<int>(report.failures.empty() ? Exit::kDone : Exit::kPartial);

@@ -12,6 +12,8 @@
 #include "cli/plan_text.h"
 #include "cli/program.h"
 #include "cli/program_version.h"
+#include "cli/service_homes.h"
+#include "cli/services.h"
 #include "cli/signals.h"
 #include "exec/control.h"
 #include "exec/history.h"
@@ -81,8 +83,19 @@ int run_restore(const RestoreOptions& options, const Globals& globals) {
   request.overwrite = options.overwrite;
   request.dry_run = settings.dry_run;
   request.jobs = jobs_of(settings);
+  const bool with_cas = dump::read_cas_manifest(options.directory).has_value();
+  if (with_cas) {
+    Chosen both;
+    both.services = {Service::kCas, Service::kDatasets};
+    require_settings(both, settings, false);
+  }
+  ServiceHomes homes(with_cas, settings, deployment, log);
+  request.cas = homes.cas();
   std::optional<Lease> lease;
-  if (!request.dry_run) lease.emplace(deployment.session.mongo());
+  if (!request.dry_run) {
+    lease.emplace(deployment.session.mongo());
+    homes.lock();
+  }
   auto& mongo = deployment.session.mongo();
   Recorded record(mongo, options.directory, globals, deployment.found);
   Progress progress(globals.progress_mode(), &log);
@@ -114,8 +127,9 @@ int run_restore(const RestoreOptions& options, const Globals& globals) {
   record.end(std::nullopt);
   progress.clear();
   const auto& name = mongo.database();
-  globals.print(restore_text(report, name, request.dry_run, globals.style(STDOUT_FILENO)),
-                restore_document(report, name, request.dry_run));
+  const auto cas = request.cas ? request.cas->database() : "";
+  globals.print(restore_text(report, name, cas, request.dry_run, globals.style(STDOUT_FILENO)),
+                restore_document(report, name, cas, request.dry_run));
   return 0;
 }
 

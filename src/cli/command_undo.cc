@@ -11,6 +11,7 @@
 #include "cli/program_version.h"
 #include "cli/prompt.h"
 #include "cli/run_observer.h"
+#include "cli/service_undo.h"
 #include "exec/exclusive.h"
 #include "exec/rights.h"
 #include "exec/undo.h"
@@ -94,11 +95,8 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   run_settings.origin = {globals.command_line, program_version()};
   require_rights(mongo);
   const auto record = Undo::find(mongo, options.run);
-  for (const auto service : {Service::kHub, Service::kEnterprise}) {
-    if (!Residue(mongo).run(record.run + "." + name_of(service))) continue;
-    log.warning(std::string("The service ") + name_of(service) +
-                " stays where that run took it: 'fiftyone-migrator migrate VERSION' takes services back");
-  }
+  ServiceUndo services(record, settings, globals, deployment, log);
+  services.require_rights();
   if (!settings.yes && can_ask() && !ask("Take run " + record.run + " (" + about(record) + ") back?")) {
     throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");
   }
@@ -109,7 +107,7 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   // What another run left half-way goes on first; an undo of this run, too.
   if (const auto left = Journal(mongo).unfinished(); left && left->run != record.run) {
     const auto finished =
-        Runner(mongo, built_in_catalogue(), left->now_ms, left->seed, run_settings, observer).roll_forward(*left);
+        Runner(mongo, globals.catalogue(), left->now_ms, left->seed, run_settings, observer).roll_forward(*left);
     progress.clear();
     if (!finished.failures.empty()) throw finished.failures.front().error;
     log.info("An interrupted run was finished");
@@ -118,10 +116,21 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
       seed = left->seed;
     }
   }
+  services.prepare(observer);
+  if (services.any()) {
+    services.check(options.skip_changed, observer);
+    const auto by = run_id(now, seed);
+    run_settings.services = services.parts();
+    run_settings.details.append("services", services.details());
+    run_settings.before_writes = [&, by] { services.go_before(by, now, seed, observer); };
+    run_settings.after_writes = [&, by] { services.go_after(by, now, seed, observer); };
+  }
   const auto report =
-      Undo(mongo, built_in_catalogue(), now, seed, run_settings, observer).run(record, options.skip_changed);
+      Undo(mongo, globals.catalogue(), now, seed, run_settings, observer).run(record, options.skip_changed);
   progress.clear();
-  globals.print(text_of(report, globals.style(STDOUT_FILENO)), document_of(report));
+  auto document = document_of(report);
+  if (deployment.enterprise()) document.append("services", services.documents());
+  globals.print(services.text() + text_of(report, globals.style(STDOUT_FILENO)), document);
   return static_cast<int>(report.failures.empty() ? Exit::kDone : Exit::kPartial);
 }
 

@@ -64,28 +64,29 @@ std::optional<SavedPlan> open_saved_plan(const MigrationOptions& options, bool u
   return plan;
 }
 
-void save_plan(const std::string& file, const MigrationOptions& options, Deployment& deployment, const Target& target,
-               const Request& request, bool undo_log, Document document) {
+void save_plan(const std::string& file, const MigrationOptions& options, const Catalogue& catalogue,
+               Deployment& deployment, const Target& target, const Request& request, bool undo_log,
+               std::optional<SavedServices> services, Document document) {
   auto& mongo = deployment.session.mongo();
   SavedPlan plan;
   plan.tool = program_version();
   plan.saved_ms = clock_ms();
   plan.database = mongo.database();
   plan.identity = database_identity(mongo);
-  plan.catalogue = catalogue_hash(built_in_catalogue());
+  plan.catalogue = catalogue_hash(catalogue);
   plan.options = typed(options, undo_log);
   plan.target = request.target;
   plan.enterprise_target = target.enterprise;
   plan.names = request.names;
   plan.heads = deployment.found.heads;
+  plan.services = std::move(services);
   plan.plan = std::move(document);
   write_file(file, saved_plan_json(plan));
 }
 
-Heads heads_of(const SavedPlan& plan, Deployment& deployment, const Request& request, const std::string& file) {
+void check_origin(const SavedPlan& plan, const Catalogue& catalogue, Deployment& deployment, const std::string& file) {
   auto& mongo = deployment.session.mongo();
-  check_origin(plan, mongo.database(), database_identity(mongo), built_in_catalogue(), file);
-  return fm::heads_of(plan, deployment.found.heads, built_in_catalogue(), request);
+  fm::check_origin(plan, mongo.database(), database_identity(mongo), catalogue, file);
 }
 
 }  // namespace fm::cli

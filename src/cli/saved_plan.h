@@ -14,10 +14,12 @@ namespace fm::cli {
 std::optional<SavedPlan> open_saved_plan(const MigrationOptions& options, bool undo_log);
 
 // Writes --save. `document` is the plan as it is shown.
-void save_plan(const std::string& file, const MigrationOptions& options, Deployment& deployment, const Target& target,
-               const Request& request, bool undo_log, bson::Document document);
+void save_plan(const std::string& file, const MigrationOptions& options, const Catalogue& catalogue,
+               Deployment& deployment, const Target& target, const Request& request, bool undo_log,
+               std::optional<SavedServices> services, bson::Document document);
 
-// The heads to plan from; throws Error(kMismatch) when the database has moved.
-Heads heads_of(const SavedPlan& plan, Deployment& deployment, const Request& request, const std::string& file);
+// Throws Error(kMismatch) when the plan is of another database, or made with
+// other revisions.
+void check_origin(const SavedPlan& plan, const Catalogue& catalogue, Deployment& deployment, const std::string& file);
 
 }  // namespace fm::cli

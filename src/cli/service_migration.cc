@@ -4,10 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/table.h"
+#include "exec/history.h"
 #include "exec/rights.h"
 
 namespace fm::cli {
@@ -32,12 +34,31 @@ std::string revision_list(const Route& route) {
   return fmt::format("{}", fmt::join(ids, " "));
 }
 
+// Names of any length, in a cell or a line.
+std::string some(const std::vector<std::string>& examples, const char* between) {
+  constexpr std::size_t kCells = 40;
+  std::string out;
+  for (const auto& one : examples) out += (out.empty() ? "" : between) + one_line(one, kCells);
+  return out;
+}
+
 bool same(const ServiceHead& a, const ServiceHead& b) {
   return a.service == b.service && a.version == b.version && a.present == b.present &&
          a.unfinished_to == b.unfinished_to;
 }
 
 }  // namespace
+
+std::string service_target(const Target& target, const VersionMap& versions) {
+  const auto enterprise = target.enterprise.value_or(versions.newest().enterprise);
+  return VersionMap::deployment_number(enterprise).str();
+}
+
+void add_services(BackupRequest& request, ServiceMigration& services) {
+  if (request.collections) request.collections->merge(services.touched(false));
+  request.cas = services.cas_database();
+  if (request.cas) request.cas_collections = services.touched(true);
+}
 
 Parameters parameters_of(const Settings& settings) {
   Parameters out;
@@ -70,23 +91,12 @@ ServiceMigration::ServiceMigration(const Chosen& chosen, const Settings& setting
       catalogue_(globals.catalogue()),
       versions_(globals.versions()),
       parameters_(parameters_of(settings)),
-      main_(main) {
+      main_(main),
+      homes_(chosen.has(Service::kCas), settings, main, log) {
   for (const auto service : chosen.services) {
     if (service != Service::kDatasets) services_.push_back(service);
   }
-  if (chosen.has(Service::kCas)) {
-    cas_.emplace(Session::cas(settings));
-    for (const auto& warning : cas_->warnings()) {
-      const auto& known = main.session.warnings();
-      if (std::ranges::find(known, warning) == known.end()) log.warning(warning);
-    }
-  }
   heads_ = read_heads();
-}
-
-Mongo& ServiceMigration::home(Service service) const {
-  auto& session = service == Service::kCas ? const_cast<Session&>(*cas_) : main_.session;
-  return session.mongo();
 }
 
 std::vector<ServiceHead> ServiceMigration::read_heads() const {
@@ -99,9 +109,10 @@ std::vector<ServiceHead> ServiceMigration::read_heads() const {
 
 ServiceRunner ServiceMigration::runner(Service service, RunObserver& observer) {
   ServiceSettings settings;
-  settings.run = run_ + "." + name_of(service);
+  settings.run = part_of_run(run_, name_of(service));
   settings.undo_log = settings_.undo_log;
   settings.allow_drop = settings_.allow_drop;
+  settings.control = control_;
   return ServiceRunner(home(service), main_.session.mongo(), catalogue_, parameters_, settings, observer);
 }
 
@@ -109,12 +120,25 @@ bool ServiceMigration::unfinished() const {
   return std::ranges::any_of(heads_, [](const ServiceHead& head) { return head.unfinished_to.has_value(); });
 }
 
+void note_done(ServiceHomes& homes, const std::string& run, const ServiceReport& done) {
+  History(homes.main())
+      .note_service(
+          run, name_of(done.service),
+          Document{{"state", "done"}, {"edited", done.edited}, {"removed", done.removed}, {"restored", done.restored}});
+}
+
+void finish_half_way(ServiceHomes& homes, Service service, ServiceRunner runner) {
+  const auto left = ServiceVersion(homes.of(service), service).unfinished();
+  if (!left) return;
+  if (const auto done = runner.roll_forward(service)) note_done(homes, run_of_part(left->run), *done);
+}
+
 void ServiceMigration::roll_forward(RunObserver& observer) {
   if (!unfinished()) return;
   require_rights();
   lock();
   for (const auto& head : heads_) {
-    if (head.unfinished_to) runner(head.service, observer).roll_forward(head.service);
+    if (head.unfinished_to) finish_half_way(homes_, head.service, runner(head.service, observer));
   }
   heads_ = read_heads();
 }
@@ -150,10 +174,16 @@ void ServiceMigration::make_plan(const std::string& target, bool explicit_target
 void ServiceMigration::survey(RunObserver& observer, std::int64_t now_ms, const std::string& seed) {
   surveys_.clear();
   losses_.clear();
+  duplicates_.clear();
   for (const auto* routes : {&plan_.up, &plan_.down}) {
     for (const auto& route : *routes) {
       auto found = runner(route.service, observer).survey(route, now_ms, seed);
       losses_.insert(losses_.end(), found.losses.begin(), found.losses.end());
+      for (const auto& one : found.duplicates) {
+        duplicates_.push_back(fmt::format("{}: {} with equal {} in {}: {}", name_of(route.service),
+                                          format_count(one.documents + 1), one.keys, one.collection,
+                                          some(one.examples, "; ")));
+      }
       surveys_.push_back({route.service, std::move(found)});
     }
   }
@@ -164,8 +194,8 @@ void ServiceMigration::require_rights() {
 }
 
 void ServiceMigration::lock() {
-  if (cas_lease_ || !cas_) return;
-  cas_lease_.emplace(cas_->mongo());
+  homes_.lock();
+  if (std::exchange(locked_, true)) return;
   const auto now = read_heads();
   if (std::equal(now.begin(), now.end(), heads_.begin(), heads_.end(), same)) return;
   throw Error(Exit::kMismatch, "The services have moved since they were planned; nothing was written",
@@ -181,19 +211,88 @@ void ServiceMigration::refuse_losses() const {
   throw Error(Exit::kIncompatible, text, "Back both databases up and repeat the command with --allow-loss.");
 }
 
+void ServiceMigration::refuse_duplicates() const {
+  if (duplicates_.empty()) return;
+  throw Error(Exit::kPrecondition,
+              fmt::format("Unique indexes cannot be made; nothing was written:\n  {}", fmt::join(duplicates_, "\n  ")),
+              "Remove or rename all but one of each, or leave these indexes out with --error-level 1.");
+}
+
+std::set<std::string> ServiceMigration::touched(bool of_cas) {
+  std::set<std::string> out;
+  for (const auto* routes : {&plan_.up, &plan_.down}) {
+    for (const auto& route : *routes) {
+      if ((route.service == Service::kCas) != of_cas) continue;
+      for (const auto* revision : route.route.revisions) {
+        // A way up brings back what the way down took, too.
+        for (const auto* steps : {&revision->up, &revision->down}) {
+          for (const auto& step : *steps) out.insert(parameters_.collection(step.target.collection));
+        }
+      }
+      if (!route.leaves || !settings_.allow_drop) continue;
+      for (const auto& [parameter, name] : parameters_.of(route.service)) out.insert(name);
+    }
+  }
+  auto& mongo = of_cas ? *homes_.cas() : homes_.main();
+  for (const auto& name : mongo.collection_names()) {
+    if (name.starts_with("migrator.")) out.insert(name);
+  }
+  return out;
+}
+
+Mongo* ServiceMigration::cas_database() {
+  const auto goes = [](const std::vector<ServiceRoute>& routes) {
+    return std::ranges::find(routes, Service::kCas, &ServiceRoute::service) != routes.end();
+  };
+  return goes(plan_.up) || goes(plan_.down) ? homes_.cas() : nullptr;
+}
+
+std::string ServiceMigration::cas_identity() {
+  return homes_.cas() ? database_identity(*homes_.cas(), parameters_.collection("cas.users")) : "";
+}
+
+SavedServices ServiceMigration::saved(const Chosen& chosen, const std::string& target) {
+  SavedServices out;
+  for (const auto service : chosen.services) out.chosen.emplace_back(name_of(service));
+  out.target = target;
+  out.heads = heads_;
+  if (homes_.cas()) out.cas_database = homes_.cas()->database();
+  out.cas_identity = cas_identity();
+  return out;
+}
+
+void ServiceMigration::check_saved(const SavedServices& saved, const std::string& file) {
+  check_services(saved, heads_, homes_.cas() ? homes_.cas()->database() : "", cas_identity(), file);
+}
+
+RunServices ServiceMigration::parts() const {
+  RunServices out;
+  for (const auto& route : plan_.up) out.up.emplace_back(name_of(route.service));
+  for (const auto& route : plan_.down) out.down.emplace_back(name_of(route.service));
+  return out;
+}
+
 void ServiceMigration::run(const std::vector<ServiceRoute>& routes, RunObserver& observer, std::int64_t now_ms,
                            const std::string& seed) {
   for (const auto& route : routes) {
     observer.phase(name_of(route.service), 0);
     try {
+      if (control_) control_->checkpoint();
       reports_.push_back(runner(route.service, observer).run(route, now_ms, seed));
+      note_done(homes_, run_, reports_.back());
     } catch (const Error& error) {
       if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) throw;
+      if (is_stop(error.code())) {
+        throw Error(error.code(), fmt::format("{} at {} ({})", error.what(), name_of(route.service), standing()),
+                    error.remedy());
+      }
       throw Error(
           error.code(),
           fmt::format("{} failed: {}\nThe services stand so: {}; {}", name_of(route.service), error.what(), standing(),
                       route.route.direction == Direction::kUp ? "datasets were not begun" : "datasets have arrived"),
-          "Mend that and run the same command again: it goes on where this one stopped.");
+          fmt::format("Mend that and run the same command again: it goes on where this one stopped. Or take the whole "
+                      "run back: fiftyone-migrator undo {}.",
+                      run_));
     }
   }
 }
@@ -241,10 +340,14 @@ std::string ServiceMigration::plan_text(const Style& style) const {
     out +=
         fmt::format("{} has no collection {}: nothing to do there\n", name_of(service), fmt::join(found.absent, ", "));
   }
+  if (!duplicates_.empty()) {
+    out += fmt::format("\n{}\n  {}\n", style.error("Refused, because unique indexes cannot be made:"),
+                       fmt::join(duplicates_, "\n  "));
+  }
   rows.clear();
   for (const auto& loss : losses_) {
     rows.push_back({name_of(loss.service), "v" + loss.revision, loss.what, format_count(loss.documents),
-                    fmt::format("{}", fmt::join(loss.examples, ", "))});
+                    some(loss.examples, ", ")});
   }
   if (!rows.empty()) {
     out += "\n" + style.heading(settings_.undo_log ? "Taken away, and kept for the way up:" : "Lost on the way down:") +
@@ -262,6 +365,7 @@ Array ServiceMigration::plan_documents() const {
     }
     Array collections;
     Array losses;
+    Array duplicates;
     for (const auto& [service, found] : surveys_) {
       if (service != route.service) continue;
       for (const auto& one : found.collections) {
@@ -275,6 +379,14 @@ Array ServiceMigration::plan_documents() const {
                                {"documents", loss.documents},
                                {"examples", std::move(examples)}});
       }
+      for (const auto& one : found.duplicates) {
+        Array examples;
+        for (const auto& text : one.examples) examples.append(text);
+        duplicates.append(Document{{"collection", one.collection},
+                                   {"index", one.index},
+                                   {"documents", one.documents},
+                                   {"examples", std::move(examples)}});
+      }
     }
     out.append(Document{{"service", name_of(route.service)},
                         {"database", home(route.service).database()},
@@ -284,7 +396,8 @@ Array ServiceMigration::plan_documents() const {
                         {"present", !route.leaves},
                         {"revisions", std::move(revisions)},
                         {"documents", std::move(collections)},
-                        {"losses", std::move(losses)}});
+                        {"losses", std::move(losses)},
+                        {"duplicates", std::move(duplicates)}});
   };
   for (const auto& route : plan_.up) add(route);
   for (const auto& route : plan_.down) add(route);

@@ -3,17 +3,20 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "backup/backup.h"
 #include "bson/document.h"
 #include "cli/deployment.h"
 #include "cli/program.h"
+#include "cli/service_homes.h"
 #include "cli/services.h"
 #include "cli/style.h"
 #include "exec/service_runner.h"
+#include "plan/saved.h"
 #include "plan/services.h"
-#include "store/lease.h"
 
 namespace fm::cli {
 
@@ -23,6 +26,9 @@ class ServiceMigration {
   // this. Warnings go to `log`.
   ServiceMigration(const Chosen& chosen, const Settings& settings, const Globals& globals, Deployment& main,
                    const Log& log);
+
+  // Asked between batches of documents and between services; outlives this.
+  void set_control(Control* control) { control_ = control; }
 
   // Whether a killed run left a service half-way.
   bool unfinished() const;
@@ -39,6 +45,10 @@ class ServiceMigration {
   bool nothing_to_do() const { return plan_.nothing_to_do(); }
   // Throws Error(kIncompatible) for what the steps down take away for good.
   void refuse_losses() const;
+  // Throws Error(kPrecondition) for values that stand twice where a unique index
+  // is to be.
+  void refuse_duplicates() const;
+  bool has_duplicates() const { return !duplicates_.empty(); }
 
   // The id of the run, for the residue.
   void set_run(std::string run) { run_ = std::move(run); }
@@ -49,6 +59,20 @@ class ServiceMigration {
   // Error(kMismatch) when a service has moved since it was planned.
   void lock();
 
+  // The collections that the plan touches, with our bookkeeping: in the database
+  // of cas, or in the other one.
+  std::set<std::string> touched(bool of_cas);
+  // The database of cas, if the plan goes there; and whether it does or not.
+  Mongo* cas_database();
+  Mongo* cas() { return homes_.cas(); }
+
+  // For a plan that is kept in a file; `chosen` as for the constructor.
+  SavedServices saved(const Chosen& chosen, const std::string& target);
+  // Throws Error(kMismatch) when the services have moved since.
+  void check_saved(const SavedServices& saved, const std::string& file);
+
+  // What a run takes along.
+  RunServices parts() const;
   // Services that go up, before the datasets; those that go down, after them.
   // What fails is thrown with where each service stands.
   void run_up(RunObserver& observer, std::int64_t now_ms, const std::string& seed);
@@ -66,8 +90,9 @@ class ServiceMigration {
     Service service;
     ServiceSurvey survey;
   };
-  Mongo& home(Service service) const;
+  Mongo& home(Service service) const { return homes_.of(service); }
   std::vector<ServiceHead> read_heads() const;
+  std::string cas_identity();
   ServiceRunner runner(Service service, RunObserver& observer);
   void run(const std::vector<ServiceRoute>& routes, RunObserver& observer, std::int64_t now_ms,
            const std::string& seed);
@@ -78,20 +103,32 @@ class ServiceMigration {
   VersionMap versions_;
   Parameters parameters_;
   Deployment& main_;
+  mutable ServiceHomes homes_;
+  Control* control_ = nullptr;
+  bool locked_ = false;
   std::vector<Service> services_;
-  std::optional<Session> cas_;
-  std::optional<Lease> cas_lease_;
   std::vector<ServiceHead> heads_;
   ServicesPlan plan_;
   std::vector<Service> accepted_;  // whose applied revisions are taken as they are now
   std::vector<Surveyed> surveys_;
   std::vector<ServiceLoss> losses_;
+  std::vector<std::string> duplicates_;
   std::vector<ServiceReport> reports_;
 };
 
 // Where every service of an Enterprise deployment stands, for `info`.
 std::vector<ServiceHead> service_heads(Mongo& main, Mongo* cas, const std::optional<std::string>& config_version,
                                        const VersionMap& versions, const Parameters& parameters);
+// The Enterprise version that the services go to, in the deployment series.
+std::string service_target(const Target& target, const VersionMap& versions);
+// What the plan of the services touches goes into a backup, too.
+void add_services(BackupRequest& request, ServiceMigration& services);
+
+// Finishes what a killed program left in a service, and says so in the history.
+void finish_half_way(ServiceHomes& homes, Service service, ServiceRunner runner);
+// Says in the history of a run what became of one of its services.
+void note_done(ServiceHomes& homes, const std::string& run, const ServiceReport& done);
+
 Parameters parameters_of(const Settings& settings);
 // "v2.12.0", "v2.16.5 (guessed)", "not known, 1.6.0 or later", "not present", ...
 std::string shown(const ServiceHead& head);

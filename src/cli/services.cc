@@ -73,7 +73,9 @@ std::string hosts_of(const std::string& uri) {
   return fmt::format("{}", fmt::join(hosts, ","));
 }
 
-void require(const Chosen& chosen, const Settings& settings) {
+}  // namespace
+
+void require_settings(const Chosen& chosen, const Settings& settings, bool can_exclude) {
   std::vector<std::string> missing;
   if (chosen.has(Service::kCas)) {
     if (!settings.cas_database_uri) missing.emplace_back("CAS_DATABASE_URI");
@@ -85,7 +87,7 @@ void require(const Chosen& chosen, const Settings& settings) {
     const bool cas_missing = chosen.has(Service::kCas) && !settings.cas_database_uri;
     std::string remedy = "Set them to what your deployment uses";
     if (missing.size() == 1) remedy = "Set it to what your deployment uses";
-    remedy += chosen.has(Service::kCas) && missing.front().starts_with("CAS")
+    remedy += can_exclude && chosen.has(Service::kCas) && missing.front().starts_with("CAS")
                   ? ", or leave the service out: --exclude cas."
                   : ".";
     if (cas_missing && Environment::process().filled("CAS_MONGODB_URI")) {
@@ -106,8 +108,6 @@ void require(const Chosen& chosen, const Settings& settings) {
         "The service cas has a database of its own: set CAS_DATABASE_NAME to its name.");
   }
 }
-
-}  // namespace
 
 bool Chosen::has(Service service) const { return among(services, service); }
 
@@ -137,11 +137,11 @@ void check_services_before(const Chosen& chosen, const Settings& settings) {
   // Included by name: an exclusion alone may stand in a script for both editions.
   const bool named = chosen.by_name && chosen.others() && chosen.services.size() < std::size(kServices);
   const bool cas_settings = settings.cas_database_uri || settings.cas_database_name;
-  if ((named && !chosen.has(Service::kDatasets)) || cas_settings) require(chosen, settings);
+  if ((named && !chosen.has(Service::kDatasets)) || cas_settings) require_settings(chosen, settings);
 }
 
 void check_services(Chosen& chosen, Edition edition, const Settings& settings) {
-  if (edition == Edition::kEnterprise) return require(chosen, settings);
+  if (edition == Edition::kEnterprise) return require_settings(chosen, settings);
   if (chosen.by_name && !chosen.has(Service::kDatasets)) {
     throw Error(Exit::kUsage,
                 fmt::format("The database '{}' is one of open-source FiftyOne, which has the service datasets only",

@@ -34,6 +34,8 @@ Chosen choose_services(const Selection& selection);
 // the services need. Throws Error(kUsage) naming all that are missing, for a
 // service of Enterprise on open source, and for one database given twice.
 void check_services(Chosen& chosen, Edition edition, const Settings& settings);
+// The settings that these services of an Enterprise deployment need, alone.
+void require_settings(const Chosen& chosen, const Settings& settings, bool can_exclude = true);
 
 // The same before any database was opened: an Enterprise deployment is meant
 // when a service of it is included by name, or its settings are there.

@@ -58,6 +58,24 @@ bool ends_the_run(const Error& error) {
   return error.code() == Exit::kUnreachable || error.code() == Exit::kLocked || is_stop(error.code());
 }
 
+// Files that the dataset's runs named before and do not any more: copied ones, and
+// copies of an earlier way that gave way to their originals.
+Array replaced_files(const Prepared& dataset) {
+  std::vector<Value> before;
+  std::vector<Value> after;
+  add_result_files(dataset.before.decode(), before);
+  add_result_files(dataset.after, after);
+  for (const auto& entry : dataset.context.references.entries()) {
+    if (entry.before) add_result_file(*entry.before, before);
+    if (entry.after) add_result_file(*entry.after, after);
+  }
+  Array files;
+  for (auto& file : before) {
+    if (std::find(after.begin(), after.end(), file) == after.end()) files.append(std::move(file));
+  }
+  return files;
+}
+
 bool has_arrived(const Value* version, const Route& route) {
   return route.dataset_keeps_version ? version && *version == Value(route.to) : !version;
 }
@@ -662,10 +680,10 @@ Image BatchRunner::image_of(const Prepared& dataset) const {
   }
   out.consumed.insert(out.consumed.end(), dataset.closes.begin(), dataset.closes.end());
   out.revived = dataset.opens;
-  for (const auto& patch : dataset.context.file_patches) out.files.append(patch.old_id);
+  if (dataset.complex()) out.files = replaced_files(dataset);
   if (settings_.undo) {
     out.open.clear();
-  } else {
+  } else if (dataset.complex()) {
     for (auto& collection : member_collections(dataset.context.work)) {
       if (collections_.contains(collection)) out.members.insert(std::move(collection));
     }

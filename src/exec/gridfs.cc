@@ -209,4 +209,20 @@ void delete_files(Mongo& mongo, const bson::Array& files) {
   mongo.remove_where(kChunks, Document{{"files_id", Document{{"$in", files}}}});
 }
 
+void add_result_file(const Document& run, std::vector<Value>& files) {
+  const auto* file = run.find("results");
+  if (file && file->as<bson::Oid>()) files.push_back(*file);
+}
+
+void add_result_files(const Document& dataset, std::vector<Value>& files) {
+  for (const char* field : {"annotation_runs", "brain_methods", "evaluations", "runs"}) {
+    const auto* value = dataset.find(field);
+    const auto* runs = value ? value->as<Document>() : nullptr;
+    if (!runs) continue;
+    for (const auto& [key, run] : *runs) {
+      if (const auto* one = run.as<Document>()) add_result_file(*one, files);
+    }
+  }
+}
+
 }  // namespace fm

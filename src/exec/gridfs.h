@@ -88,4 +88,9 @@ void copy_patched(Mongo& mongo, const std::vector<ops::FilePatch>& patches, std:
 
 void delete_files(Mongo& mongo, const bson::Array& files);
 
+// The file with a run's results, if it has one: an id in `results`.
+void add_result_file(const bson::Document& run, std::vector<bson::Value>& files);
+// Those of all runs that stand inside a dataset's document, as before 0.19.0.
+void add_result_files(const bson::Document& dataset, std::vector<bson::Value>& files);
+
 }  // namespace fm

@@ -89,8 +89,8 @@ bool same_heads(const DatabaseHeads& a, const DatabaseHeads& b) {
                                                             b.heads.datasets.begin(), b.heads.datasets.end(), same);
 }
 
-std::string database_identity(Mongo& mongo) {
-  const auto reply = mongo.command(Document{{"listCollections", 1}, {"filter", Document{{"name", "datasets"}}}});
+std::string database_identity(Mongo& mongo, const std::string& collection) {
+  const auto reply = mongo.command(Document{{"listCollections", 1}, {"filter", Document{{"name", collection}}}});
   const auto* batch = bson::Path("cursor.firstBatch").find(reply);
   const auto* list = batch ? batch->as<bson::Array>() : nullptr;
   const auto* info = list && !list->empty() ? (*list)[0].as<Document>() : nullptr;

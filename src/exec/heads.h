@@ -24,8 +24,8 @@ DatabaseHeads read_heads(Mongo& mongo, const bson::Document& filter = {});
 bool same_heads(const DatabaseHeads& a, const DatabaseHeads& b);
 
 // Tells this database from another one of its name: the server's own identity
-// of the collection `datasets`. Empty where there is none.
-std::string database_identity(Mongo& mongo);
+// of one collection. Empty where there is none.
+std::string database_identity(Mongo& mongo, const std::string& collection = "datasets");
 
 // Only the stored version of `config`; nothing when there is none.
 std::optional<std::string> read_database_version(Mongo& mongo);

@@ -197,6 +197,13 @@ bool History::end(const std::string& run, const RunEnd& end) {
   return true;
 }
 
+void History::note_service(const std::string& run, const std::string& service, const Document& fields) {
+  Document change;
+  for (const auto& [key, value] : fields) change.append("services.$." + key, value);
+  mongo_.update(kCollection,
+                {{Document{{"_id", run}, {"services.service", service}}, Document{{"$set", std::move(change)}}}});
+}
+
 void History::undone(const std::string& run, const std::string& by) {
   const Document marks{{"state", "undone"}, {"undone_by", by}};
   mongo_.update(kCollection, {{Document{{"_id", run}}, Document{{"$set", marks}}}});

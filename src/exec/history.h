@@ -82,6 +82,9 @@ class History {
   // run was not begun.
   bool end(const std::string& run, const RunEnd& end);
   void undone(const std::string& run, const std::string& by);
+  // What became of one of the run's services: an entry of `services`, which the
+  // details of its start hold.
+  void note_service(const std::string& run, const std::string& service, const bson::Document& fields);
 
   // Newest first.
   std::vector<bson::Document> runs();

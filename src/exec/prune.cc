@@ -1,5 +1,6 @@
 #include "exec/prune.h"
 
+#include <algorithm>
 #include <set>
 #include <vector>
 
@@ -34,7 +35,7 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
   std::vector<Image> victims;
   residue.each([&](Image image) {
     const bool orphaned = image.of_dataset() && !datasets.contains(id_key(image.document));
-    const bool goes = request.all || (request.run.empty() ? orphaned : image.run == request.run);
+    const bool goes = request.all || (request.run.empty() ? orphaned : run_of_part(image.run) == request.run);
     if (!goes) {
       runs.insert(image.run);
       return;
@@ -49,7 +50,11 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
   if (request.all) {
     for (const auto& run : residue.runs()) finished.insert(run.run);
   }
-  if (!request.run.empty()) finished.insert(request.run);
+  if (!request.run.empty()) {
+    for (const auto& run : residue.runs()) {
+      if (run_of_part(run.run) == request.run) finished.insert(run.run);
+    }
+  }
   for (const auto& run : runs) finished.erase(run);
 
   Pruned out;
@@ -60,8 +65,14 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
       if (named.insert(id_key(file)).second) files.push_back(file);
     }
   }
+  // Before 0.19.0 runs stand in the datasets.
+  std::vector<Value> used;
+  FindOptions runs_only;
+  runs_only.projection = Document{{"annotation_runs", 1}, {"brain_methods", 1}, {"evaluations", 1}, {"runs", 1}};
+  mongo.find("datasets", {}, runs_only, [&](bson::View view) { add_result_files(view.decode(), used); });
   Array unused;
   for (auto& file : files) {
+    if (std::find(used.begin(), used.end(), file) != used.end()) continue;
     if (mongo.find_one("runs", Document{{"results", file}})) continue;
     unused.append(std::move(file));
     ++out.files;

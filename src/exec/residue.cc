@@ -206,12 +206,24 @@ RunRecord run_of(const Document& record) {
   out.undoes = text("undoes");
   out.undone_by = text("undone_by");
   out.repair = bson::text_at(record, "kind") == "repair";
+  if (const auto* services = record.find("services"); services && services->as<Document>()) {
+    out.services = {words_of(*services->as<Document>(), "up"), words_of(*services->as<Document>(), "down")};
+  }
+  if (const auto* version = record.find("version"); version && version->as<Document>()) {
+    out.version = *version->as<Document>();
+  }
   return out;
 }
 
 Document run_id_of(const std::string& run) { return {{"run", run}}; }
 
 }  // namespace
+
+std::string part_of_run(const std::string& run, const std::string& service) { return run + "." + service; }
+
+std::string run_of_part(const std::string& part) { return part.substr(0, part.find('.')); }
+
+bool is_part(const std::string& run) { return run.find('.') != std::string::npos; }
 
 std::vector<Image> read_images(const std::vector<Document>& records) {
   std::vector<Image> out;
@@ -242,6 +254,10 @@ RunRecord Residue::begin(RunRecord run) {
     record.append("database", run.database);
   }
   if (run.undoes) record.append("undoes", *run.undoes);
+  if (!run.services.empty()) {
+    record.append("services", Document{{"up", list_of(run.services.up)}, {"down", list_of(run.services.down)}});
+  }
+  if (run.version) record.append("version", *run.version);
   mongo_.insert(kResidue, {record});
   return run;
 }

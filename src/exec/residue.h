@@ -1,7 +1,8 @@
 // What runs found before they wrote, in `migrator.residue`: for taking a run
 // back, and for giving back on the way up what a way down had no place for.
 //
-//   {_id: {run: RUN}, kind: "run" | "repair", seq, now, seed, target, config, database, undoes, undone_by}
+//   {_id: {run: RUN}, kind: "run" | "repair", seq, now, seed, target, config, database, undoes, undone_by,
+//    services: {up, down}, version}
 //   {_id: {run: RUN, service, collection, document: ID, part: N}, run, seq, service, collection, document, name,
 //    direction, from, to, open: [revisions], before, others: [{collection, document}], after, after_others,
 //    consumed: [{run, revisions}], revived: [{run, revisions}], files: [<GridFS ids>], members: [collections]}
@@ -72,6 +73,20 @@ struct Image {
   bool of_dataset() const { return service == "datasets" || service == "repair"; }
 };
 
+// The services of a run beside its datasets, in the order of work: `up` goes
+// before the datasets, `down` after them. Each has a record of its own,
+// "RUN.SERVICE", in its database.
+struct RunServices {
+  std::vector<std::string> up;
+  std::vector<std::string> down;
+
+  bool empty() const { return up.empty() && down.empty(); }
+};
+std::string part_of_run(const std::string& run, const std::string& service);
+bool is_part(const std::string& run);
+// "RUN" of "RUN.SERVICE".
+std::string run_of_part(const std::string& part);
+
 // One run, as its images need it.
 struct RunRecord {
   std::string run;
@@ -86,6 +101,10 @@ struct RunRecord {
   // Of a repair, or an undo of one: it edited documents one by one, and what it
   // keeps is in exec/document_edits.h.
   bool repair = false;
+  RunServices services;
+  // Of a service: its document in `migrator.versions` as it was; empty where it
+  // had none. `target` is where the run takes the service.
+  std::optional<bson::Document> version;
 };
 
 // Images out of records, those of one image one after another; whatever stands

@@ -363,8 +363,13 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
                              report.seconds, error});
   };
   try {
+    keep_run(plan, heads);
     if (settings_.before_writes) settings_.before_writes();
     write(plan, heads, refused, report);
+    const auto failed = [](const DatasetFailure& failure) { return !failure.refused; };
+    if (settings_.after_writes && std::none_of(report.failures.begin(), report.failures.end(), failed)) {
+      settings_.after_writes();
+    }
     ended("done", std::nullopt);
   } catch (const Error& error) {
     // Where nothing can be written any more, the next run tells.
@@ -382,10 +387,9 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
 
 void Runner::write(const Plan& plan, const DatabaseHeads& heads, const std::vector<DatasetFailure>& refused,
                    RunReport& report) {
-  keep_run(plan, heads);
   run_database(plan, heads);
-  if (!refused.empty()) {
-    // Names are chosen among fewer datasets now.
+  if (!refused.empty() || settings_.before_writes) {
+    // Names are chosen among fewer datasets now, or services have given some back.
     choose_names(plan, heads.heads, refused);
     batches().forget_survey();
   } else if (facts_.namings.empty()) {
@@ -402,6 +406,7 @@ void Runner::keep_run(const Plan& plan, const DatabaseHeads& heads) {
   record.now_ms = facts_.now_ms;
   record.seed = seed_;
   record.target = plan.target;
+  record.services = settings_.services;
   if (!plan.database.empty() || plan.save_database_version) {
     record.config = heads.config.value_or(Document());
     record.database = plan.database_version;

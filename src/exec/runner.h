@@ -12,6 +12,7 @@
 #include "exec/heads.h"
 #include "exec/history.h"
 #include "exec/report.h"
+#include "exec/residue.h"
 #include "exec/survey.h"
 #include "plan/plan.h"
 #include "store/mongo.h"
@@ -27,8 +28,12 @@ struct RunSettings {
   // Without it, going down may remove values for good.
   bool allow_loss = false;
   bool verbose = false;
-  // Called once everything that can refuse has not, before the database is written.
+  // Called once everything that can refuse has not, before the database is
+  // written; and when the datasets are done, unless one failed. What they throw
+  // ends the run.
   std::function<void()> before_writes = {};
+  std::function<void()> after_writes = {};
+  RunServices services = {};    // what these two take along
   bson::Document details = {};  // further keys of the run in the history
   std::int64_t range_size = 10000;
   RunOrigin origin = {};       // for the history

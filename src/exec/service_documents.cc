@@ -17,7 +17,6 @@ using bson::Value;
 
 namespace {
 
-constexpr std::size_t kBatchDocuments = 500;
 constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 constexpr std::size_t kWholeGuardBytes = std::size_t{7} << 20;
 constexpr std::size_t kHashBytes = 12;
@@ -76,12 +75,23 @@ std::string example_of(const Document& doc) {
 // All documents behind `after`, in the order of _id across its types.
 void read_in_order(Mongo& mongo, const std::string& collection, const std::optional<Value>& after,
                    const std::function<void(bson::View)>& visit) {
-  FindOptions options;
-  options.sort = Document{{"_id", 1}};
-  options.hint = Document{{"_id", 1}};
-  Document filter;
-  if (after) filter.append("$expr", Document{{"$gt", Array{"$_id", Document{{"$literal", *after}}}}});
-  mongo.find(collection, filter, options, visit);
+  auto last = after;
+  // By pages: a cursor would time out while a slow run waits.
+  for (;;) {
+    FindOptions options;
+    options.sort = Document{{"_id", 1}};
+    options.hint = Document{{"_id", 1}};
+    options.limit = static_cast<std::int64_t>(kServiceBatch) + 1;
+    if (last) options.min = Document{{"_id", *last}};
+    const auto behind = last;
+    std::int64_t read = 0;
+    mongo.find(collection, {}, options, [&](bson::View view) {
+      ++read;
+      last = view.get("_id");
+      if (!behind || !(*last == *behind)) visit(view);
+    });
+    if (read < options.limit) return;
+  }
 }
 
 void ServiceRunner::edit_collection(ServiceWork& work, const std::string& collection) {
@@ -100,18 +110,21 @@ void ServiceRunner::edit_collection(ServiceWork& work, const std::string& collec
   std::vector<bson::Bytes> batch;
   std::size_t bytes = 0;
   std::optional<Value> last;
+  const auto most =
+      settings_.control ? static_cast<std::size_t>(settings_.control->piece(kServiceBatch)) : kServiceBatch;
   const auto flush = [&] {
     edit_batch(work, collection, std::exchange(batch, {}), done);
     bytes = 0;
     work.run.after = last;
     observer_.collection(collection, read, std::max(read, total));
+    if (settings_.control) settings_.control->checkpoint();
   };
   read_in_order(home_, collection, work.run.after, [&](bson::View view) {
     ++read;
     last = view.get("_id");
     bytes += view.size();
     batch.push_back(view.copy());
-    if (batch.size() >= kBatchDocuments || bytes >= kBatchBytes) flush();
+    if (batch.size() >= most || bytes >= kBatchBytes) flush();
   });
   if (!batch.empty()) flush();
 }
@@ -128,6 +141,10 @@ void ServiceRunner::edit_batch(ServiceWork& work, const std::string& collection,
   for (auto& bytes : batch) {
     // What was done of a batch under way is told apart by its hash.
     if (!done.empty() && done.contains(hash_of(bytes))) continue;
+    if (work.dropped.contains(collection)) {
+      edits.emplace_back().before = std::move(bytes);
+      continue;
+    }
     if (settings_.undo_log && !work.open.empty()) {
       if (auto kept = only_image(work, collection, bytes)) edits.push_back(std::move(*kept));
     }
@@ -238,9 +255,9 @@ void ServiceRunner::return_removed(ServiceWork& work, const std::string& collect
              options, [&](bson::View view) {
                if (auto id = view.get("document")) all.push_back(std::move(*id));
              });
-  for (std::size_t start = 0; start < all.size(); start += kBatchDocuments) {
+  for (std::size_t start = 0; start < all.size(); start += kServiceBatch) {
     Array ids;
-    for (std::size_t i = start; i < std::min(all.size(), start + kBatchDocuments); ++i) ids.append(all[i]);
+    for (std::size_t i = start; i < std::min(all.size(), start + kServiceBatch); ++i) ids.append(all[i]);
     std::set<std::string> present;
     FindOptions only_ids;
     only_ids.projection = Document{{"_id", 1}};
@@ -252,6 +269,7 @@ void ServiceRunner::return_removed(ServiceWork& work, const std::string& collect
       if (auto one = returned(work, collection, images)) edits.push_back(std::move(*one));
     }
     write(work, collection, edits);
+    if (settings_.control) settings_.control->checkpoint();
   }
 }
 
@@ -260,7 +278,8 @@ void ServiceRunner::write(ServiceWork& work, const std::string& collection, cons
   if (batch.empty()) return;
   const auto images = images_of(work, collection, batch);
   if (settings_.undo_log) {
-    work.residue.keep(images);
+    // An undo that goes on has kept what it has done already.
+    work.residue.keep(images, !work.run.undoes.empty());
   } else if (!work.open.empty() && home_.collection_names().contains(kResidue)) {
     Array ids;
     for (const auto& image : images) ids.append(image.document);
@@ -272,6 +291,11 @@ void ServiceRunner::write(ServiceWork& work, const std::string& collection, cons
   }
   work.version.advance(work.run);
 
+  const auto again = [&](const Value& id) {
+    if (write_again(work, collection, id)) return;
+    throw Error(Exit::kFailed, fmt::format("A document of '{}' keeps changing while it is migrated", collection),
+                "Stop the services that write to it and run the same command again.");
+  };
   std::vector<Update> updates;
   std::vector<const ServiceEdit*> replaced;
   std::vector<Document> inserted;
@@ -279,7 +303,7 @@ void ServiceRunner::write(ServiceWork& work, const std::string& collection, cons
     for (const auto& message : one.messages) observer_.message(message);
     if (one.only_image) continue;
     if (!one.after) {
-      home_.remove_where(collection, guard(one));
+      if (home_.remove_where(collection, guard(one)) == 0) again(*one.before.decode().find("_id"));
       ++work.report.removed;
     } else if (one.before.size() == 0) {
       inserted.push_back(*one.after);
@@ -287,7 +311,7 @@ void ServiceRunner::write(ServiceWork& work, const std::string& collection, cons
     } else {
       updates.emplace_back(guard(one), *one.after);
       replaced.push_back(&one);
-      if (!one.consumed.empty()) ++work.report.restored;
+      if (!one.consumed.empty() && work.run.undoes.empty()) ++work.report.restored;
     }
   }
   if (!inserted.empty()) home_.insert(collection, inserted);
@@ -297,16 +321,15 @@ void ServiceRunner::write(ServiceWork& work, const std::string& collection, cons
     for (const auto* one : replaced) {
       const auto& id = *one->after->find("_id");
       const auto now = home_.find_one(collection, Document{{"_id", id}});
-      if (!now || *now == *one->after || write_again(work, collection, id)) continue;
-      throw Error(Exit::kFailed, fmt::format("A document of '{}' keeps changing while it is migrated", collection),
-                  "Stop the services that write to it and run the same command again.");
+      if (now && !(*now == *one->after)) again(id);
     }
   }
   std::vector<Image> settled;
   for (const auto& image : images) {
-    if (!image.consumed.empty()) settled.push_back(image);
+    if (!image.consumed.empty() || !image.revived.empty()) settled.push_back(image);
   }
   if (!settled.empty()) work.residue.settle(settled);
+  if (settings_.control) settings_.control->wrote(static_cast<std::int64_t>(batch.size()));
 }
 
 std::vector<Image> ServiceRunner::images_of(const ServiceWork& work, const std::string& collection,
@@ -325,10 +348,11 @@ std::vector<Image> ServiceRunner::images_of(const ServiceWork& work, const std::
     image.direction = work.route.route.direction;
     image.from = work.route.route.from;
     image.to = work.route.route.to;
-    image.open = work.open;
+    if (!work.dropped.contains(collection)) image.open = work.open;
     if (!is_new) image.before = std::move(known);
-    if (!one.consumed.empty()) image.after = one.after;
+    image.after = one.after;
     image.consumed = one.consumed;
+    image.revived = one.revived;
     out.push_back(std::move(image));
   }
   return out;
@@ -338,11 +362,37 @@ bool ServiceRunner::write_again(ServiceWork& work, const std::string& collection
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const auto now = home_.find_one(collection, Document{{"_id", id}});
     if (!now) return true;
-    const auto one = edit(work, collection, bson::encode(*now), nullptr);
-    if (!one || !one->after) return true;
+    auto one = edit_again(work, collection, *now);
+    if (!one || one->only_image) return true;
+    if (settings_.undo_log) work.residue.keep(images_of(work, collection, {*one}), !work.run.undoes.empty());
+    if (!one->after) {
+      if (home_.remove_where(collection, guard(*one)) == 1) return true;
+      continue;
+    }
+    work.run.done += hash_of(bson::encode(*one->after));
+    work.version.advance(work.run);
     if (home_.replace(collection, {Update(guard(*one), *one->after)}) == 1) return true;
   }
   return false;
+}
+
+std::optional<ServiceEdit> ServiceRunner::edit_again(ServiceWork& work, const std::string& collection,
+                                                     const Document& now) {
+  const auto service = name_of(work.route.service);
+  const Array ids{*now.find("_id")};
+  if (work.dropped.contains(collection)) {
+    ServiceEdit all;
+    all.before = bson::encode(now);
+    return all;
+  }
+  if (!work.run.undoes.empty()) {
+    const auto images = work.residue.images(work.run.undoes, service, collection, ids);
+    std::vector<std::string> conflicts;
+    return images.empty() ? std::nullopt : taken_back(collection, images.begin()->second, now, conflicts);
+  }
+  const auto open =
+      work.has_images ? work.residue.open(service, collection, ids) : std::map<std::string, std::vector<Image>>();
+  return edit(work, collection, bson::encode(now), open.empty() ? nullptr : &open.begin()->second);
 }
 
 }  // namespace fm

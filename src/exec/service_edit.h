@@ -23,6 +23,7 @@ struct ServiceEdit {
   std::vector<ops::Displaced> displaced;
   std::vector<ops::Message> messages;
   std::vector<Image::Consumed> consumed;  // images that gave something back
+  std::vector<Image::Consumed> revived;   // those that may again
   // The way down leaves it as it is, but the way up would not: only an image is kept.
   bool only_image = false;
 };

@@ -62,12 +62,23 @@ class Losses {
   std::map<std::tuple<std::string, std::string, std::string>, ServiceLoss> losses_;
 };
 
-bool duplicates(const Error& error) { return std::string_view(error.what()).find("E11000") != std::string_view::npos; }
+bool is_duplicate(const Error& error) {
+  return std::string_view(error.what()).find("E11000") != std::string_view::npos;
+}
 
 // Clients write 1 as they like: 1, 1.0, NumberLong(1).
 bool same_keys(const Document& a, const Document& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const bson::Element& x, const bson::Element& y) {
     return x.key == y.key && x.value.integer() == y.value.integer();
+  });
+}
+
+// Whether an index does already what that one would.
+bool is_made(const std::vector<Document>& present, const ops::Index& index) {
+  return std::any_of(present.begin(), present.end(), [&](const Document& one) {
+    const auto* keys = one.find("key");
+    return keys && keys->as<Document>() && same_keys(*keys->as<Document>(), index.keys) &&
+           (!index.unique || one.has("unique"));
   });
 }
 
@@ -80,20 +91,37 @@ ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_
   ServiceSurvey out;
   Losses losses(route.service);
   const auto there = home_.collection_names();
-  for (const auto& name : steps.collections()) {
+  auto duplicates = unique_indexes(steps, there);
+  auto names = steps.collections();
+  for (const auto& name : duplicates.collections()) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  for (const auto& name : names) {
     if (!there.contains(name)) {
       out.absent.push_back(name);
       continue;
     }
     ServiceSurvey::Collection collection{name, 0, 0};
+    const auto total = home_.estimated_count(name);
+    const bool indexed = duplicates.collections().contains(name);
+    std::int64_t read = 0;
     read_in_order(home_, name, std::nullopt, [&](bson::View view) {
+      if (++read % static_cast<std::int64_t>(kServiceBatch) == 0) {
+        observer_.collection(name, read, std::max(read, total));
+        if (settings_.control) settings_.control->checkpoint();
+      }
       const auto edit = steps.edit(name, view.copy());
+      if (indexed && (!edit || edit->after)) {
+        const auto document = edit ? *edit->after : view.decode();
+        duplicates.add(name, document, example_of(document));
+      }
       if (!edit) return;
       ++(edit->removed ? collection.removed : collection.edited);
       losses.add(name, *edit);
     });
     if (collection.edited + collection.removed > 0) out.collections.push_back(std::move(collection));
   }
+  out.duplicates = std::move(duplicates).take();
   for (const auto& [name, index] : steps.indexes()) {
     if (there.contains(name))
       out.indexes.push_back(std::string(index.drop ? "drop " : "make ") + name + "." + index.name());
@@ -108,6 +136,15 @@ ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_
   return out;
 }
 
+ServiceDuplicates ServiceRunner::unique_indexes(const ServiceSteps& steps, const std::set<std::string>& there) {
+  std::vector<ServiceIndex> unique;
+  for (const auto& one : steps.indexes()) {
+    if (one.index.drop || !one.index.unique || !there.contains(one.collection)) continue;
+    if (!is_made(home_.indexes(one.collection), one.index)) unique.push_back(one);
+  }
+  return ServiceDuplicates(std::move(unique));
+}
+
 ServiceReport ServiceRunner::run(const ServiceRoute& route, std::int64_t now_ms, const std::string& seed) {
   ServiceRun run;
   run.run = settings_.run;
@@ -120,6 +157,13 @@ ServiceReport ServiceRunner::run(const ServiceRoute& route, std::int64_t now_ms,
 std::optional<ServiceReport> ServiceRunner::roll_forward(Service service) {
   auto run = ServiceVersion(home_, service).unfinished();
   if (!run) return std::nullopt;
+  if (!run->undoes.empty()) {
+    const auto part = Residue(home_).run(run->undoes);
+    if (!part) {
+      throw Error(Exit::kFailed, fmt::format("The undo log of {} is gone, in the middle of its undo", run->undoes));
+    }
+    return take_back(service, *part, std::move(*run));
+  }
   const auto doc = home_.find_one(kServiceVersions, Document{{"_id", name_of(service)}});
   const auto* from = doc->find("version");
   const auto* text = from ? from->as<std::string>() : nullptr;
@@ -139,26 +183,34 @@ ServiceReport ServiceRunner::go(const ServiceRoute& route, ServiceRun run, bool 
     if (down) work.open.push_back(revision->id);
   }
   try {
-    if (!begun) work.version.begin(route.route.from, work.run);
     const auto there = home_.collection_names();
     work.has_images = !down && !route.route.from.empty() && there.contains(kResidue);
-    if (settings_.undo_log && !steps.collections().empty()) {
+    if (settings_.undo_log) {
       RunRecord record;
       record.run = work.run.run;
       record.now_ms = work.run.now_ms;
       record.seed = work.run.seed;
       record.target = work.run.to;
+      record.version = work.version.document();
       work.seq = work.residue.begin(std::move(record)).seq;
     }
+    if (!begun) work.version.begin(route.route.from, work.run);
     drop_indexes(work, steps);
+    auto collections = steps.collections();
+    if (route.leaves && settings_.allow_drop && settings_.undo_log) {
+      for (const auto& [parameter, name] : parameters_.of(service)) {
+        work.dropped.insert(name);
+        if (std::ranges::find(collections, name) == collections.end()) collections.push_back(name);
+      }
+    }
     bool reached = work.run.collection.empty();
-    for (const auto& name : steps.collections()) {
+    for (const auto& name : collections) {
       if (name == work.run.collection) reached = true;
       if (!reached || !there.contains(name)) continue;
       edit_collection(work, name);
       if (work.has_images) return_removed(work, name);
     }
-    make_indexes(work, steps);
+    make_indexes(work, steps.indexes());
     if (route.leaves && settings_.allow_drop) {
       for (const auto& [parameter, name] : parameters_.of(service)) {
         if (there.contains(name)) home_.drop(name);
@@ -175,10 +227,19 @@ ServiceReport ServiceRunner::go(const ServiceRoute& route, ServiceRun run, bool 
     const auto last = std::find_if(all.rbegin(), all.rend(), [&](const Revision& r) { return r.version <= goal; });
     work.version.finish(route.route.to, !route.leaves, last == all.rend() ? "" : last->id);
   } catch (const Error& error) {
-    if (error.code() != Exit::kUnreachable && error.code() != Exit::kLocked) work.version.fail();
+    note_failure(work, error);
     throw;
   }
   return work.report;
+}
+
+void ServiceRunner::note_failure(ServiceWork& work, const Error& error) {
+  if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked || is_stop(error.code())) return;
+  try {
+    work.version.fail();
+  } catch (const Error&) {
+    // What ended the run is told.
+  }
 }
 
 void ServiceRunner::drop_indexes(ServiceWork& work, const ServiceSteps& steps) {
@@ -192,24 +253,18 @@ void ServiceRunner::drop_indexes(ServiceWork& work, const ServiceSteps& steps) {
   }
 }
 
-void ServiceRunner::make_indexes(ServiceWork& work, const ServiceSteps& steps) {
+void ServiceRunner::make_indexes(ServiceWork& work, const std::vector<ServiceIndex>& indexes) {
   auto& version = work.version;
   const auto there = home_.collection_names();
-  for (const auto& [collection, index] : steps.indexes()) {
+  for (const auto& [collection, index] : indexes) {
     if (index.drop || !there.contains(collection)) continue;
-    const auto present = home_.indexes(collection);
-    const bool known = std::any_of(present.begin(), present.end(), [&](const Document& one) {
-      const auto* keys = one.find("key");
-      return keys && keys->as<Document>() && same_keys(*keys->as<Document>(), index.keys) &&
-             (!index.unique || one.has("unique"));
-    });
-    if (known) continue;
+    if (is_made(home_.indexes(collection), index)) continue;
     const auto key = collection + "/" + index.name();
     version.add_index(key);
     try {
       home_.create_indexes(collection, {index.definition()});
     } catch (const Error& error) {
-      if (!duplicates(error)) throw;
+      if (!is_duplicate(error)) throw;
       version.forget_index(key);
       observer_.message({ops::Message::Level::kWarning, fmt::format("The unique index {} on {} is left out: {}",
                                                                     index.name(), collection, error.what())});

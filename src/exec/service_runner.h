@@ -20,8 +20,10 @@
 #include <string>
 #include <vector>
 
+#include "exec/control.h"
 #include "exec/report.h"
 #include "exec/residue.h"
+#include "exec/service_duplicates.h"
 #include "exec/service_edit.h"
 #include "exec/service_versions.h"
 
@@ -46,6 +48,8 @@ struct ServiceSurvey {
   std::vector<std::string> absent;      // that the steps name and the database lacks
   std::vector<ServiceLoss> losses;
   std::vector<std::string> indexes;  // "make orgs.id_1", "drop ..."
+  // What keeps a unique index from being made. A run leaves such an index out.
+  std::vector<ServiceDuplicate> duplicates;
 };
 
 struct ServiceReport {
@@ -58,9 +62,10 @@ struct ServiceReport {
 };
 
 struct ServiceSettings {
-  std::string run;          // the run's id
-  bool undo_log = true;     // keep images of what is edited
-  bool allow_drop = false;  // collections of a service that does not exist at the target
+  std::string run;             // the run's id
+  bool undo_log = true;        // keep images of what is edited
+  bool allow_drop = false;     // collections of a service that does not exist at the target
+  Control* control = nullptr;  // outlives the runner
 };
 
 struct ServiceWork;
@@ -88,10 +93,25 @@ class ServiceRunner {
   // where there is none.
   std::optional<ServiceReport> roll_forward(Service service);
 
+  // What a run did to a service (`part`: its record) is taken back, by a merge
+  // of what it found, what it left and what is there now: what others have
+  // changed since stays. It may have ended half-way. The documents and their
+  // images are read once each, and written where they change.
+  //
+  // What keeps it from being taken back, in words: values that the run wrote
+  // and that were changed since, or a service that was moved since.
+  std::vector<std::string> obstacles(Service service, const RunRecord& part);
+  // Leaves as they are, with a warning, values that were changed since. Done
+  // twice, or killed and done again, is done once.
+  ServiceReport undo(Service service, const RunRecord& part, std::int64_t now_ms, const std::string& seed);
+
  private:
   ServiceReport go(const ServiceRoute& route, ServiceRun run, bool begun);
   void drop_indexes(ServiceWork& work, const ServiceSteps& steps);
-  void make_indexes(ServiceWork& work, const ServiceSteps& steps);
+  void make_indexes(ServiceWork& work, const std::vector<ServiceIndex>& indexes);
+  ServiceDuplicates unique_indexes(const ServiceSteps& steps, const std::set<std::string>& there);
+  // A run that was stopped, or lost its server, is not one that failed.
+  static void note_failure(ServiceWork& work, const Error& error);
 
   // service_documents.cc
   void edit_collection(ServiceWork& work, const std::string& collection);
@@ -110,6 +130,19 @@ class ServiceRunner {
   static std::vector<Image> images_of(const ServiceWork& work, const std::string& collection,
                                       const std::vector<ServiceEdit>& batch);
   bool write_again(ServiceWork& work, const std::string& collection, const bson::Value& id);
+  std::optional<ServiceEdit> edit_again(ServiceWork& work, const std::string& collection, const bson::Document& now);
+
+  // service_undo.cc
+  ServiceReport take_back(Service service, const RunRecord& part, ServiceRun run);
+  // Every document that the run has touched, with its image and as it is now, in
+  // batches of one collection.
+  using TouchedBatch = std::vector<std::pair<Image, std::optional<bson::Document>>>;
+  void touched(const RunRecord& part, const std::function<void(const std::string&, TouchedBatch)>& visit);
+  static std::optional<ServiceEdit> taken_back(const std::string& collection, const Image& image,
+                                               const std::optional<bson::Document>& now,
+                                               std::vector<std::string>& conflicts);
+  void drop_made_indexes(ServiceWork& work, const RunRecord& part);
+  void make_dropped_indexes(ServiceWork& work, const RunRecord& part);
 
   Mongo& home_;
   Mongo& main_;

@@ -62,17 +62,26 @@ ServiceHead read_service_head(Mongo& mongo, Service service, const std::optional
   return out;
 }
 
+Document ServiceVersion::document() { return read().value_or(Document()); }
+
+std::string ServiceVersion::stands_at(const Document& document) {
+  const auto version = text_of(document, "version");
+  return version ? *version : bson::text_at(document, "left_at");
+}
+
 std::optional<Document> ServiceVersion::read() {
   return mongo_.find_one(kServiceVersions, Document{{"_id", name_of(service_)}});
 }
 
 void ServiceVersion::set(Document fields, Document unset) {
   fields.append("updated_at", bson::Date{wall_clock_ms()});
-  Document update{{"$set", std::move(fields)}};
+  Document update{{"$set", fields}};
   if (!unset.empty()) update.append("$unset", std::move(unset));
-  const Document filter{{"_id", name_of(service_)}};
-  mongo_.insert(kServiceVersions, {filter});  // unless it is there
-  mongo_.update(kServiceVersions, {{filter, update}});
+  Document whole{{"_id", name_of(service_)}};
+  if (mongo_.update(kServiceVersions, {{whole, update}}) > 0) return;
+  // Whole at once: one without a version would say that the service is not there.
+  for (auto& [key, value] : fields) whole.append(key, value);
+  mongo_.insert(kServiceVersions, {whole});
 }
 
 std::optional<ServiceRun> ServiceVersion::unfinished() {
@@ -82,6 +91,7 @@ std::optional<ServiceRun> ServiceVersion::unfinished() {
   if (!run) return std::nullopt;
   ServiceRun out;
   out.run = bson::text_at(*run, "run");
+  out.undoes = bson::text_at(*run, "undoes");
   out.to = bson::text_at(*run, "to");
   out.now_ms = bson::date_at(*run, "now").value_or(0);
   if (const auto* seed = run->find("seed"); seed && seed->as<bson::Binary>()) out.seed = seed->as<bson::Binary>()->data;
@@ -92,11 +102,12 @@ std::optional<ServiceRun> ServiceVersion::unfinished() {
 }
 
 void ServiceVersion::begin(const std::string& from, const ServiceRun& run) {
-  Document fields{
-      {"state", "migrating"},
-      {"run",
-       Document{
-           {"run", run.run}, {"to", run.to}, {"now", bson::Date{run.now_ms}}, {"seed", bson::Binary{0, run.seed}}}}};
+  Document begun{{"run", run.run}};
+  if (!run.undoes.empty()) begun.append("undoes", run.undoes);
+  begun.append("to", run.to);
+  begun.append("now", bson::Date{run.now_ms});
+  begun.append("seed", bson::Binary{0, run.seed});
+  Document fields{{"state", "migrating"}, {"run", std::move(begun)}};
   if (!from.empty()) fields.append("version", from);
   set(std::move(fields));
 }
@@ -128,6 +139,14 @@ void ServiceVersion::finish(const std::string& version, bool exists, const std::
     fields.append("left_at", version);
   }
   set(std::move(fields), std::move(unset));
+}
+
+void ServiceVersion::finish_undo(const Document& before) {
+  if (before.empty()) {
+    mongo_.remove(kServiceVersions, {Value(name_of(service_))});
+  } else {
+    mongo_.replace(kServiceVersions, {{Document{{"_id", name_of(service_)}}, before}});
+  }
 }
 
 std::vector<std::string> ServiceVersion::indexes() {

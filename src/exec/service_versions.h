@@ -3,7 +3,7 @@
 //
 //   {_id: <service>, version, left_at, previous, state, last_revision, updated_at,
 //    indexes: ["<collection>/<name>"], revisions: {<id>: <checksum>},
-//    run: {run, to, now, seed, collection, after, done}}
+//    run: {run, undoes, to, now, seed, collection, after, done}}
 //
 // `version` is null where the service does not exist; `left_at` is then the
 // version that its data were left at. `state` is clean,
@@ -31,7 +31,8 @@ ServiceHead read_service_head(Mongo& mongo, Service service, const std::optional
 
 // The run that a killed program left in a service.
 struct ServiceRun {
-  std::string run;  // its id
+  std::string run;     // its id
+  std::string undoes;  // the run that it takes back
   std::string to;
   std::int64_t now_ms = 0;
   std::string seed;
@@ -47,6 +48,12 @@ class ServiceVersion {
  public:
   ServiceVersion(Mongo& mongo, Service service) : mongo_(mongo), service_(service) {}
 
+  // The whole document; empty where there is none.
+  bson::Document document();
+  // What a document says: the version that the service or its data are at, ""
+  // for none.
+  static std::string stands_at(const bson::Document& document);
+
   std::optional<ServiceRun> unfinished();
   // `from` is "" where it is not known.
   void begin(const std::string& from, const ServiceRun& run);
@@ -54,6 +61,8 @@ class ServiceVersion {
   void fail();
   // The run is over. `exists`: whether that version has the service.
   void finish(const std::string& version, bool exists, const std::string& last_revision);
+  // It has taken another one back: the document is what it was before that.
+  void finish_undo(const bson::Document& before);
 
   std::vector<std::string> indexes();
   void add_index(const std::string& index);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,14 +29,18 @@ struct ServiceWork {
   ServiceVersion version;
   Residue residue;
   ServiceReport report;
-  std::int64_t seq = 0;           // of the run, in the residue
-  bool has_images = false;        // of earlier ways down
-  std::vector<std::string> open;  // revisions that this way down leaves open
+  std::int64_t seq = 0;                // of the run, in the residue
+  bool has_images = false;             // of earlier ways down
+  std::set<std::string> dropped = {};  // collections whose documents all go
+  std::vector<std::string> open;       // revisions that this way down leaves open
   std::map<std::pair<std::string, std::string>, std::unique_ptr<Way>> ways = {};
 };
 
 // A word by which people know the document.
 std::string example_of(const bson::Document& doc);
+
+// Work goes batch by batch.
+inline constexpr std::size_t kServiceBatch = 500;
 
 // All documents behind `after`, in the order of _id across its types.
 void read_in_order(Mongo& mongo, const std::string& collection, const std::optional<bson::Value>& after,

@@ -123,6 +123,8 @@ Prepared take_back(bson::Bytes current, const RunImage& run, const RunImage& ori
   } else {
     std::vector<ops::Pass> passes;
     for (auto work = works.rbegin(); work != works.rend(); ++work) {
+      // Of a shared collection there is an image of all that was written; without any, nothing was.
+      if (work->owner_filter && !origin.image.members.contains(work->collection)) continue;
       for (auto& pass : ops::take_back(*work)) passes.push_back(std::move(pass));
     }
     out.passes = fuse(std::move(passes));

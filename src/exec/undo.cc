@@ -26,8 +26,7 @@ Undo::Undo(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, std::s
 
 RunRecord Undo::find(Mongo& mongo, const std::string& run) {
   auto runs = Residue(mongo).runs();
-  // "RUN.SERVICE": the part of a service, which has no datasets.
-  std::erase_if(runs, [](const RunRecord& one) { return one.run.find('.') != std::string::npos; });
+  std::erase_if(runs, [](const RunRecord& one) { return is_part(one.run); });
   if (runs.empty()) {
     throw Error(Exit::kNotFound, "There is no run that can be taken back",
                 "Only runs with the undo log on keep what they write.");
@@ -197,6 +196,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
   begun.from = record.database;
   begun.planned = static_cast<std::int64_t>(unchanged.size() + half_way.size());
   begun.details = Document{{"undoes", record.run}};
+  for (const auto& [key, value] : settings_.details) begun.details.append(key, value);
   history.begin(begun);
   RunRecord own;
   own.run = facts_.run;
@@ -204,6 +204,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
   own.seed = seed_;
   own.target = plan.target;
   own.undoes = record.run;
+  own.services = settings_.services;
   const auto config = read_heads(mongo_).config;
   if (report.database) {
     own.config = config.value_or(Document());
@@ -212,6 +213,18 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
     }
   }
   facts_.seq = residue.begin(std::move(own)).seq;
+  const auto services = [&](const std::function<void()>& work) {
+    if (!work) return;
+    try {
+      work();
+    } catch (const Error& error) {
+      if (error.code() != Exit::kUnreachable && error.code() != Exit::kLocked) {
+        history.end(facts_.run, {state_after(error), 0, {}, {}, 0, error});
+      }
+      throw;
+    }
+  };
+  services(settings_.before_writes);
 
   if (report.database) {
     if (record.config->empty()) {
@@ -232,6 +245,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
       ++report.datasets;
     }
   });
+  services(settings_.after_writes);
   residue.of_run(facts_.run, [&](const Image& image) { residue.settle({image}); });
   residue.undone(record.run, facts_.run);
   if (record.undoes) residue.undone(*record.undoes, std::nullopt);

@@ -41,7 +41,7 @@ class Undo {
   // Throws Error(kPrecondition), before anything is written, when the run was
   // taken back already, or naming everything that was changed since, unless
   // `skip_changed`. An interrupted run may be given: what it left half-way goes
-  // back too.
+  // back too. Services go back in the settings' before_writes and after_writes.
   UndoReport run(const RunRecord& record, bool skip_changed);
 
   // What a killed undo left half-way goes on.

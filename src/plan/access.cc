@@ -13,12 +13,18 @@ struct Client {
   const char* opens;
 };
 
-// Constants of the releases: databases that a client opens besides those of its
-// own version. Older ones open no others.
+// COMPATIBLE_VERSIONS in fiftyone/constants.py of the releases: databases that a
+// client opens besides those of its own version. It changed in these; older
+// ones open no others.
 constexpr Client kClients[] = {
-    {"0.16.3", ">=0.16.3,<0.17"}, {"0.19.1", ">=0.19,<0.20"}, {"0.22.2", ">=0.19,<0.23"},
-    {"1.0.1", ">=0.19,<1.1"},     {"1.4.0", ">=0.19,<2"},
+    {"0.16.6", ">=0.16.3,<0.17"}, {"0.17.0", ">=0.16.6,<0.18"}, {"0.18.0", ">=0.16.6,<0.19"},
+    {"0.19.0", ">=0.19,<0.20"},   {"0.20.0", ">=0.19,<0.21"},   {"0.21.1", ">=0.19,<0.22"},
+    {"0.22.2", ">=0.19,<0.23"},   {"0.23.0", ">=0.19,<0.24"},   {"0.24.0", ">=0.19,<0.25"},
+    {"1.0.1", ">=0.19,<1.1"},     {"1.1.0", ">=0.19,<1.2"},     {"1.2.0", ">=0.19,<1.3"},
+    {"1.3.0", ">=0.19,<1.4"},     {"1.4.0", ">=0.19,<2"},
 };
+// Since then the documentation stands at another address.
+constexpr const char* kNewAddress = "0.19.0";
 
 }  // namespace
 
@@ -26,24 +32,24 @@ std::string clients_that_open(const Catalogue& catalogue, const std::string& dat
   const auto version = Version::try_parse(database_version);
   if (!version) return "no version that is known";
   const auto opens = [&](const Client& client) { return Specifier::parse(client.opens).contains(database_version); };
-  const auto first = std::find_if(std::begin(kClients), std::end(kClients), opens);
+  const auto* first = std::find_if(std::begin(kClients), std::end(kClients), opens);
   if (first == std::end(kClients)) return database_version + " only";
-  // Those of 0.16.3 had no successors that open the same.
-  if (first == std::begin(kClients)) return "0.16.3 and later, below 0.17";
-  const auto out =
-      std::string(first->since) + " and later" + (catalogue.compatible.contains(database_version) ? ", below 2" : "");
+  const auto* behind = std::find_if_not(first, std::end(kClients), opens);
+  auto out = std::string(first->since) + " and later";
+  if (behind != std::end(kClients)) {
+    const std::string since = behind->since;
+    out += ", below " + since.substr(0, since.rfind('.'));
+  } else if (catalogue.compatible.contains(database_version)) {
+    out += ", below 2";
+  }
   return *version < Version::parse(first->since) ? out + ", and " + database_version : out;
 }
 
 std::string opened_by(const std::string& client_version) {
   const auto version = Version::parse(client_version).base();
-  // From 0.22.2 on every version declares one; before, only those that theirs holds.
-  static const auto always = Version::parse("0.22.2");
   std::string out;
   for (const auto& client : kClients) {
-    if (Version::parse(client.since) > version) break;
-    const bool declares = version >= always || Specifier::parse(client.opens).contains(version.str());
-    out = declares ? client.opens : "";
+    if (Version::parse(client.since) <= version) out = client.opens;
   }
   return out;
 }
@@ -58,7 +64,9 @@ std::optional<std::string> client_refused(const std::string& client_version, con
   if (same || (!range.empty() && Specifier::parse(range).contains(database_version))) return std::nullopt;
   return fmt::format("Cannot connect to database v{} with client v{}{}. See {} for more information", database_version,
                      client_version, range.empty() ? "" : fmt::format(" (compatibility {})", range),
-                     "https://docs.voxel51.com/user_guide/config.html#database-migrations");
+                     Version::parse(client_version).base() < Version::parse(kNewAddress)
+                         ? "https://voxel51.com/docs/fiftyone/user_guide/config.html#database-migrations"
+                         : "https://docs.voxel51.com/user_guide/config.html#database-migrations");
 }
 
 }  // namespace fm

@@ -101,6 +101,61 @@ Heads read_heads(const Document& document, const std::string& file) {
   return out;
 }
 
+Document services_document(const SavedServices& services) {
+  Array chosen;
+  for (const auto& name : services.chosen) chosen.append(name);
+  Array heads;
+  for (const auto& head : services.heads) {
+    heads.append(Document{{"service", name_of(head.service)},
+                          {"version", or_null(head.version)},
+                          {"guessed", head.guessed},
+                          {"present", head.present}});
+  }
+  return {{"chosen", std::move(chosen)},
+          {"target", services.target},
+          {"heads", std::move(heads)},
+          {"cas_database", services.cas_database},
+          {"cas_identity", services.cas_identity}};
+}
+
+SavedServices read_services(const Document& document, const std::string& file) {
+  const Reader in(document, file);
+  SavedServices out;
+  for (const auto& name : in.array("chosen")) {
+    if (!name.as<std::string>() || !service_named(*name.as<std::string>())) in.wrong("services");
+    out.chosen.push_back(*name.as<std::string>());
+  }
+  out.target = in.text("target");
+  for (const auto& item : in.array("heads")) {
+    const auto* one = item.as<Document>();
+    if (!one) in.wrong("services");
+    const Reader head(*one, file);
+    const auto service = service_named(head.text("service"));
+    if (!service) in.wrong("services");
+    ServiceHead read;
+    read.service = *service;
+    read.version = head.text_or_null("version");
+    read.guessed = head.flag("guessed");
+    read.present = head.flag("present");
+    out.heads.push_back(std::move(read));
+  }
+  out.cas_database = in.text("cas_database");
+  out.cas_identity = in.text("cas_identity");
+  return out;
+}
+
+std::string shown(const ServiceHead& head) {
+  if (!head.present) return "not present";
+  return head.version ? "at v" + *head.version : "at a version that is not known";
+}
+
+[[noreturn]] void refuse_moved(const std::string& what, const std::vector<std::string>& moved) {
+  auto text = what + ":";
+  for (std::size_t i = 0; i < moved.size() && i < kMostMoved; ++i) text += "\n  " + moved[i];
+  if (moved.size() > kMostMoved) text += fmt::format("\n  and {} more", moved.size() - kMostMoved);
+  throw Error(Exit::kMismatch, text, kPlanAgain);
+}
+
 std::string key_of(const Value& id) {
   const auto bytes = bson::encode(Document{{"", id}});
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -119,6 +174,11 @@ std::string catalogue_hash(const Catalogue& catalogue) {
   for (const auto* revisions : {&catalogue.database, &catalogue.datasets}) {
     for (const auto& revision : *revisions) all += revision.text + " " + revision.checksum + "\n";
   }
+  for (const auto service : {Service::kCas, Service::kHub, Service::kEnterprise}) {
+    for (const auto& revision : catalogue.of(service)) {
+      all += std::string(name_of(service)) + " " + revision.id + " " + revision.checksum + "\n";
+    }
+  }
   return sha256_hex(all);
 }
 
@@ -135,8 +195,9 @@ std::string saved_plan_json(const SavedPlan& plan) {
                {"target", or_null(plan.target)},
                {"enterprise_target", or_null(plan.enterprise_target)},
                {"names", std::move(names)},
-               {"heads", heads_document(plan.heads)},
-               {"plan", plan.plan}};
+               {"heads", heads_document(plan.heads)}};
+  if (plan.services) out.append("services", services_document(*plan.services));
+  out.append("plan", plan.plan);
   out.append("sha256", sha256_hex(bson::to_canonical_json(out)));
   return bson::to_canonical_json(out) + "\n";
 }
@@ -171,6 +232,7 @@ SavedPlan parse_saved_plan(std::string_view json, const std::string& file) {
     out.names.push_back(*name.as<std::string>());
   }
   out.heads = read_heads(in.document("heads"), file);
+  if (all.has("services")) out.services = read_services(in.document("services"), file);
   out.plan = in.document("plan");
   return out;
 }
@@ -243,10 +305,32 @@ Heads heads_of(const SavedPlan& plan, const Heads& now, const Catalogue& catalog
   }
   if (moved.empty()) return out;
 
-  std::string text = "The database has moved since the plan was saved:";
-  for (std::size_t i = 0; i < moved.size() && i < kMostMoved; ++i) text += "\n  " + moved[i];
-  if (moved.size() > kMostMoved) text += fmt::format("\n  and {} more", moved.size() - kMostMoved);
-  throw Error(Exit::kMismatch, text, kPlanAgain);
+  refuse_moved("The database has moved since the plan was saved", moved);
+}
+
+void check_services(const SavedServices& saved, const std::vector<ServiceHead>& now, const std::string& cas_database,
+                    const std::string& cas_identity, const std::string& file) {
+  if (saved.cas_database != cas_database || saved.cas_identity != cas_identity) {
+    throw Error(Exit::kMismatch,
+                saved.cas_database == cas_database
+                    ? fmt::format("The plan in '{}' is of another database '{}', or this one was restored since", file,
+                                  cas_database)
+                    : fmt::format("The plan in '{}' is of the CAS database '{}', and this is '{}'", file,
+                                  saved.cas_database, cas_database),
+                "Check CAS_DATABASE_URI, CAS_DATABASE_NAME and the file. Nothing was written.");
+  }
+  std::vector<std::string> moved;
+  for (const auto& head : now) {
+    const auto was = std::ranges::find(saved.heads, head.service, &ServiceHead::service);
+    if (was == saved.heads.end()) continue;
+    // What this very plan has done is no move.
+    const bool arrived = !head.guessed && head.version == saved.target;
+    const bool same = head.version == was->version && head.present == was->present;
+    if (!same && !arrived) {
+      moved.push_back(fmt::format("{} is {}, and was {}", name_of(head.service), shown(head), shown(*was)));
+    }
+  }
+  if (!moved.empty()) refuse_moved("Services have moved since the plan was saved", moved);
 }
 
 }  // namespace fm

@@ -10,9 +10,19 @@
 
 #include "bson/document.h"
 #include "plan/plan.h"
+#include "plan/services.h"
 #include "revisions/catalogue.h"
 
 namespace fm {
+
+// The part of the services of an Enterprise deployment.
+struct SavedServices {
+  std::vector<std::string> chosen;  // names, `datasets` among them
+  std::string target;               // deployment series
+  std::vector<ServiceHead> heads;   // of those beside the datasets
+  std::string cas_database;         // its name, and the identity of its users; empty without cas
+  std::string cas_identity;
+};
 
 struct SavedPlan {
   std::string tool;           // that saved it, with its version
@@ -27,6 +37,7 @@ struct SavedPlan {
   std::optional<std::string> enterprise_target;  // the same as an Enterprise version
   std::vector<std::string> names;                // Request::names
   Heads heads;
+  std::optional<SavedServices> services;
   bson::Document plan;  // as it was shown; not read again
 };
 
@@ -49,5 +60,10 @@ void check_origin(const SavedPlan& plan, const std::string& database, const std:
 // moved. Throws Error(kMismatch) naming what else has: of the datasets that the
 // plan is about, and of the database.
 Heads heads_of(const SavedPlan& plan, const Heads& now, const Catalogue& catalogue, const Request& request);
+
+// The same for services. Throws Error(kMismatch) naming those that have moved,
+// and for another database of cas.
+void check_services(const SavedServices& saved, const std::vector<ServiceHead>& now, const std::string& cas_database,
+                    const std::string& cas_identity, const std::string& file);
 
 }  // namespace fm

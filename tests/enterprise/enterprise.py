@@ -1,22 +1,21 @@
 """What the tests of Enterprise deployments share: a server, and a deployment in
 two databases of its own."""
-import importlib.util
 import itertools
 import os
+import sys
 
 import pytest
 
 from deployment import Deployment, ROOT, harness, open_source
 
-_spec = importlib.util.spec_from_file_location("cli_conftest", os.path.join(ROOT, "tests", "cli", "conftest.py"))
-_cli = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_cli)
+sys.path.insert(0, os.path.join(ROOT, "tests", "cli"))
+from programs import Tool  # noqa: E402
 
 NAMES = itertools.count()
 ALL = "cas hub enterprise".split()
 
 
-class EnterpriseTool(_cli.Tool):
+class EnterpriseTool(Tool):
     """``Tool`` with a second database; ``cas`` is its name."""
 
     def __init__(self, server, name, home):

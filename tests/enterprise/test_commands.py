@@ -148,11 +148,11 @@ def test_drop_in_heading(tool):
         (["--client-version", "2.12.0"], 0, "FiftyOne Enterprise 2.12.0 (open source 1.9.0) opens the database at v1.9.0."),
         (["--client-version", "2.25.0"], 0, "opens the database at v1.9.0."),
         (["--client-version", "2.6.0"], 14,
-         "Cannot connect to database v1.9.0 with client v1.3.0 (compatibility >=0.19,<1.1). See "),
+         "Cannot connect to database v1.9.0 with client v1.3.0 (compatibility >=0.19,<1.4). See "),
         (["--client-version", "1.22.1", "--client-type", "fiftyone"], 14,
          "Cannot connect to database type 'fiftyone-teams' with client type 'fiftyone'"),
         (["--client-version", "2.12.0", "1.1.0"], 0, "opens the database after a migration to v0.19.0."),
-        (["--client-version", "2.1.0", "2.15.0"], 14, "Cannot connect to database v1.12.0 with client v1.0.0 (compatibility >=0.19,<0.23). See "),
+        (["--client-version", "2.1.0", "2.15.0"], 14, "Cannot connect to database v1.12.0 with client v1.0.0 (compatibility >=0.19,<0.25). See "),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )

@@ -117,16 +117,61 @@ TEST(Doctor, DatabaseNewerThanTheProgram) {
 TEST(Access, VersionsThatOpenADatabase) {
   const auto open = [](const char* version) { return clients_that_open(built_in_catalogue(), version); };
   EXPECT_EQ(open("1.22.1"), "1.4.0 and later, below 2");
-  EXPECT_EQ(open("1.1.0"), "1.4.0 and later, below 2, and 1.1.0");
+  EXPECT_EQ(open("1.1.0"), "1.1.0 and later, below 2");
   EXPECT_EQ(open("1.0.2"), "1.0.1 and later, below 2");
   EXPECT_EQ(open("0.25.2"), "1.0.1 and later, below 2, and 0.25.2");
   EXPECT_EQ(open("0.22.3"), "0.22.2 and later, below 2");
-  EXPECT_EQ(open("0.19.1"), "0.19.1 and later, below 2");
-  EXPECT_EQ(open("0.16.5"), "0.16.3 and later, below 0.17");
-  EXPECT_EQ(open("0.18.0"), "0.18.0 only");
+  EXPECT_EQ(open("0.19.1"), "0.19.0 and later, below 2");
+  EXPECT_EQ(open("0.16.5"), "0.16.6 and later, below 0.17, and 0.16.5");
+  EXPECT_EQ(open("0.16.6"), "0.16.6 and later, below 0.19");
+  EXPECT_EQ(open("0.18.0"), "0.18.0 and later, below 0.19");
   EXPECT_EQ(open("0.14.4"), "0.14.4 only");
   EXPECT_EQ(open("2.0.0"), "2.0.0 only");
   EXPECT_EQ(open("abc"), "no version that is known");
+}
+
+// As the constants and the runners of these releases have it.
+TEST(Access, DatabasesThatAClientOpens) {
+  const auto refused = [](const char* client, const char* database) {
+    return client_refused(client, "fiftyone", database, "fiftyone").value_or("");
+  };
+  for (const auto& [client, database] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"0.16.3", "0.16.3"},
+                                                                  {"0.16.6", "0.16.3"},
+                                                                  {"0.17.0", "0.16.6"},
+                                                                  {"0.17.2", "0.17.0"},
+                                                                  {"0.18.0", "0.16.6"},
+                                                                  {"0.18.0", "0.17.2"},
+                                                                  {"0.19.0", "0.19.1"},
+                                                                  {"0.19.1", "0.19.0"},
+                                                                  {"0.21.0", "0.20.1"},
+                                                                  {"0.21.6", "0.21.1"},
+                                                                  {"0.23.8", "0.23.0"},
+                                                                  {"0.25.2", "0.24.1"},
+                                                                  {"1.0.0", "0.24.0"},
+                                                                  {"1.22.1", "0.19.0"},
+                                                                  {"1.4.0", "1.22.1"}}) {
+    EXPECT_EQ(refused(client, database), "") << client << " " << database;
+  }
+  for (const auto& [client, database] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"0.16.5", "0.16.3"},
+                                                                  {"0.17.0", "0.16.5"},
+                                                                  {"0.17.2", "0.18.0"},
+                                                                  {"0.18.0", "0.19.0"},
+                                                                  {"0.19.0", "0.18.0"},
+                                                                  {"0.19.1", "0.20.0"},
+                                                                  {"0.22.1", "0.22.0"},
+                                                                  {"0.25.2", "0.25.0"},
+                                                                  {"1.3.2", "1.4.0"},
+                                                                  {"1.22.1", "0.18.0"}}) {
+    EXPECT_NE(refused(client, database), "") << client << " " << database;
+  }
+  EXPECT_EQ(refused("0.16.2", "0.17.0"),
+            "Cannot connect to database v0.17.0 with client v0.16.2. See "
+            "https://voxel51.com/docs/fiftyone/user_guide/config.html#database-migrations for more information");
+  EXPECT_EQ(refused("0.19.1", "0.18.0"),
+            "Cannot connect to database v0.18.0 with client v0.19.1 (compatibility >=0.19,<0.20). See "
+            "https://docs.voxel51.com/user_guide/config.html#database-migrations for more information");
 }
 
 }  // namespace
