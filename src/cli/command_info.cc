@@ -104,8 +104,9 @@ std::string info_text(const Facts& facts, const Style& style) {
   const auto& catalogue = built_in_catalogue();
   const auto& heads = facts.heads();
   std::string out;
+  const auto width = facts.services.empty() ? 10 : 11;  // "Enterprise:"
   const auto line = [&](const char* name, const std::string& text) {
-    out += style.heading(fmt::format("{:<10}", name)) + " " + text + "\n";
+    out += style.heading(fmt::format("{:<{}}", name, width)) + " " + text + "\n";
   };
   line("Database:", facts.settings.database_name + " (" + place(facts.settings) + ")");
   line("Edition:", name_of(heads.edition));

@@ -17,7 +17,9 @@ using bson::Value;
 
 Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
   Residue residue(mongo);
-  if (!request.run.empty() && !residue.run(request.run)) {
+  const auto runs_now = residue.runs();
+  const auto of_run = [&](const RunRecord& one) { return run_of_part(one.run) == request.run; };
+  if (!request.run.empty() && std::none_of(runs_now.begin(), runs_now.end(), of_run)) {
     throw Error(Exit::kNotFound, "Run '" + request.run + "' keeps nothing", "`residue list` names those that do.");
   }
   if (const auto left = Journal(mongo).unfinished()) {

@@ -161,9 +161,10 @@ ServiceReport ServiceRunner::take_back(Service service, const RunRecord& part, S
       if (settings_.control) settings_.control->checkpoint();
     });
     make_dropped_indexes(work, part);
+    work.version.finish_undo(before);
+    // Last: what is marked is not looked at again.
     work.residue.undone(part.run, work.run.run);
     if (part.undoes) work.residue.undone(*part.undoes, std::nullopt);
-    work.version.finish_undo(before);
   } catch (const Error& error) {
     note_failure(work, error);
     throw;
@@ -173,7 +174,7 @@ ServiceReport ServiceRunner::take_back(Service service, const RunRecord& part, S
 
 void ServiceRunner::drop_made_indexes(ServiceWork& work, const RunRecord& part) {
   const auto there = home_.collection_names();
-  for (const auto& key : without(work.version.indexes(), indexes_of(*part.version))) {
+  for (const auto& key : without(work.version.indexes(), indexes_of(part.version.value_or(Document())))) {
     const auto slash = key.rfind('/');
     const auto collection = key.substr(0, slash);
     if (there.contains(collection)) home_.drop_index(collection, key.substr(slash + 1));
@@ -182,11 +183,11 @@ void ServiceRunner::drop_made_indexes(ServiceWork& work, const RunRecord& part) 
 }
 
 void ServiceRunner::make_dropped_indexes(ServiceWork& work, const RunRecord& part) {
-  const auto wanted = without(indexes_of(*part.version), work.version.indexes());
+  const auto before = part.version.value_or(Document());
+  const auto wanted = without(indexes_of(before), work.version.indexes());
   if (wanted.empty()) return;
   // All that a way up to that version makes.
-  const auto route =
-      service_route(catalogue_, work.route.service, std::nullopt, ServiceVersion::stands_at(*part.version));
+  const auto route = service_route(catalogue_, work.route.service, std::nullopt, ServiceVersion::stands_at(before));
   const ServiceSteps steps(route, parameters_, work.run.now_ms, work.run.seed, main_);
   std::vector<ServiceIndex> indexes;
   for (const auto& one : steps.indexes()) {

@@ -1,8 +1,11 @@
 """The commands of an Enterprise deployment: what they refuse, and what they say."""
-import json
+import base64
+import http.server
 import os
 import re
 import subprocess
+import threading
+import zipfile
 
 import pytest
 
@@ -21,7 +24,7 @@ def refused(tool, status, text, *args, **env):
     return r
 
 
-@pytest.mark.parametrize("missing", [[n] for n in NEEDED if n != "FIFTYONE_DATABASE_URI"] + [NEEDED[:2]], ids="-".join)
+@pytest.mark.parametrize("missing", [[n] for n in NEEDED] + [NEEDED[:2]], ids="-".join)
 def test_missing_variables(tool, missing):
     tool.build("2.12.0")
     env = {n: None for n in missing}
@@ -121,7 +124,7 @@ def test_include_and_exclude(tool):
 def test_info(tool):
     tool.build("2.12.0", scale=0.05)
     out = tool.migrator("info").out
-    for line in "Cas:       not known, 1.6.0 or later", "Hub:       v2.12.0 (guessed)", "Edition:   enterprise":
+    for line in "Cas:        not known, 1.6.0 or later", "Hub:        v2.12.0 (guessed)", "Enterprise: v2.12.0 (guessed)":
         assert line in out
     tool.migrate("2.13.0")
     services = tool.migrator("info", "-o", "json").json["services"]
@@ -174,7 +177,7 @@ def test_drop_of_what_is_left_behind(tool):
     tool.migrate("1.5.0")
     assert tool.service_versions()["cas"] is None
     assert tool.client[tool.cas].users.estimated_document_count() > 0
-    assert "Cas:       not present" in tool.migrator("info").out
+    assert "Cas:        not present" in tool.migrator("info").out
     tool.migrate("2.0.0")
     assert tool.service_versions()["cas"] == "2.0.0"
     tool.migrate("1.5.0", "--allow-drop")
@@ -271,42 +274,198 @@ def test_collections_by_another_name(tool):
     assert tool.db.keys_of_ours.find_one({"principal.kind": "user"})
 
 
+# -- unique indexes
+
+
+def test_values_that_stand_twice_are_refused_before_the_first_write(tool):
+    tool.build("2.12.0", scale=0.05)
+    twins = [{"_id": "a", "provider": "AWS", "prefixes": ["s3://one", "s3://x"], "description": "first"},
+             {"_id": "b", "provider": "AWS", "prefixes": ["s3://x"], "description": "second"},
+             {"_id": "c", "provider": "GCP", "prefixes": ["s3://x"], "description": "third"}]
+    tool.db.cloud_credentials.insert_many(twins)
+    tool.client[tool.cas].users.insert_many([{"_id": i, "id": n, "memberships": []} for i, n in (("p", 8), ("q", 8.0))])
+    r = refused(tool, 16, "Unique indexes cannot be made; nothing was written:", "migrate", "2.18.0")
+    assert "hub: 2 with equal scope, sid, provider, prefixes in cloud_credentials: first and second" in r.err
+    assert "cas: 2 with equal id in users: " in r.err and "third" not in r.err and "--error-level 1" in r.err
+    r = tool.migrator("plan", "2.18.0")
+    assert r.status == 0 and "Refused, because unique indexes cannot be made:" in r.out
+    parts = {s["service"]: s for s in tool.migrator("plan", "2.18.0", "-o", "json").json["services"]}
+    assert [d["examples"] for d in parts["hub"]["duplicates"]] == [["first and second"]]
+    r = tool.migrate("2.18.0", "--error-level", "1")
+    assert "The unique index scope_1_sid_1_provider_1_prefixes_1_where_present on cloud_credentials is left out" in r.err
+    assert "id_1_where_present" not in tool.client[tool.cas].users.index_information()
+    assert tool.db.cloud_credentials.count_documents({"scope": "GLOBAL"}) == tool.db.cloud_credentials.count_documents({})
+
+
+def test_what_only_looks_equal_is_not_refused(tool):
+    tool.build("2.12.0", scale=0.02)
+    tool.db.cloud_credentials.insert_many([
+        {"_id": "a", "provider": "AWS", "prefixes": ["s3://x"]}, {"_id": "b", "provider": "GCP", "prefixes": ["s3://x"]},
+        {"_id": "c", "provider": "AWS", "prefixes": ["s3://X"]}, {"_id": "d", "provider": "AWS", "prefixes": ["s3://y", "s3://y"]}])
+    # Without its first key a document is in no such index.
+    tool.db.snapshots.insert_many([{"_id": i} for i in range(3)])
+    tool.migrate("2.18.0")
+    assert "scope_1_sid_1_provider_1_prefixes_1_where_present" in tool.db.cloud_credentials.index_information()
+
+
+# -- what goes on the way down
+
+
+def test_plan_counts_and_names_what_the_older_model_has_no_place_for(tool):
+    tool.build("2.25.0", scale=0.2)
+    main, cas = tool.db, tool.client[tool.cas]
+    plan = tool.migrator("plan", "1.4.0", "-o", "json")
+    found = {
+        (s["service"], loss["revision"], loss["what"]): loss["documents"]
+        for s in plan.json["services"] for loss in s["losses"]
+    }
+
+    def with_level(key):
+        return sum("TAG" in doc.get(key, {}).values() for doc in main.dataset_permissions.find())
+
+    prefixes = {"prefixes": {"$type": "array", "$ne": []}}
+    wanted = {
+        ("cas", "2.17.0", "users memberships role"): cas.users.count_documents({"memberships.role": "LABELER"}),
+        ("cas", "2.17.0", "invitations inviteeRole"): cas.invitations.count_documents({"inviteeRole": "LABELER"}),
+        ("cas", "2.18.0", "documents of serviceAccounts"): cas.serviceAccounts.count_documents({}),
+        ("hub", "2.18.0", "documents of api_keys"): main.api_keys.count_documents({"principal.kind": "service_account"}),
+        ("hub", "2.16.0", "documents of cloud_credentials"):
+            main.cloud_credentials.count_documents({"scope": {"$in": ["USER", "GROUP"]}}),
+        ("hub", "1.5.0", "documents of cloud_credentials"):
+            main.cloud_credentials.count_documents({"scope": "GLOBAL", **prefixes}),
+        ("enterprise", "2.0.0", "dataset_permissions default_access"):
+            main.dataset_permissions.count_documents({"default_access": "TAG"}),
+        ("enterprise", "2.0.0", "dataset_permissions users"): with_level("users"),
+        ("enterprise", "2.0.0", "dataset_permissions groups"): with_level("groups"),
+        ("enterprise", "2.13.0-names", "datasets name"): main.datasets.count_documents({"name": {"$regex": "^.{101}"}}),
+    }
+    for key, count in wanted.items():
+        assert found.get(key, 0) == count, (key, found)
+    assert sum(count > 0 for count in wanted.values()) >= 8
+    # Nothing of it may go for good unasked.
+    r = refused(tool, 14, "Going down removes values of services for good:", "migrate", "1.4.0", "--undo-log", "off")
+    assert "cas v2.17.0  users memberships role: %d" % wanted["cas", "2.17.0", "users memberships role"] in r.err
+
+
 # -- the page
 
 
-def shell_commands(text):
-    """[(line, variables set by the same block before it)] of every shell block of the page."""
+def shell_blocks(text):
+    """The lines of every shell block of the page, comments and output among them."""
     for block in re.findall(r"\.\. code-block:: shell\n\n((?:    .*\n|\s*\n)+)", text):
         yield [line.strip() for line in re.sub(r"\\\n\s*", "", block).splitlines() if line.strip()]
 
 
-def test_page(tool, tmp_path):
-    """Every shell command of the page of FiftyOne Enterprise, in its order; only the package index is left out."""
+def wheel(folder, name, version, program):
+    """A wheel as an index holds it: the program as a script."""
+    stem = "%s-%s" % (name.replace("-", "_"), version)
+    path = os.path.join(folder, stem + "-py3-none-any.whl")
+    files = {
+        "%s.dist-info/METADATA" % stem: "Metadata-Version: 2.1\nName: %s\nVersion: %s\n" % (name, version),
+        "%s.dist-info/WHEEL" % stem: "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        # A script of a wheel that starts with #! runs where it was built, too.
+        "%s.data/scripts/%s" % (stem, os.path.basename(program)): '#!/bin/sh\nexec "%s" "$@"\n' % program,
+    }
+    with zipfile.ZipFile(path, "w") as z:
+        for file, text in files.items():
+            info = zipfile.ZipInfo(file)
+            info.external_attr = 0o100755 << 16
+            z.writestr(info, text)
+        z.writestr("%s.dist-info/RECORD" % stem, "".join("%s,,\n" % f for f in files))
+
+
+@pytest.fixture
+def index(tmp_path, tool):
+    """A package index behind a token, which stands where a user's name does."""
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    for version in "1.21.0", "1.22.1":
+        wheel(str(folder), "fiftyone", version, os.path.join(tool.bin, "fiftyone"))
+    wheel(str(folder), "fiftyone-migrator", "1.0.0", os.path.join(tool.bin, "fiftyone-migrator"))
+    token = "t0ken"
+    wanted = "Basic " + base64.b64encode((token + ":").encode()).decode()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.headers.get("Authorization") != wanted and not self.path.startswith("/empty/"):
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", "Basic")
+                self.end_headers()
+                return
+            parts = self.path.strip("/").split("/")
+            body = b"<!DOCTYPE html><html><body>\n"
+            if parts[0] == "packages":
+                body = (folder / parts[1]).read_bytes()
+            elif parts[0] != "empty":
+                name = parts[-1].replace("-", "_")
+                for file in sorted(os.listdir(folder)):
+                    if file.startswith(name + "-"):
+                        body += b'<a href="/packages/%s">%s</a>\n' % (file.encode(), file.encode())
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html" if parts[0] != "packages" else "application/zip")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield token, "127.0.0.1:%d" % server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_page(tool, tmp_path, index):
+    """The page of FiftyOne Enterprise as one transcript: every shell command, in its order, with its variables, on a fresh
+    deployment.  Only the host of the package index is another one."""
     with open(os.path.join(HERE, "page.rst"), encoding="utf-8") as f:
-        blocks = list(shell_commands(f.read()))
+        blocks = list(shell_blocks(f.read()))
     assert sum(map(len, blocks)) == 25
+    token, host = index
+    venv = tmp_path / "venv"
+    subprocess.run(["python3", "-m", "venv", str(venv)], check=True, timeout=120)
     tool.build("2.12.0")
-    # In the order of the page the newest version comes first; its own example then goes from 2.12.0 to 2.13.0.
-    ran = []
-    path = tool.bin + ":" + tool.env["PATH"]
+    env = {
+        **tool.env, "PATH": "%s/bin:%s" % (venv, os.environ["PATH"]), "TOKEN": token, "VERSION": "1.21.0",
+        # For what the page takes from PyPI beside the index.
+        "PIP_INDEX_URL": "http://%s/empty/simple" % host, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1",
+        "PIP_NO_CACHE_DIR": "1",
+    }
+    ran, outputs, versions = [], [], []
     for block in blocks:
-        lines = [line for line in block if not line.startswith("pip ")]
-        commands = [line.removeprefix("$ ") for line in lines if line.startswith(("$ ", "fiftyone", "export", "OS_"))]
-        if not any("fiftyone" in c for c in commands):
-            continue
-        script = "set -e\n" + "\n".join(commands)
-        p = subprocess.run(["bash", "-c", script], env={**tool.env, "PATH": path}, capture_output=True, text=True, timeout=120)
+        prompted = any(line.startswith("$ ") for line in block)
+        commands = [line.removeprefix("$ ") for line in block if line.startswith("$ ")] if prompted else [
+            line for line in block if not line.startswith("#")]
+        # Variables live on, as in one terminal.
+        script = "set -e\n" + "\n".join(commands).replace("https://${TOKEN}@pypi.fiftyone.ai", "http://${TOKEN}@" + host)
+        script += "\nenv -0 > %s/env" % tmp_path
+        p = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=300)
         assert p.returncode == 0, (commands, p.stderr)
-        ran += [c for c in commands if c.startswith("fiftyone")]
+        with open(tmp_path / "env") as f:
+            env = dict(entry.split("=", 1) for entry in f.read().split("\0") if entry)
+        ran += commands
+        outputs.append(p.stdout)
+        versions.append((tool.config()["version"], *sorted(tool.service_versions().items())))
         if "--info" in script:
             assert [line.split(":")[0] for line in p.stdout.splitlines()[:3]] == [
                 line.split(":")[0] for line in block[1:4]
             ]
-    assert len(ran) == 8
+    assert [c.split()[0] for c in ran] == (
+        "pip pip fiftyone pip export fiftyone-migrator fiftyone-migrator fiftyone-migrator fiftyone-migrator "
+        "fiftyone-migrator fiftyone-migrator OS_COMPAT_VERSION=0.18.0 export fiftyone").split()
+    # The block that migrates ends where it began to go up; that with the example ends at 2.12.0.
+    assert versions[4][0] == "1.22.1"
+    assert versions[5] == ("1.9.0", *((s, "2.12.0") for s in sorted(ALL)))
     # The last command of the page: down to the data model of Enterprise 0.10.
     assert tool.config()["version"] == "0.18.0"
     assert set(tool.versions()[0].values()) == {"0.18.0"}
     assert tool.service_versions() == {s: "2.12.0" for s in ALL}
+    r = subprocess.run([str(venv / "bin" / "pip"), "list"], capture_output=True, text=True)
+    assert re.search(r"^fiftyone +1.21.0$", r.stdout, re.M) and re.search(r"^fiftyone-migrator +1.0.0$", r.stdout, re.M)
 
 
 # -- rights
