@@ -8,6 +8,7 @@
 #include "bson/json.h"
 #include "cli/deployment.h"
 #include "cli/program.h"
+#include "cli/service_homes.h"
 #include "cli/table.h"
 #include "exec/exclusive.h"
 #include "exec/prepare.h"
@@ -27,6 +28,12 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
+// What is kept in the second database is shown and removed, too, where its
+// settings are there.
+bool has_cas(const Deployment& deployment, const Settings& settings) {
+  return deployment.enterprise() && settings.cas_database_uri && settings.cas_database_name;
+}
+
 int list(const Globals& globals, const Settings& settings) {
   const MongoDriver driver;
   const auto log = Log::to_stderr(settings, globals.quiet);
@@ -35,7 +42,7 @@ int list(const Globals& globals, const Settings& settings) {
   for (const auto& head : deployment.found.heads.datasets) there.insert(id_key(head.id));
   std::vector<std::vector<std::string>> rows;
   Array documents;
-  Residue(deployment.session.mongo()).each([&](const Image& image) {
+  const auto add = [&](const Image& image) {
     const bool orphaned = image.of_dataset() && !there.contains(id_key(image.document));
     const std::string state = orphaned ? "orphaned" : image.open.empty() ? "for undo" : "live";
     const auto version = [](const std::string& text) { return text.empty() ? text : "v" + text; };
@@ -51,7 +58,10 @@ int list(const Globals& globals, const Settings& settings) {
                               {"to", image.to},
                               {"state", state},
                               {"revisions", std::move(open)}});
-  });
+  };
+  Residue(deployment.session.mongo()).each(add);
+  ServiceHomes homes(has_cas(deployment, settings), settings, deployment, log);
+  if (homes.cas()) Residue(*homes.cas()).each(add);
   globals.print(rows.empty() ? "Nothing is kept.\n"
                              : text_table({"run", "service", "dataset", "from", "to", "state", "comes back in"}, rows),
                 Document{{"images", std::move(documents)}});
@@ -72,7 +82,14 @@ int prune(const PruneOptions& options, const Globals& globals) {
   require_rights(mongo);
   Exclusive exclusive(mongo, "");
   exclusive.take(deployment.found);
-  const auto pruned = prune_residue(mongo, {options.run, options.all});
+  ServiceHomes homes(has_cas(deployment, settings), settings, deployment, log);
+  if (homes.cas()) require_rights(*homes.cas(), needed_service_rights());
+  homes.lock();
+  auto pruned = prune_residue(mongo, {options.run, options.all});
+  // That of cas is a part, and goes with the run or with all.
+  const bool goes = options.all || (!options.run.empty() && homes.cas() &&
+                                    Residue(*homes.cas()).run(part_of_run(options.run, name_of(Service::kCas))));
+  if (homes.cas() && goes) pruned.images += prune_residue(*homes.cas(), {options.run, options.all}).images;
   globals.print("Removed " + format_count(pruned.images) + " images of datasets, " + format_count(pruned.members) +
                     " of samples and frames, and " + format_count(pruned.files) + " files.\n",
                 Document{{"images", pruned.images}, {"members", pruned.members}, {"files", pruned.files}});

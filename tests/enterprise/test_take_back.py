@@ -143,3 +143,20 @@ def test_undo_needs_the_second_database(tool):
     before = tool.dump()
     r = undo(tool, status=2, CAS_DATABASE_URI=None)
     assert "needs CAS_DATABASE_URI, which is not set" in r.err and tool.dump() == before
+
+
+def test_what_is_kept_is_shown_and_removed_in_both_databases(tool):
+    tool.build("2.18.0", scale=0.05)
+    tool.migrate("2.18.0")
+    tool.migrate("2.12.0")
+    run = tool.migrator("history", "-o", "json").json["runs"][0]["run"]
+    images = tool.migrator("residue", "list", "-o", "json").json["images"]
+    assert {i["service"] for i in images if i["run"].startswith(run)} == {*ALL, "datasets"}
+    r = tool.migrator("residue", "prune", "--run", run)
+    assert r.status == 0, r.err
+    left = tool.migrator("residue", "list", "-o", "json").json["images"]
+    assert not [i for i in left if i["run"].startswith(run)]
+    assert undo(tool, run, status=10)
+    assert tool.migrator("residue", "prune", "--all").status == 0
+    for side in tool.name, tool.cas:
+        assert "migrator.residue" not in tool.client[side].list_collection_names()
