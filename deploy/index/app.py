@@ -6,8 +6,10 @@ upload. INDEX_DIR holds all of it; see store.py.
 """
 
 import os
+import sys
 
 import pypiserver
+from pypiserver.bottle_wrapper import HTTPError
 
 import store
 
@@ -15,7 +17,11 @@ HOME = store.Home(os.environ["INDEX_DIR"])
 
 
 def _reader(user, password):
-    return not password and HOME.token_is_good(user)
+    try:
+        return not password and HOME.token_is_good(user)
+    except store.Unavailable as error:
+        print("index: %s" % error, file=sys.stderr, flush=True)
+        raise HTTPError(503, "Tokens of organisations cannot be looked up now.") from None
 
 
 def _app(actions, auther):

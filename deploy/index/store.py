@@ -23,6 +23,10 @@ import tempfile
 PREFIX = "fm_"
 
 
+class Unavailable(Exception):
+    """The database of CAS does not answer, so a token may be good or not."""
+
+
 def now():
     return datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
 
@@ -132,16 +136,21 @@ def _scrypt(password, salt):
 
 
 def _is_token_of_cas(token):
-    """Whether an organisation of CAS has this ``pypiToken``; asked only where
-    INDEX_CAS_URI and INDEX_CAS_NAME are set."""
+    """Whether an organisation of CAS has this ``pypiToken`` (before 1.6.0 ``pypi_token``); asked
+    only where INDEX_CAS_URI and INDEX_CAS_NAME are set. Raises Unavailable."""
     uri, name = os.environ.get("INDEX_CAS_URI"), os.environ.get("INDEX_CAS_NAME")
     if not uri or not name or not token:
         return False
     import fiftyone_migrator
 
-    database = _cas.setdefault((uri, name), fiftyone_migrator.Database(uri, name))
+    if (uri, name) not in _cas:
+        _cas[uri, name] = fiftyone_migrator.Database(uri, name)
+    database = _cas[uri, name]
     query = {"$or": [{"pypiToken": token}, {"pypi_token": token}]}
-    return database._core.find_one("orgs", query, {"_id": 1}) is not None
+    try:
+        return database._core.find_one("orgs", query, {"_id": 1}) is not None
+    except fiftyone_migrator.errors.MigratorError as error:
+        raise Unavailable("CAS: %s" % error) from None
 
 
 _cas = {}

@@ -115,7 +115,8 @@ std::string bash_completion(const CommandNode& program) {
 }
 
 std::string zsh_completion(const CommandNode& program) {
-  const auto function = identifier(program.name);
+  // Its file has the same name: at the first call zsh runs the file as the function, which funcstack tells.
+  const auto function = "_" + program.name;
   std::string out = "#compdef " + program.name + "\n" + function +
                     "() {\n"
                     "  local at='' word\n"
@@ -196,8 +197,7 @@ std::string fish_completion(const CommandNode& program) {
       for (const auto& name : option.names)
         out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
       if (option.takes_value()) {
-        out += " -r";
-        if (option.is_file()) out += " -F";
+        out += option.is_file() ? " -r -F" : " -x";  // -x: no file names
         if (option.is_folder()) out += " -a '(__fish_complete_directories)'";
         if (const auto choices = option.choices(); !choices.empty()) out += " -a " + fish_quoted(joined(choices, " "));
       }

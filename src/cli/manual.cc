@@ -50,8 +50,8 @@ std::string section(const CommandNode& node, const std::string& above) {
 }  // namespace
 
 std::string manual_page(const CommandNode& program) {
-  std::string out = ".TH " + plain(program.name) + " 1 \"\" \"" + plain(program_version()) + "\"\n.SH NAME\n" +
-                    plain(program.name) +
+  std::string out = ".TH " + plain(program.name) + " 1 \"" FM_DATE "\" \"" + plain(program_version()) +
+                    "\"\n.SH NAME\n" + plain(program.name) +
                     " \\- moves FiftyOne deployments between versions\n"
                     ".SH SYNOPSIS\n" +
                     bold(program.name) + " \\fICOMMAND\\fR [\\fIOPTION\\fR]...\n.SH COMMANDS\n";

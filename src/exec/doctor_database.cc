@@ -1,12 +1,11 @@
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <set>
 
 #include "base/error.h"
 #include "base/machine.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "bson/path.h"
@@ -26,8 +25,6 @@ constexpr const char* kJournal = "migrator.journal";
 constexpr const char* kLease = "migrator.lease";
 constexpr const char* kResidue = "migrator.residue";
 constexpr std::size_t kNames = 5;
-
-bool alive(std::int64_t pid) { return pid > 0 && (kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM); }
 
 std::string some(const std::vector<std::string>& names) {
   std::string out;
@@ -106,7 +103,7 @@ Finding look_at_unfinished(Mongo& mongo, const std::optional<Heads>& heads) {
   if (run) {
     const auto begun = date_at(*run, "now");
     const auto pid = integer_at(*run, "pid");
-    const bool runs = text_at(*run, "host") == host_name() && alive(pid);
+    const bool runs = text_at(*run, "host") == host_name() && process_alive(pid);
     out.level = runs ? Level::kBlocker : Level::kWarning;
     out.found =
         fmt::format("{}{}, {}{}", about_target(text_at(*run, "target")), begun ? ", begun " + utc_text(*begun) : "",

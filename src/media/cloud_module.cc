@@ -35,8 +35,10 @@ FmOpenCloudStore load() {
     }
     if (const char* text = dlerror()) why = text;
   }
-  throw Error(Exit::kPrecondition, "Object stores are reached by Arrow C++, which is not available: " + why,
-              "Install it with `pip install pyarrow==26.0.1`, then build or install this program again.");
+  throw Error(
+      Exit::kPrecondition, "Object stores are reached by Arrow C++, which is not available: " + why,
+      "Install it with pip install 'fiftyone-migrator[media]'; where the program was built from source, install "
+      "pyarrow==26.* and build it again.");
 }
 
 }  // namespace

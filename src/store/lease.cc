@@ -6,12 +6,12 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/machine.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "bson/read.h"
 
@@ -41,18 +41,6 @@ std::string first_line(const std::string& path) {
   return line;
 }
 
-// When the process started, in the kernel's ticks; empty when there is none.
-std::string start_of(std::int64_t pid) {
-  auto line = first_line("/proc/" + std::to_string(pid) + "/stat");
-  // The name in parentheses may hold anything.
-  const auto close = line.rfind(')');
-  if (close == std::string::npos) return "";
-  std::istringstream fields(line.substr(close + 1));
-  std::string field;
-  for (int i = 3; i <= 22; ++i) fields >> field;
-  return field;
-}
-
 // Process numbers mean something only within one start of the machine and one
 // space of processes.
 std::string machine() {
@@ -61,7 +49,7 @@ std::string machine() {
          std::filesystem::read_symlink("/proc/self/ns/pid", ignored).string();
 }
 
-std::string process_of(std::int64_t pid) { return machine() + " " + start_of(pid); }
+std::string process_of(std::int64_t pid) { return machine() + " " + process_start(pid); }
 
 // Of a process of this machine; of another one nobody can tell.
 bool is_gone(std::int64_t pid, const std::string& process) {

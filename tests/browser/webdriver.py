@@ -3,6 +3,7 @@ import base64
 import json
 import re
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -53,7 +54,17 @@ class Browser:
         return self._send(urllib.request.Request(self.base + path, data, {"Content-Type": "application/json"}))
 
     def open(self, path):
-        self._post("/url", {"url": "file://" + str(path)})
+        self.go("file://" + str(path))
+
+    def go(self, url):
+        self._post("/url", {"url": url})
+
+    def wait(self, script, seconds=20):
+        """What a script gives as soon as that is neither null nor 0."""
+        end = time.time() + seconds
+        while not (value := self.run(script)) and time.time() < end:
+            time.sleep(0.1)
+        return value
 
     def run(self, script, *args):
         return self._post("/execute/sync", {"script": script, "args": list(args)})

@@ -1,8 +1,12 @@
 """Completions and the manual page tell what --help tells."""
 import os
+import pty
 import re
+import select
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -130,24 +134,46 @@ def test_fish_completes(tool, tmp_path):
     assert set(complete("fiftyone-migrator -o ")) == {"text", "json"}
 
 
+class Terminal:
+    """zsh on a pseudo-terminal, with completions from a folder."""
+
+    def __init__(self, folder):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            try:
+                os.execvpe("zsh", ["zsh", "-f", "-i"], {**os.environ, "TERM": "dumb", "COLUMNS": "200"})
+            finally:
+                os._exit(127)
+        self.type("PS1=; COLUMNS=200; fpath=(%s $fpath); autoload -Uz compinit; compinit -u -d %s/dump; "
+                  "bindkey '^I' list-choices; print re''ady\n" % (folder, folder), "\nready")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+    def type(self, keys, until):
+        """What is shown up to ``until``, or within ten seconds."""
+        os.write(self.fd, keys.encode())
+        out, end = "", time.time() + 10
+        while time.time() < end and until not in out:
+            if select.select([self.fd], [], [], 0.1)[0]:
+                out += os.read(self.fd, 65536).decode(errors="replace").replace("\r\n", "\n")
+        return out
+
+
 @pytest.mark.long
-def test_zsh_completes(tool, tmp_path):
+@pytest.mark.parametrize("line, shown", [
+    ("m", "Migrates the database"),
+    ("migrate --e", "--error-level"),
+    ("migrate --error-level ", "0  1  2"),
+    ("lock ", "release"),
+])
+def test_zsh_completes(tool, tmp_path, line, shown):
+    """Each with the first key: zsh loads the function then."""
     (tmp_path / "_fiftyone-migrator").write_text(script(tool, "zsh"))
-    driver = r"""
-zmodload zsh/zpty
-zpty shell zsh -f -i
-zpty -w shell "PS1=; fpath=($1 \$fpath); autoload -U compinit; compinit -u -d $1/dump; bindkey '^I' list-choices; stty -echo"
-zpty -w shell "echo ready"
-zpty -r shell text '*ready*ready*'
-zpty -w -n shell "fiftyone-migrator $2"$'\t'
-sleep 1
-zpty -w shell $'\C-u'"echo end-of-test"
-while zpty -r shell text; do print -r -- $text; [[ $text == *end-of-test* ]] && break; done
-"""
-
-    def complete(line):
-        return subprocess.run(["zsh", "-fc", driver, "zsh", str(tmp_path), line], capture_output=True, text=True,
-                              timeout=60).stdout
-
-    assert "Migrates the database" in complete("m")
-    assert "--error-level" in complete("migrate --e")
+    with Terminal(tmp_path) as zsh:
+        assert shown in zsh.type("fiftyone-migrator %s\t" % line, shown)

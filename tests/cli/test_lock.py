@@ -54,6 +54,17 @@ def test_a_second_run_is_told_who_works(old, command, tmp_path):
     assert old.db["migrator.lease"].find_one()["owner"] == "another"
 
 
+def test_a_dead_holder_that_nobody_waited_for_is_gone(old):
+    """As in a container whose first process is no init."""
+    dead = subprocess.Popen(["true"])
+    while " Z " not in open("/proc/%d/stat" % dead.pid).read():
+        time.sleep(0.01)
+    hold(old.db, dead.pid, process_text(dead.pid))
+    assert "its process has ended" in old.migrator("lock", "status").out
+    assert old.migrator("migrate", "--yes").status == 0
+    dead.wait()
+
+
 def test_reading_needs_no_lock(old):
     hold(old.db, 4711, "another machine")
     for command in ["info"], ["plan"], ["verify"], ["lock", "status"]:

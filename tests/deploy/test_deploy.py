@@ -104,6 +104,8 @@ def test_job_fits_the_schema():
 @pytest.mark.parametrize("values", [[], ["--set", "version=2.15.0", "--set", "extraArgs={--require-idle}"],
                                     ["--set", "imagePullSecrets[0].name=registry", "--set", "nodeSelector.pool=db"]])
 def test_chart_renders_a_valid_job(tmp_path, values):
+    if not (TOOLS / "helm").exists():
+        pytest.skip("helm is built by scripts/install-tools where Go 1.23 is at hand")
     helm = [TOOLS / "helm", "template", "upgrade", CHART, "--namespace", "fiftyone-teams"]
     off = subprocess.run(helm, capture_output=True, text=True, check=True).stdout
     assert "kind:" not in off

@@ -10,15 +10,17 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zipfile
 
 import pytest
-from datasets import ROOT
+from datasets import PACKAGE, ROOT
 
 INDEX = os.path.join(ROOT, "deploy", "index")
 sys.path.insert(0, INDEX)
 import store  # noqa: E402
 
 DIST = os.path.join(ROOT, ".venv-dist", "bin", "python")
+TWINE = os.path.join(ROOT, ".venv-tools", "bin", "twine")
 
 
 def index(*words, stdin=None):
@@ -96,13 +98,31 @@ def process(command, port, log, **environment):
         p.wait()
 
 
-@pytest.fixture
-def served(home):
+@contextlib.contextmanager
+def serving(home, **environment):
+    """The port."""
     assert os.access(DIST, os.X_OK), "scripts/install-dist makes it"
     port = free_port()
     with process([DIST, os.path.join(INDEX, "index"), "serve", str(home), "--bind", "127.0.0.1:%d" % port],
-                 port, home / "serve.log"):
+                 port, home / "serve.log", **environment):
         yield port
+
+
+@pytest.fixture
+def served(home):
+    with serving(home) as port:
+        yield port
+
+
+def small_wheel(folder, name="thing", version="1.0"):
+    path = folder / ("%s-%s-py3-none-any.whl" % (name, version))
+    info = "%s-%s.dist-info/" % (name, version)
+    with zipfile.ZipFile(path, "w") as z:
+        z.writestr(name + ".py", "x = 1\n")
+        z.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: %s\nVersion: %s\n" % (name, version))
+        z.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        z.writestr(info + "RECORD", "")
+    return path
 
 
 def get(url, user=None, password="", method="GET", data=None):
@@ -155,29 +175,90 @@ def test_who_may_do_what(home, served):
 
 
 @pytest.mark.long
-def test_pip_through_nginx_with_tls(home, served, tmp_path):
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None:
-        pytest.skip("nginx is not installed")
-    name = "thing-1.0-py3-none-any.whl"
-    import zipfile
+def test_an_expired_token_is_refused_while_it_is_served(home, served):
+    _, token, _ = issue(home, "alice", "--days", "1")
+    url = "http://127.0.0.1:%d/simple/" % served
+    assert get(url, token) == 200
+    tokens = json.loads((home / "tokens.json").read_text())
+    (one,) = tokens.values()
+    one["expires"] = one["created"]
+    (home / "tokens.json").write_text(json.dumps(tokens))
+    assert get(url, token) in (401, 403)
 
-    with zipfile.ZipFile(home / "packages" / name, "w") as z:
-        z.writestr("thing.py", "x = 1\n")
-        z.writestr("thing-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n")
-        z.writestr("thing-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        z.writestr("thing-1.0.dist-info/RECORD", "")
-    id, token, _ = issue(home)
+
+@pytest.mark.long
+def test_twine_uploads_with_credentials_of_its_own(home, served, tmp_path):
+    assert os.access(TWINE, os.X_OK), "scripts/install-tools makes it"
+    wheel = small_wheel(tmp_path)
+    _, token, _ = issue(home)
+    index("uploader", "set", home, "ci", stdin="long enough password\n")
+
+    def upload(user, password):
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_PROXY": "*", "TWINE_USERNAME": user,
+                       "TWINE_PASSWORD": password, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+        return subprocess.run([TWINE, "upload", "--verbose", "--non-interactive", "--disable-progress-bar", "--repository-url",
+                               "http://127.0.0.1:%d/" % served, wheel], capture_output=True, text=True, env=environment)
+
+    stored = home / "packages" / wheel.name
+    for user, password in ((token, ""), (token, "x"), ("ci", "wrong")):
+        assert upload(user, password).returncode != 0 and not stored.exists()
+    p = upload("ci", "long enough password")
+    assert p.returncode == 0, p.stdout + p.stderr
+    assert stored.read_bytes() == wheel.read_bytes()
+    p = upload("ci", "long enough password")  # what is released stays
+    assert p.returncode != 0 and "exists!" in p.stdout + p.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("key", ["pypiToken", "pypi_token"])  # from CAS 1.6.0, and before
+def test_the_token_of_an_organisation_of_cas_is_good(home, place, key):
+    small_wheel(home / "packages")
+    place.raw.orgs.insert_many([{"id": "o1", "name": "one", key: "token of one"}, {"id": "o2", "name": "two", key: None}])
+    with serving(home, INDEX_CAS_URI=place.server.uri, INDEX_CAS_NAME=place.name, PYTHONPATH=PACKAGE) as port:
+        url = "http://127.0.0.1:%d/simple/thing/" % port
+        assert get(url, "token of one") == 200
+        for wrong in ("token of two", "None", "null", "o1", ""):
+            assert get(url, wrong) in (401, 403)
+        assert get(url, issue(home)[1]) == 200  # and the index's own
+        place.raw.orgs.update_one({"id": "o1"}, {"$set": {key: "another"}})
+        assert get(url, "token of one") in (401, 403)
+    assert "token of one" not in (home / "serve.log").read_text()
+
+
+@pytest.mark.long
+def test_a_lost_cas_refuses_and_the_indexs_own_tokens_work(home):
+    _, token, _ = issue(home)
+    uri = "mongodb://127.0.0.1:%d/?serverSelectionTimeoutMS=300" % free_port()
+    with serving(home, INDEX_CAS_URI=uri, INDEX_CAS_NAME="cas", PYTHONPATH=PACKAGE) as port:
+        url = "http://127.0.0.1:%d/simple/" % port
+        assert get(url, token) == 200
+        assert get(url, "some token") == 503
+
+
+@contextlib.contextmanager
+def tls(home, port):
+    """nginx in front of the index at ``port``, by the project's own configuration; its port. The certificate is
+    home/tls.pem, for localhost."""
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    assert nginx, "scripts/install-tools installs it"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", home / "tls.key", "-out", home / "tls.pem",
          "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
         check=True, capture_output=True)
-    port = free_port()
+    secure = free_port()
     config = (home / "nginx.conf").read_text()
-    config = config.replace("listen 443", "listen 127.0.0.1:%d" % port).replace("127.0.0.1:8415", "127.0.0.1:%d" % served)
+    config = config.replace("listen 443", "listen 127.0.0.1:%d" % secure).replace("127.0.0.1:8415", "127.0.0.1:%d" % port)
     config = config.replace("pypi.example.org", "localhost").replace("worker_processes auto", "worker_processes 1")
     (home / "nginx.conf").write_text("daemon off;\n" + config)
     assert subprocess.run([nginx, "-t", "-c", home / "nginx.conf"], capture_output=True).returncode == 0
+    with process([nginx, "-c", str(home / "nginx.conf")], secure, home / "nginx.out"):
+        yield secure
+
+
+@pytest.mark.long
+def test_pip_through_nginx_with_tls(home, served, tmp_path):
+    name = small_wheel(home / "packages").name
+    id, token, _ = issue(home)
 
     def pip(*words):
         environment = {k: v for k, v in os.environ.items() if not k.upper().endswith(("_PROXY", "CA_BUNDLE")) and not k.startswith("PIP_")}
@@ -186,7 +267,7 @@ def test_pip_through_nginx_with_tls(home, served, tmp_path):
             [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-cache-dir", "--no-input",
              "-d", tmp_path / "got", *words], capture_output=True, text=True, env=environment, timeout=120)
 
-    with process([nginx, "-c", str(home / "nginx.conf")], port, home / "nginx.out"):
+    with tls(home, served) as port:
         # The page's form: the token as user, no path.
         p = pip("--index-url", "https://%s@localhost:%d" % (token, port), "thing==1.0")
         assert p.returncode == 0 and (tmp_path / "got" / name).exists(), p.stderr

@@ -3,20 +3,26 @@
 `make wheels` builds them; these tests do so where they are missing.
 """
 import base64
+import dataclasses
 import glob
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 
 import pytest
-from datasets import ROOT
-from test_index import DIST, INDEX, free_port, index, issue, process
+from datasets import HERE, ROOT
+sys.path.append(os.path.join(ROOT, "tests", "cli"))
+from object_servers import S3  # noqa: E402
+from test_index import free_port, index, issue, serving, small_wheel, tls  # noqa: E402
 
 pytestmark = pytest.mark.long
 OLD = "0.0.9"
+# What manylinux takes for granted.
+SYSTEM = {"libc", "libm", "libdl", "libpthread", "librt", "libresolv", "libstdc++", "libgcc_s", "libz", "ld-linux-x86-64"}
 
 
 @pytest.fixture(scope="session")
@@ -71,10 +77,24 @@ def served(dist, tmp_path_factory):
     with_version(wheel, OLD, str(home / "packages"))
     versions = older_facade(facade, str(home / "packages"), str(tmp_path_factory.mktemp("old")))
     _, token, _ = issue(home)
-    port = free_port()
-    with process([DIST, os.path.join(INDEX, "index"), "serve", str(home), "--bind", "127.0.0.1:%d" % port],
-                 port, home / "serve.log"):
-        yield "http://%s@127.0.0.1:%d" % (token, port), versions, os.path.basename(wheel).split("-")[1]
+    with serving(home) as port, tls(home, port) as secure:
+        yield Served(token, port, secure, home / "tls.pem", versions, os.path.basename(wheel).split("-")[1])
+
+
+@dataclasses.dataclass
+class Served:
+    """The index: with a token on ``port``, through nginx on ``secure``. ``facade``: (old, new) version; ``migrator``: the new one."""
+
+    token: str
+    port: int
+    secure: int
+    certificate: object
+    facade: tuple
+    migrator: str
+
+    @property
+    def url(self):
+        return "http://%s@127.0.0.1:%d" % (self.token, self.port)
 
 
 class Environment:
@@ -84,9 +104,9 @@ class Environment:
         self.env = {"PATH": self.folder + "/bin", "HOME": self.folder, "PIP_CONFIG_FILE": os.devnull, "NO_PROXY": "*",
                     "PIP_DISABLE_PIP_VERSION_CHECK": "1", "FIFTYONE_DATABASE_VALIDATION": "false"}
 
-    def run(self, *command, check=True, **env):
+    def run(self, *command, check=True, timeout=300, **env):
         p = subprocess.run([os.path.join(self.folder, "bin", command[0]), *command[1:]], env={**self.env, **env},
-                           cwd=self.folder, capture_output=True, text=True, timeout=300)
+                           cwd=self.folder, capture_output=True, text=True, timeout=timeout)
         assert not check or p.returncode == 0, p.stdout + p.stderr
         return p
 
@@ -114,8 +134,46 @@ def linked(path):
     return {line.split()[0] for line in out.splitlines() if "=> /lib" in line or "=> /usr" in line}
 
 
-def test_the_pages_lines(environment, served, place):
-    url, (old, newest), migrator = served
+def page_lines():
+    """The lines of the public page that call pip."""
+    with open(os.path.join(HERE, "page.rst"), encoding="utf-8") as f:
+        return re.findall(r"^    (pip install (?:.*\\\n)*.*)$", f.read(), re.M)
+
+
+def test_the_pages_lines_as_printed(environment, served, tmp_path):
+    """Only the host is another; the other index that --extra-index-url leaves in place is empty."""
+    public = tmp_path / "public"
+    assert index("init", public).returncode == 0
+    lines = page_lines()
+    assert [("--upgrade" in l, "==" in l, "--extra-index-url" in l) for l in lines] == [(1, 0, 0), (0, 1, 0), (0, 0, 1)]
+    old, newest = served.facade
+    with serving(public) as port:
+        settings = {"TOKEN": served.token, "VERSION": old, "PIP_CERT": str(served.certificate),
+                    "PIP_INDEX_URL": "http://%s@127.0.0.1:%d" % (issue(public)[1], port)}
+
+        def install(line):
+            line = line.replace("pypi.fiftyone.ai", "localhost:%d" % served.secure)
+            p = subprocess.run(["/bin/bash", "-euc", line], env={**environment.env, **settings}, capture_output=True, text=True)
+            assert p.returncode == 0, p.stdout + p.stderr
+            assert served.token not in p.stdout + p.stderr
+            return environment.version("fiftyone"), environment.version("fiftyone-migrator")
+
+        upgrade, pin, migrator = lines
+        assert install(upgrade) == (newest, served.migrator)
+        assert install(pin) == (old, served.migrator)
+        assert install(upgrade) == (newest, served.migrator)
+        environment.pip("uninstall", "-y", "fiftyone", "fiftyone-migrator")
+        assert install(migrator) == (None, served.migrator)
+        # A stranger's package of a higher version, on the public index: --extra-index-url takes it.
+        small_wheel(public / "packages", "fiftyone_migrator", "99.0")
+        environment.pip("uninstall", "-y", "fiftyone-migrator")
+        assert install(migrator)[1] == "99.0"
+        environment.pip("uninstall", "-y", "fiftyone-migrator")
+        assert install(migrator.replace("--extra-index-url", "--index-url"))[1] == served.migrator
+
+
+def test_install_migrate_pin_upgrade(environment, served, place):
+    url, (old, newest), migrator = served.url, served.facade, served.migrator
     environment.pip("install", "--index-url", url, "--upgrade", "fiftyone")
     assert (environment.version("fiftyone"), environment.version("fiftyone-migrator")) == (newest, migrator)
     # A migration with nothing but the environment's own folder on PATH.
@@ -142,14 +200,14 @@ def test_the_pages_lines(environment, served, place):
 
 
 def test_the_migrator_alone_has_no_command_fiftyone(environment, served):
-    url, _, migrator = served
+    url, migrator = served.url, served.migrator
     environment.pip("install", "fiftyone-migrator", "--index-url", url)
     assert environment.version("fiftyone-migrator") == migrator and environment.version("fiftyone") is None
     assert not os.path.exists(environment.folder + "/bin/fiftyone")
     for path in glob.glob(environment.site + "/fiftyone_migrator/bin/fiftyone*"):
         foreign = linked(path)
         assert not [n for n in foreign if n.split(".")[0] not in
-                    ("libc", "libm", "libdl", "libpthread", "librt", "libresolv", "libstdc++", "libgcc_s", "ld-linux-x86-64")], foreign
+                    SYSTEM], foreign
     p = environment.run("python", "-c", "import fiftyone", check=False)
     assert "ModuleNotFoundError" in p.stderr
 
@@ -170,7 +228,7 @@ def fake_original(environment):
 
 
 def test_facade_and_original_do_not_damage_each_other(environment, served):
-    url, (_, newest), _ = served
+    url, (_, newest) = served.url, served.facade
     fake_original(environment)
     p = environment.pip("install", "--index-url", url, "--upgrade", "fiftyone", check=False)
     assert p.returncode != 0 and "this one would replace it" in p.stderr + p.stdout
@@ -185,6 +243,70 @@ def test_facade_and_original_do_not_damage_each_other(environment, served):
     assert environment.version("fiftyone") == newest
 
 
+def digests(folder):
+    return {path: hashlib.sha256(open(path, "rb").read()).hexdigest() for path in glob.glob(folder + "/**", recursive=True)
+            if os.path.isfile(path) and "__pycache__" not in path}
+
+
+def test_the_real_original_is_left_as_it_is(environment, served):
+    """The package of PyPI, without what it requires: only its files matter here."""
+    (pin,) = [line for line in open(os.path.join(ROOT, "scripts", "requirements-peer.txt")) if line.startswith("fiftyone==")]
+    requirements = os.path.join(environment.folder, "original.txt")
+    with open(requirements, "w") as f:
+        f.write(pin)
+    network = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name.lower().endswith("_proxy")}
+    environment.run("python", "-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "-r", requirements, **network)
+    original = environment.site + "/fiftyone"
+    command = environment.folder + "/bin/fiftyone"
+    before = digests(original), open(command).read()
+    p = environment.pip("install", "--index-url", served.url, "--upgrade", "fiftyone", check=False)
+    assert p.returncode != 0 and "this one would replace it" in p.stderr + p.stdout
+    environment.pip("install", "--index-url", served.url, "fiftyone-migrator")
+    assert environment.run("fiftyone-migrator", "--version").returncode == 0
+    environment.pip("uninstall", "-y", "fiftyone-migrator")
+    assert (digests(original), open(command).read()) == before and len(before[0]) > 300
+
+
+def test_media_needs_its_extra(environment, dist, served, place, tmp_path):
+    environment.pip("install", "fiftyone-migrator", "--index-url", served.url)
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    place.add("a", [{"filepath": str(tmp_path / "a.jpg"), "tags": []}])
+    settings = {"FIFTYONE_DATABASE_URI": place.server.uri, "FIFTYONE_DATABASE_NAME": place.name, "AWS_ACCESS_KEY_ID": "k",
+                "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1",
+                "AWS_ENDPOINT_URL": "http://127.0.0.1:%d" % free_port()}
+
+    def upload():
+        return environment.run("fiftyone-migrator", "media", "upload", "a", "s3://bucket/x", check=False, **settings)
+
+    p = upload()
+    assert p.returncode == 16 and "pip install 'fiftyone-migrator[media]'" in p.stderr
+    assert environment.run("fiftyone-migrator", "media", "rewrite", "a", "--from", str(tmp_path), "--to", "s3://b",
+                           **settings).returncode == 0
+    assert place.samples(place.db.load_dataset("a"))[0]["filepath"] == "s3://b/a.jpg"
+    place.raw.drop_collection("migrator.media")
+    (wheel,) = glob.glob(dist + "/fiftyone_migrator-*.whl")
+    network = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name.lower().endswith("_proxy")}
+    environment.run("python", "-m", "pip", "install", "-q", wheel + "[media]", **network)
+    place.add("b", [{"filepath": str(tmp_path / "a.jpg"), "tags": []}])
+    with S3(str(tmp_path)) as store:
+        settings["AWS_ENDPOINT_URL"] = store.url
+        p = environment.run("fiftyone-migrator", "media", "upload", "b", "s3://bucket/x", **settings)
+        assert list(store.objects()) == ["x/a.jpg"], p.stdout
+
+
+def test_the_source_builds(environment, dist):
+    """With the build's own requirements at hand, as everywhere without an index of them."""
+    (source,) = glob.glob(dist + "/fiftyone_migrator-*.tar.gz")
+    tools = os.path.join(ROOT, ".venv-dist")
+    (packages,) = glob.glob(tools + "/lib/python3*/site-packages")
+    environment.run("python", "-m", "pip", "install", "-q", "--no-build-isolation", "--no-deps", "--no-index", source,
+                    "--config-settings=build-dir=build-wheel", PYTHONPATH=packages, CCACHE_BASEDIR="/", CC="/usr/bin/cc",
+                    CXX="/usr/bin/c++", PATH=environment.folder + "/bin:/usr/bin:/bin", timeout=3600,
+                    CCACHE_DIR=os.environ.get("CCACHE_DIR") or os.path.expanduser("~/.cache/ccache"))
+    assert environment.run("fiftyone-migrator", "--version").stdout.startswith("fiftyone-migrator ")
+    assert environment.run("python", "-c", "import fiftyone_migrator as fm; print(fm.DATA_MODEL)").stdout[0].isdigit()
+
+
 def test_the_tarball_runs_anywhere(dist, tmp_path, place):
     (archive,) = glob.glob(dist + "/fiftyone-migrator-*-linux-*.tar.gz")
     subprocess.run(["tar", "-xzf", archive, "-C", tmp_path], check=True)
@@ -195,3 +317,8 @@ def test_the_tarball_runs_anywhere(dist, tmp_path, place):
            "FIFTYONE_DATABASE_VALIDATION": "false"}
     p = subprocess.run([tmp_path / "moved here" / "bin" / "fiftyone-migrator", "migrate", "--yes"], env=env, capture_output=True, text=True)
     assert p.returncode == 0 and "Migrated" in p.stdout, p.stderr
+    share = tmp_path / "moved here" / "share"
+    assert (share / "man" / "man1" / "fiftyone-migrator.1").read_text().startswith('.TH ')
+    for path in ("bash-completion/completions/fiftyone-migrator", "zsh/site-functions/_fiftyone-migrator",
+                 "fish/vendor_completions.d/fiftyone-migrator.fish"):
+        assert "error-level" in (share / path).read_text()
