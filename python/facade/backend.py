@@ -23,7 +23,8 @@ import os
 import sys
 
 spec = importlib.util.find_spec("fiftyone_migrator")
-os.execv(os.path.join(os.path.dirname(spec.origin), "bin", "fiftyone"), sys.argv)
+program = os.path.join(os.path.dirname(spec.origin), "bin", "fiftyone")
+os.execv(program, [program, *sys.argv[1:]])
 """
 
 

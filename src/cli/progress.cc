@@ -155,7 +155,7 @@ void Progress::show() {
     return;
   }
   const auto shown = text();
-  std::fprintf(stderr, "\r\033[K%s", std::string(first_code_points(shown, terminal_width() - 1)).c_str());
+  std::fprintf(stderr, "\r\033[K%s", one_line(shown, terminal_width() - 1).c_str());
   std::fflush(stderr);
   visible_ = true;
 }

@@ -1,6 +1,7 @@
 #include "media/cloud_module.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include <filesystem>
 #include <string>
@@ -13,14 +14,19 @@ namespace fm::media {
 
 namespace {
 
-// Where this code was loaded from: the program, or the Python module.
+// Where this code was loaded from: the program, or the Python module. Not what
+// argv[0] says of the program: that may name any file of the working folder.
 std::filesystem::path own_folder() {
   Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&open_cloud_store), &info) == 0 || !info.dli_fname) return {};
+  link_map* module = nullptr;
+  if (dladdr1(reinterpret_cast<const void*>(&open_cloud_store), &info, reinterpret_cast<void**>(&module),
+              RTLD_DL_LINKMAP) == 0 ||
+      !module) {
+    return {};
+  }
+  const bool is_program = module->l_name[0] == '\0';
   std::error_code error;
-  auto file = std::filesystem::canonical(info.dli_fname, error);
-  if (error) file = std::filesystem::canonical("/proc/self/exe", error);
-  return file.parent_path();
+  return std::filesystem::canonical(is_program ? "/proc/self/exe" : module->l_name, error).parent_path();
 }
 
 FmOpenCloudStore load() {

@@ -2,12 +2,15 @@
 
 Environment: as for tests/corpus/test_corpus.py.
 """
+import fcntl
 import itertools
 import json
 import os
 import pty
+import struct
 import subprocess
 import sys
+import termios
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -73,12 +76,14 @@ class Tool:
     def migrator(self, *args, stdout=subprocess.PIPE, **env):
         return self._run("fiftyone-migrator", args, env, stdout=stdout)
 
-    def on_terminal(self, answer, *args, **env):
-        """fiftyone-migrator on a terminal that answers its first question."""
+    def on_terminal(self, answer, *args, width=None, **env):
+        """fiftyone-migrator on a terminal (of so many columns) that answers its first question."""
         path = os.path.join(self.bin, "fiftyone-migrator")
         pid, fd = pty.fork()
         if pid == 0:
             try:
+                if width:
+                    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
                 os.execve(path, [path, *args], self._environment(env))
             finally:  # the copy of this test run must not go on
                 os._exit(127)

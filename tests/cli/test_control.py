@@ -3,9 +3,11 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+import unicodedata
 
 import pytest
 from bson import Binary, ObjectId
@@ -203,6 +205,24 @@ def test_progress_ends_its_line(tool):
     r = tool.on_terminal(b"", "migrate", "--yes", "--rate", "1500")
     assert r.status == 0
     assert "\r\x1b[K" in r.out and r.out.rstrip().splitlines()[-1].lstrip("\r\x1b[K").startswith("Migrated ")
+
+
+def cells(text):
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_progress_fits_the_terminal(tool, width):
+    fill(tool.db)
+    name = "samples.東京 の とても ながい なまえ " + "x" * 40
+    tool.db["samples.large"].rename(name)
+    tool.db.datasets.update_one({"_id": 0}, {"$set": {"sample_collection_name": name}})
+    r = tool.on_terminal(b"", "migrate", "--yes", "--rate", "1500", width=width, NO_COLOR="1")
+    shown = re.findall(r"\r\x1b\[K([^\r\n\x1b]+)", r.out)
+    assert r.status == 0 and shown and all(cells(line) < width for line in shown), shown
+    assert max(map(cells, shown)) >= min(width, 80) - 2  # what there is room for is shown
+    # Nothing is coloured; the line that is renewed needs one sequence.
+    assert set(re.findall(r"\x1b\[[0-9;]*[A-Za-z]", r.out)) == {"\x1b[K"}
 
 
 def test_an_abandoned_run_is_named(tool, undisturbed):

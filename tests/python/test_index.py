@@ -114,7 +114,7 @@ def served(home):
         yield port
 
 
-def small_wheel(folder, name="thing", version="1.0"):
+def small_wheel(folder, name="thing", version="1.0", megabytes=0):
     path = folder / ("%s-%s-py3-none-any.whl" % (name, version))
     info = "%s-%s.dist-info/" % (name, version)
     with zipfile.ZipFile(path, "w") as z:
@@ -122,6 +122,8 @@ def small_wheel(folder, name="thing", version="1.0"):
         z.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: %s\nVersion: %s\n" % (name, version))
         z.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         z.writestr(info + "RECORD", "")
+        if megabytes:
+            z.writestr(name + ".bin", os.urandom(megabytes << 20))
     return path
 
 
@@ -267,7 +269,17 @@ def test_pip_through_nginx_with_tls(home, served, tmp_path):
             [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-cache-dir", "--no-input",
              "-d", tmp_path / "got", *words], capture_output=True, text=True, env=environment, timeout=120)
 
+    index("uploader", "set", home, "ci", stdin="long enough password\n")
+    large = small_wheel(tmp_path, "large", megabytes=20)
     with tls(home, served) as port:
+        # More than any buffer holds, there and back; the folder is closed to nginx's own user.
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NO_PROXY": "*", "TWINE_USERNAME": "ci",
+                       "TWINE_PASSWORD": "long enough password", "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+        p = subprocess.run([TWINE, "upload", "--non-interactive", "--disable-progress-bar", "--cert", home / "tls.pem",
+                            "--repository-url", "https://localhost:%d/" % port, large], capture_output=True, text=True, env=environment)
+        assert p.returncode == 0, p.stdout + p.stderr
+        p = pip("--index-url", "https://%s@localhost:%d" % (token, port), "large")
+        assert p.returncode == 0 and (tmp_path / "got" / large.name).read_bytes() == large.read_bytes(), p.stderr
         # The page's form: the token as user, no path.
         p = pip("--index-url", "https://%s@localhost:%d" % (token, port), "thing==1.0")
         assert p.returncode == 0 and (tmp_path / "got" / name).exists(), p.stderr
