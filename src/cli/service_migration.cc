@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/table.h"
 #include "exec/history.h"
+#include "exec/restore_mark.h"
 #include "exec/rights.h"
 
 namespace fm::cli {
@@ -195,6 +196,7 @@ void ServiceMigration::require_rights() {
 
 void ServiceMigration::lock() {
   homes_.lock();
+  if (homes_.cas()) refuse_while_restoring(*homes_.cas());
   if (std::exchange(locked_, true)) return;
   const auto now = read_heads();
   if (std::equal(now.begin(), now.end(), heads_.begin(), heads_.end(), same)) return;

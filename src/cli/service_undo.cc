@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/service_migration.h"
 #include "cli/services.h"
+#include "exec/restore_mark.h"
 #include "exec/rights.h"
 
 namespace fm::cli {
@@ -75,6 +76,7 @@ void ServiceUndo::require_rights() {
 
 void ServiceUndo::prepare(RunObserver& observer) {
   homes_.lock();
+  if (homes_.cas()) refuse_while_restoring(*homes_.cas());
   for (const auto* parts : {&before_, &after_}) {
     for (const auto& [service, record] : *parts) {
       const auto left = ServiceVersion(homes_.of(service), service).unfinished();
