@@ -100,7 +100,7 @@ def check_up(tool, old, new):
 def check_down_and_up(tool, old, new):
     tool.build(new)
     tool.migrate(new)  # writes down what was guessed, and makes the indexes
-    start = tool.dump()
+    start = without_copies(tool, tool.dump())
     tool.migrate(old, "--allow-loss")
     assert_as_built(tool, old, new)
     if numbers(old) >= (1, 6, 0):
