@@ -89,7 +89,8 @@ int prune(const PruneOptions& options, const Globals& globals) {
   // That of cas is a part, and goes with the run or with all.
   const bool goes = options.all || (!options.run.empty() && homes.cas() &&
                                     Residue(*homes.cas()).run(part_of_run(options.run, name_of(Service::kCas))));
-  if (homes.cas() && goes) pruned.images += prune_residue(*homes.cas(), {options.run, options.all}).images;
+  if (homes.cas() && goes && homes.cas()->collection_names().contains(kResidue))
+    pruned.images += prune_residue(*homes.cas(), {options.run, options.all}).images;
   globals.print("Removed " + format_count(pruned.images) + " images of datasets, " + format_count(pruned.members) +
                     " of samples and frames, and " + format_count(pruned.files) + " files.\n",
                 Document{{"images", pruned.images}, {"members", pruned.members}, {"files", pruned.files}});
