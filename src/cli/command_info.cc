@@ -11,6 +11,7 @@
 #include "cli/program.h"
 #include "cli/service_migration.h"
 #include "cli/table.h"
+#include "exec/give_back.h"
 #include "exec/restore_mark.h"
 #include "exec/unfinished.h"
 #include "plan/plan.h"
@@ -29,6 +30,7 @@ struct Facts {
   const Settings& settings;
   const Deployment& deployment;
   const Parked parked;
+  const std::vector<Waiting> waiting;
   std::vector<ServiceHead> services;      // of an Enterprise deployment; cas only where its settings are there
   std::optional<std::string> enterprise;  // newest Enterprise version with the database's data model
   std::optional<Plan> upgrade;
@@ -133,6 +135,23 @@ std::string info_text(const Facts& facts, const Style& style) {
   if (!rows.empty()) out += "\n" + style.heading("Half-way:") + "\n" + text_table({"dataset", "version"}, rows);
   if (facts.restore) out += "\n" + facts.restore->remedy() + "\n";
   if (facts.unfinished && !facts.unfinished->at_work) out += "\n" + facts.unfinished->remedy() + "\n";
+  rows.clear();
+  std::map<std::string, std::vector<std::string>> waiting;  // names by what waits
+  for (const auto& one : facts.waiting) waiting[fmt::format("{}", fmt::join(one.revisions, " "))].push_back(one.name);
+  for (const auto& [revisions, names] : waiting) {
+    rows.push_back({format_count(static_cast<std::int64_t>(names.size())), some_names(names), revisions});
+  }
+  if (!rows.empty()) {
+    out += "\n" + style.heading("Waiting in the undo log:") + "\n" +
+           text_table({"datasets", "names", "what came in"}, rows) +
+           "Another client took them up, or they were edited; `residue apply --dry-run` says what would come back.\n";
+  }
+  return out;
+}
+
+Array text_array(const std::vector<std::string>& texts) {
+  Array out;
+  for (const auto& text : texts) out.append(text);
   return out;
 }
 
@@ -169,6 +188,13 @@ Document info_document(const Facts& facts) {
                            {"from", way ? Value(way->from) : Value()},
                            {"to", way ? Value(way->to) : Value()}});
   }
+  Array waiting;
+  for (const auto& one : facts.waiting) {
+    waiting.append(Document{{"name", one.name},
+                            {"version", one.version},
+                            {"revisions", text_array(one.revisions)},
+                            {"runs", text_array(one.runs)}});
+  }
   Document upgrade{{"error", facts.no_upgrade}};
   if (facts.upgrade) {
     Array refused;
@@ -198,6 +224,7 @@ Document info_document(const Facts& facts) {
           {"dataset_versions", std::move(versions)},
           {"half_way", std::move(parked)},
           {"unfinished", unfinished_document(facts.unfinished)},
+          {"waiting", std::move(waiting)},
           {"services", std::move(services)},
           {"upgrade", std::move(upgrade)}};
 }
@@ -227,6 +254,7 @@ int run_info(const Globals& globals) {
   Facts facts{settings,
               deployment,
               Parked(deployment.session.mongo(), heads),
+              waiting(deployment.session.mongo(), heads),
               services_of(settings, globals, deployment),
               enterprise_version(heads, globals.versions()),
               std::nullopt,

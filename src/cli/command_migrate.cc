@@ -312,7 +312,7 @@ void setup_migrate(Program& program) {
   command->add_option("--backup", options->backup, "copy what is touched to a new folder first")
       ->option_text("DIR")
       ->take_last();
-  bind_pace_options(*command, *options);
+  bind_pace_options(*command, options->flags);
   command->add_flag("--verbose", options->verbose, "name each step");
   for (const auto* rare : {"--lazy", "--adopt", "--allow-drop", "--verbose"}) command->get_option(rare)->group(kAlso);
   command->callback([options, &program] {

@@ -1,13 +1,14 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
-#include <set>
 
 #include "base/text.h"
 #include "bson/json.h"
 #include "cli/deployment.h"
 #include "cli/program.h"
+#include "cli/residue_commands.h"
 #include "cli/service_homes.h"
 #include "cli/table.h"
 #include "exec/exclusive.h"
@@ -38,16 +39,25 @@ int list(const Globals& globals, const Settings& settings) {
   const MongoDriver driver;
   const auto log = Log::to_stderr(settings, globals.quiet);
   Deployment deployment(settings, log);
-  std::set<std::string> there;
-  for (const auto& head : deployment.found.heads.datasets) there.insert(id_key(head.id));
+  std::map<std::string, Version> there;
+  for (const auto& head : deployment.found.heads.datasets) {
+    there.emplace(id_key(head.id), Version::try_parse(head.version.value_or("0.0")).value_or(Version::parse("0.0")));
+  }
   std::vector<std::vector<std::string>> rows;
   Array documents;
   const auto add = [&](const Image& image) {
     const bool orphaned = image.of_dataset() && !there.contains(id_key(image.document));
-    const std::string state = orphaned ? "orphaned" : image.open.empty() ? "for undo" : "live";
-    const auto version = [](const std::string& text) { return text.empty() ? text : "v" + text; };
+    const auto is_below = [&](const std::string& revision) {
+      const auto version = Version::try_parse(revision);
+      return version && *version <= there.at(id_key(image.document)).base();
+    };
+    // Lifted by another client, or edited: `residue apply`.
+    const bool waits =
+        !orphaned && image.service == "datasets" && std::any_of(image.open.begin(), image.open.end(), is_below);
+    const std::string state = orphaned ? "orphaned" : waits ? "waiting" : image.open.empty() ? "for undo" : "live";
+    const auto shown = [](const std::string& text) { return text.empty() ? text : "v" + text; };
     rows.push_back(
-        {image.run, image.service, image.name, version(image.from), version(image.to), state, joined(image.open)});
+        {image.run, image.service, image.name, shown(image.from), shown(image.to), state, joined(image.open)});
     Array open;
     for (const auto& revision : image.open) open.append(revision);
     documents.append(Document{{"run", image.run},
@@ -100,10 +110,11 @@ int prune(const PruneOptions& options, const Globals& globals) {
 }  // namespace
 
 void setup_residue(Program& program) {
-  auto* command = program.app.add_subcommand("residue", "Lists or removes what runs keep for undo.");
+  auto* command = program.app.add_subcommand("residue", "Lists, gives back or removes what runs keep.");
   command->require_subcommand(1, 1);
   auto* show = command->add_subcommand("list", "What is kept, by run and dataset; writes nothing.");
   show->callback([&program] { program.run = [&program] { return list(program.globals, program.globals.load()); }; });
+  setup_residue_apply(program, *command);
   auto options = std::make_shared<PruneOptions>();
   auto* remove = command->add_subcommand("prune", "Removes for good what belongs to deleted datasets.");
   remove->add_option("--run", options->run, "all that this run kept: it can no longer be taken back")

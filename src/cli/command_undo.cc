@@ -2,10 +2,10 @@
 
 #include <memory>
 
-#include "base/machine.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "cli/deployment.h"
+#include "cli/migration_options.h"
 #include "cli/plan_text.h"
 #include "cli/program.h"
 #include "cli/program_version.h"
@@ -85,14 +85,19 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   const auto settings = globals.load(options.flags);
   if (settings.disable_migrations) throw refusals::migrations_disabled();
   if (settings.database_admin == false) throw refusals::admin_is_false();
-  const auto log = Log::to_stderr(settings, globals.quiet);
+  auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
   Deployment deployment(settings, log);
   auto& mongo = deployment.session.mongo();
-  Progress progress(globals.progress_mode());
+  Progress progress(globals.progress_mode(), &log);
   ProgressObserver observer(progress);
+  Control control(mongo, limits_of(settings), StopSignals::asked, [&](const std::string& text) {
+    progress.clear();
+    log.warning(text);
+  });
   RunSettings run_settings;
   run_settings.origin = {globals.command_line, program_version()};
+  run_settings.control = &control;
   require_rights(mongo);
   const auto record = Undo::find(mongo, options.run);
   ServiceUndo services(record, settings, globals, deployment, log);
@@ -100,33 +105,32 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   if (!settings.yes && can_ask() && !ask("Take run " + record.run + " (" + about(record) + ") back?")) {
     throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");
   }
+  const StopSignals signals(log);
   Exclusive exclusive(mongo, "");
   exclusive.take(deployment.found);
-  auto now = clock_ms();
-  auto seed = random_bytes(16);
   // What another run left half-way goes on first; an undo of this run, too.
-  if (const auto left = Journal(mongo).unfinished(); left && left->run != record.run) {
-    const auto finished =
-        Runner(mongo, globals.catalogue(), left->now_ms, left->seed, run_settings, observer).roll_forward(*left);
+  const auto left = Journal(mongo).unfinished();
+  if (left && left->run != record.run) {
+    exclusive.finish_interrupted(globals.catalogue(), run_settings, observer, deployment.found);
     progress.clear();
-    if (!finished.failures.empty()) throw finished.failures.front().error;
+    control.checkpoint();
     log.info("An interrupted run was finished");
-    if (left->undoes == record.run) {
-      now = left->now_ms;
-      seed = left->seed;
-    }
   }
+  Plan plan;
+  plan.target = Undo::target(record);
+  const auto drawn = exclusive.draw(plan);
+  const auto by = run_id(drawn.now_ms, drawn.seed);
+  log.name_run(by);
   services.prepare(observer);
   if (services.any()) {
     services.check(options.skip_changed, observer);
-    const auto by = run_id(now, seed);
     run_settings.services = services.parts();
     run_settings.details.append("services", services.details());
-    run_settings.before_writes = [&, by] { services.go_before(by, now, seed, observer); };
-    run_settings.after_writes = [&, by] { services.go_after(by, now, seed, observer); };
+    run_settings.before_writes = [&] { services.go_before(by, drawn.now_ms, drawn.seed, observer); };
+    run_settings.after_writes = [&] { services.go_after(by, drawn.now_ms, drawn.seed, observer); };
   }
-  const auto report =
-      Undo(mongo, globals.catalogue(), now, seed, run_settings, observer).run(record, options.skip_changed);
+  const auto report = Undo(mongo, globals.catalogue(), drawn.now_ms, drawn.seed, run_settings, observer)
+                          .run(record, options.skip_changed);
   progress.clear();
   auto document = document_of(report);
   if (deployment.enterprise()) document.append("services", services.documents());
@@ -139,9 +143,10 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
 void setup_undo(Program& program) {
   auto options = std::make_shared<UndoOptions>();
   auto* command = program.app.add_subcommand("undo", "Takes the last run, or another one, back.");
-  command->add_option("RUN", options->run, "id of the run, or its beginning; none: the last one");
+  command->add_option("RUN", options->run, "id of the run, or its beginning; none: the last one")->option_text("[RUN]");
   command->add_flag("--skip-changed", options->skip_changed, "leave datasets that were changed since as they are");
   add_setting(*command, options->flags, "--yes", "yes", "ask nothing");
+  bind_pace_options(*command, options->flags);
   command->callback(
       [options, &program] { program.run = [options, &program] { return run_undo(*options, program.globals); }; });
 }

@@ -20,10 +20,10 @@ void bind_migration_options(CLI::App& command, MigrationOptions& options) {
   add_setting(command, options.flags, "--allow-loss", "allow_loss", "without an undo log: lose what cannot come back");
 }
 
-void bind_pace_options(CLI::App& command, MigrationOptions& options) {
-  add_setting(command, options.flags, "--rate", "rate", "documents a second, at most", "N");
-  add_setting(command, options.flags, "--max-lag", "max_lag", "wait while a secondary is further behind", "S");
-  add_setting(command, options.flags, "--max-time", "max_time", "stop after that many seconds (4)", "S");
+void bind_pace_options(CLI::App& command, SettingFlags& flags) {
+  add_setting(command, flags, "--rate", "rate", "documents a second, at most", "N");
+  add_setting(command, flags, "--max-lag", "max_lag", "wait while a secondary is further behind", "S");
+  add_setting(command, flags, "--max-time", "max_time", "stop after that many seconds (4)", "S");
 }
 
 Control::Limits limits_of(const Settings& settings) { return {settings.rate, settings.max_lag, settings.max_time}; }

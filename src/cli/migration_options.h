@@ -30,7 +30,7 @@ void bind_target_options(CLI::App& command, MigrationOptions& options);
 void bind_migration_options(CLI::App& command, MigrationOptions& options);
 
 // What slows a run down or stops it.
-void bind_pace_options(CLI::App& command, MigrationOptions& options);
+void bind_pace_options(CLI::App& command, SettingFlags& flags);
 Control::Limits limits_of(const Settings& settings);
 
 // Both commands: what is asked for is checked, the database opened, the plan

@@ -5,6 +5,8 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/text.h"
+#include "exec/give_back.h"
 #include "exec/gridfs.h"
 #include "exec/guard.h"
 #include "ops/operation.h"
@@ -49,6 +51,7 @@ BatchRunner::Result result_of(Prepared& dataset) {
   for (const auto& one : dataset.restored) {
     for (const auto& path : one.values) out.restored.emplace_back(one.revision, path);
     for (const auto& path : one.kept) out.kept.emplace_back(one.revision, path);
+    out.closes |= one.kept.empty();
   }
   return out;
 }
@@ -74,6 +77,19 @@ Array replaced_files(const Prepared& dataset) {
     if (std::find(after.begin(), after.end(), file) == after.end()) files.append(std::move(file));
   }
   return files;
+}
+
+// A version that stays does not tell whether the dataset was switched; what it
+// names does.
+bool names_any(const Document& dataset, const Document& deletes) {
+  std::set<bson::Oid> named;
+  collect_ids(Value(dataset), named);
+  return std::any_of(deletes.begin(), deletes.end(), [&](const auto& of_collection) {
+    const auto* ids = of_collection.value.template as<Array>();
+    return ids && std::any_of(ids->begin(), ids->end(), [&](const Value& id) {
+             return id.as<bson::Oid>() && named.contains(*id.as<bson::Oid>());
+           });
+  });
 }
 
 bool has_arrived(const Value* version, const Route& route) {
@@ -137,9 +153,19 @@ void BatchRunner::survey(const std::vector<Item>& items, const std::function<voi
         for (auto& dataset : group) {
           const bool simple = !dataset.complex();
           auto touched = touched_by(dataset);
+          std::optional<Error> refusal;
+          MemberCount members;
+          try {
+            members = look_at_members(dataset);
+          } catch (const Error& error) {
+            if (ends_the_run(error)) throw;
+            refusal = error;
+          }
           auto result = result_of(dataset);
           result.touched = std::move(touched);
-          if (simple && !settings_.undo && dataset.restored.empty() && !dataset.context.naming) keep(dataset, result);
+          result.members = std::move(members);
+          result.failure = std::move(refusal);
+          if (simple && plain_way() && dataset.restored.empty() && !dataset.context.naming) keep(dataset, result);
           done(std::move(result));
         }
         for (auto& result : failed) done(std::move(result));
@@ -173,6 +199,29 @@ std::vector<Touched> BatchRunner::touched_by(const Prepared& dataset) {
   return out;
 }
 
+MemberCount BatchRunner::look_at_members(const Prepared& dataset) {
+  MemberCount out;
+  if (plain_way()) return out;
+  const auto add = [&](const MemberCount& one) {
+    out.changed += one.changed;
+    if (one.edited > 0 && out.edited == 0) out.example = one.example;
+    out.edited += one.edited;
+  };
+  for (const auto& members : dataset.members) add(check_members(mongo_, members));
+  if (!settings_.undo) return out;
+  std::vector<ops::CollectionWork> works;
+  for (const auto& work : dataset.taken_back.works) {
+    if (collections_.contains(work.collection)) works.push_back(work);
+  }
+  add(edited_since(mongo_, dataset.taken_back.run, works, dataset.id, dataset.taken_back.now_ms));
+  if (out.edited == 0) return out;
+  const auto several = out.edited > 1;
+  throw Error(Exit::kPrecondition,
+              "Dataset '" + dataset.name + "' was changed since that run: " + format_count(out.edited) +
+                  (several ? " samples or frames, the first of them " : " sample or frame, ") + out.example,
+              "--skip-changed leaves it as it is and takes the others back.");
+}
+
 void BatchRunner::keep(Prepared& dataset, const Result& result) {
   if (dataset.before.size() > kWholeGuardBytes) return;
   auto after = bson::encode(dataset.after);
@@ -203,19 +252,24 @@ std::vector<BatchRunner::Item> BatchRunner::run_ready(const std::vector<Item>& i
   for (auto& one : ready) {
     updates.emplace_back(guard(one.result.id, one.before, {}), one.after);
   }
+  std::map<const Route*, Array> ids;
+  for (const auto& one : ready) ids[one.result.route].append(one.result.id);
+  std::vector<Image> images;
   if (settings_.undo_log) {
-    std::vector<Image> images;
+    auto older = older_images(ids);
     for (const auto& one : ready) {
       images.push_back(image_of(*one.result.route, one.result.id, one.result.name, one.before));
+      images.back().consumed = std::move(older[id_key(one.result.id)]);
     }
     residue_.keep(images);
+    std::erase_if(images, [](const Image& image) { return image.consumed.empty(); });
   } else {
-    std::map<const Route*, Array> ids;
-    for (const auto& one : ready) ids[one.result.route].append(one.result.id);
     supersede(ids);
   }
   const auto matched = mongo_.replace(kDatasets, updates);
   const bool all = matched == static_cast<std::int64_t>(ready.size());
+  // Those that were not written come here again, with the same to close.
+  residue_.settle(images);
   for (std::size_t i = 0; i < ready.size(); ++i) {
     auto& result = ready[i].result;
     if (!all) {
@@ -317,6 +371,7 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
                                [&](const Value& file, const std::string& key) { return has_key(file, key); }};
   const auto replays =
       settings_.undo ? std::map<std::string, std::vector<DatasetReplay>>() : replays_of(group, sources);
+  static const std::vector<DatasetReplay> kNone;
   const auto back = settings_.undo ? ways_back(group) : std::map<std::string, WayBack>();
   for (std::size_t i = 0; i < group.size(); ++i) {
     const auto& [dataset, route, parked_before, done, files] = group[i];
@@ -326,6 +381,10 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
         const auto& one = way->second;
         prepared.push_back(
             take_back(dataset, one.run, one.origin ? *one.origin : one.run, one.forward, *route, facts_, sources));
+      } else if (settings_.give_back) {
+        const auto images = replays.find(key);
+        prepared.push_back(fm::give_back(dataset, *route, images == replays.end() ? kNone : images->second,
+                                         catalogue_.datasets, facts_, sources));
       } else {
         const auto images = replays.find(key);
         prepared.push_back(prepare(dataset, std::move(documents[i]), *route, facts_, sources,
@@ -575,7 +634,9 @@ void BatchRunner::run_passes(const Prepared& dataset) {
              [&](const PassCursor& cursor) { journal_.advance({&dataset}, key, cursor); });
     if (i + 1 < dataset.passes.size() || !dataset.members.empty()) journal_.advance({&dataset}, key);
   }
-  for (const auto& members : dataset.members) restore_members(mongo_, members);
+  for (const auto& members : dataset.members) {
+    restore_members(mongo_, members, settings_.give_back ? facts_.run : "");
+  }
 }
 
 void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route*>>& entries,
@@ -598,7 +659,8 @@ void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route
     if (!version || !(*version == Value(kParkedVersion))) {
       // It had arrived: what was to be deleted goes. At any other version it had
       // not been begun, or is another client's: everything stays.
-      if (dataset && !settings_.undo && has_arrived(version, *route)) {
+      if (dataset && !settings_.undo && has_arrived(version, *route) &&
+          !(route->from == route->to && names_any(*dataset, entry.deletes))) {
         for (const auto& [collection, ids] : entry.deletes) {
           if (!ids.as<Array>()) continue;
           mongo_.remove(collection, std::vector<Value>(ids.as<Array>()->begin(), ids.as<Array>()->end()));
@@ -664,7 +726,7 @@ Image BatchRunner::image_of(const Route& route, const Value& id, const std::stri
 
 Image BatchRunner::image_of(const Prepared& dataset) const {
   auto out = image_of(*dataset.route, dataset.id, dataset.name, dataset.before);
-  const bool again = !settings_.undo && dataset.restored.empty() && !dataset.context.naming;
+  const bool again = plain_way() && dataset.restored.empty() && !dataset.context.naming;
   if (!again) out.after = dataset.after;
   for (const auto& entry : dataset.context.references.entries()) {
     if (entry.before == entry.after) continue;
@@ -681,7 +743,9 @@ Image BatchRunner::image_of(const Prepared& dataset) const {
   out.consumed.insert(out.consumed.end(), dataset.closes.begin(), dataset.closes.end());
   out.revived = dataset.opens;
   if (dataset.complex()) out.files = replaced_files(dataset);
-  if (settings_.undo) {
+  if (settings_.give_back) {
+    for (const auto& members : dataset.members) out.members.insert(members.collection);
+  } else if (settings_.undo) {
     out.open.clear();
   } else if (dataset.complex()) {
     for (auto& collection : member_collections(dataset.context.work)) {
@@ -693,14 +757,33 @@ Image BatchRunner::image_of(const Prepared& dataset) const {
 
 void BatchRunner::keep_images(const std::vector<Prepared*>& group) {
   if (settings_.undo_log) {
+    std::map<const Route*, Array> down;
+    for (const auto* dataset : group) down[dataset->route].append(dataset->id);
+    auto older = older_images(down);
     std::vector<Image> images;
-    for (const auto* dataset : group) images.push_back(image_of(*dataset));
+    for (auto* dataset : group) {
+      for (auto& one : older[id_key(dataset->id)]) dataset->closes.push_back(std::move(one));
+      images.push_back(image_of(*dataset));
+    }
     residue_.keep(images);
     return;
   }
   std::map<const Route*, Array> ids;
   for (const auto* dataset : group) ids[dataset->route].append(dataset->id);
   supersede(ids);
+}
+
+std::map<std::string, std::vector<Image::Consumed>> BatchRunner::older_images(
+    const std::map<const Route*, Array>& datasets) {
+  std::map<std::string, std::vector<Image::Consumed>> out;
+  if (!plain_way() || !collections_.contains(kResidue)) return out;
+  for (const auto& [route, ids] : datasets) {
+    if (route->direction == Direction::kUp) continue;
+    std::vector<std::string> revisions;
+    for (const auto* revision : route->revisions) revisions.push_back(revision->text);
+    out.merge(residue_.still_open("datasets", kDatasets, ids, revisions, facts_.run));
+  }
+  return out;
 }
 
 void BatchRunner::supersede(const std::map<const Route*, Array>& ids) {
@@ -725,7 +808,7 @@ void BatchRunner::settle_images(const std::vector<Prepared*>& switched) {
 
 // Images of a shared collection are made by one scan for all datasets.
 void BatchRunner::keep_group_members(const std::vector<Prepared*>& group) {
-  if (!settings_.undo_log || settings_.undo) return;
+  if (!settings_.undo_log || !plain_way()) return;
   constexpr const char* kKept = "kept";
   std::vector<ops::CollectionWork> works;
   std::map<std::string, std::size_t> shared;
@@ -818,18 +901,20 @@ std::map<std::string, std::vector<DatasetReplay>> BatchRunner::replays_of(const 
   Array ids;
   std::map<std::string, const Route*> routes;
   for (const auto& read : group) {
-    if (read.route->direction != Direction::kUp || read.route->revisions.empty()) continue;
+    if (!settings_.give_back && (read.route->direction != Direction::kUp || read.route->revisions.empty())) continue;
     const auto id = bson::View(read.dataset).get("_id").value_or(Value());
     ids.append(id);
     routes.emplace(id_key(id), read.route);
   }
   if (ids.empty()) return out;
   for (auto& [key, images] : residue_.open("datasets", kDatasets, ids)) {
-    const auto& revisions = routes.at(key)->revisions;
+    const auto* route_up = routes.at(key);
+    const auto& revisions = route_up->revisions;
     for (auto& image : images) {
-      const bool passed = std::any_of(revisions.begin(), revisions.end(), [&](const Revision* revision) {
+      const auto is_open = [&](const Revision* revision) {
         return std::find(image.open.begin(), image.open.end(), revision->text) != image.open.end();
-      });
+      };
+      const bool passed = settings_.give_back || std::any_of(revisions.begin(), revisions.end(), is_open);
       const auto* record = passed ? run_record(image.run) : nullptr;
       if (!record || !image.before) continue;
       const auto& route = route_of(image);

@@ -27,6 +27,8 @@ struct BatchSettings {
   bool undo_log = false;
   // The run to take back: items then go back by it instead of their routes.
   std::optional<RunRecord> undo = std::nullopt;
+  // Items stay at their version, and what waits in the undo log comes back (rule R5).
+  bool give_back = false;
   PassSettings passes;
 };
 
@@ -48,6 +50,9 @@ class BatchRunner {
     std::vector<std::pair<std::string, std::string>> restored;
     std::vector<std::pair<std::string, std::string>> kept;
     std::vector<Touched> touched = {};  // survey only: without those of the passes
+    // Survey of an undo or of what is given back: samples and frames.
+    MemberCount members = {};
+    bool closes = false;  // an image of another run has given all it had of some revision
   };
   struct Item {
     bson::Value id;
@@ -79,6 +84,9 @@ class BatchRunner {
     bson::Bytes after;
   };
   void keep(Prepared& dataset, const Result& result);
+  // What becomes of samples and frames; throws Error(kPrecondition) for an undo
+  // that would change what was edited since.
+  MemberCount look_at_members(const Prepared& dataset);
   std::vector<Touched> touched_by(const Prepared& dataset);
   // Writes what survey() has made ready; gives the items that are left.
   std::vector<Item> run_ready(const std::vector<Item>& items, const std::function<void(Result)>& done);
@@ -115,6 +123,8 @@ class BatchRunner {
   std::map<std::string, WayBack> ways_back(const Group& group);
   void keep_group_members(const std::vector<Prepared*>& group);
   void supersede(const std::map<const Route*, bson::Array>& ids);
+  // Images of earlier ways down that a new one supersedes (rule R4), by encoded _id.
+  std::map<std::string, std::vector<Image::Consumed>> older_images(const std::map<const Route*, bson::Array>& datasets);
   Image image_of(const Prepared& dataset) const;
   Image image_of(const Route& route, const bson::Value& id, const std::string& name, const bson::Bytes& before) const;
   // After the switch: what was restored is no longer open.
@@ -127,6 +137,8 @@ class BatchRunner {
   void add(const std::vector<Prepared*>& group);
   void run_shared_passes(const std::vector<Prepared*>& group);
   void run_passes(const Prepared& dataset);
+  // Neither an undo nor giving back.
+  bool plain_way() const { return !settings_.undo && !settings_.give_back; }
   void checkpoint() const;
   void wrote(std::size_t documents) const;
   void clean(const std::vector<Prepared*>& group);

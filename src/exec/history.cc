@@ -204,9 +204,22 @@ void History::note_service(const std::string& run, const std::string& service, c
                 {{Document{{"_id", run}, {"services.service", service}}, Document{{"$set", std::move(change)}}}});
 }
 
-void History::undone(const std::string& run, const std::string& by) {
-  const Document marks{{"state", "undone"}, {"undone_by", by}};
-  mongo_.update(kCollection, {{Document{{"_id", run}}, Document{{"$set", marks}}}});
+void History::undone(const std::string& run, const std::optional<std::string>& by) {
+  Document change;
+  Document filter{{"_id", run}};
+  if (by) {
+    const Document other{{"$ne", Array{"$state", "undone"}}};
+    const Document before{{"$cond", Array{other, "$state", "$state_before_undo"}}};
+    change = {{"$set", Document{{"state_before_undo", before}, {"state", "undone"}, {"undone_by", *by}}}};
+    mongo_.update_many(kCollection, filter, Array{std::move(change)}, false);
+    return;
+  }
+  filter.append("state", "undone");
+  const Document before{{"$ifNull", Array{"$state_before_undo", "done"}}};
+  mongo_.update_many(kCollection, filter,
+                     Array{Document{{"$set", Document{{"state", before}}}},
+                           Document{{"$unset", Array{"state_before_undo", "undone_by"}}}},
+                     false);
 }
 
 std::vector<Document> History::runs() {

@@ -81,7 +81,8 @@ class History {
   // Adds to what earlier attempts counted. One read, two writes. False when the
   // run was not begun.
   bool end(const std::string& run, const RunEnd& end);
-  void undone(const std::string& run, const std::string& by);
+  // Without `by`: its undo was taken back, and it is what it was.
+  void undone(const std::string& run, const std::optional<std::string>& by);
   // What became of one of the run's services: an entry of `services`, which the
   // details of its start hold.
   void note_service(const std::string& run, const std::string& service, const bson::Document& fields);

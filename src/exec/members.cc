@@ -1,9 +1,12 @@
 #include "exec/members.h"
 
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "bson/merge.h"
+#include "bson/path.h"
 #include "exec/prepare.h"
 #include "exec/residue.h"
 #include "ops/server_form.h"
@@ -47,37 +50,149 @@ std::vector<std::string> member_collections(const std::vector<ops::CollectionWor
   return {out.begin(), out.end()};
 }
 
-std::int64_t restore_members(Mongo& mongo, const MemberRestore& restore) {
-  std::int64_t kept = 0;
-  std::map<std::string, Document> images;
+namespace {
+
+// Calls `visit` with every document that has an image, and both sides of the merge.
+using Visit = std::function<void(const Document& mine, const Document& base, const Document& theirs)>;
+
+void each_image(Mongo& mongo, const MemberRestore& restore, const MemberRestore::Make& base, const Visit& visit,
+                const std::function<void()>& flushed) {
+  struct Image {
+    Document before;
+    std::optional<Document> after;
+  };
+  std::map<std::string, Image> images;
   const auto flush = [&] {
     Array ids;
-    for (const auto& [key, image] : images) ids.append(*image.find("_id"));
-    std::vector<Update> updates;
+    for (const auto& [key, image] : images) ids.append(*image.before.find("_id"));
     mongo.find(restore.collection, Document{{"_id", Document{{"$in", std::move(ids)}}}}, {}, [&](bson::View view) {
       const auto mine = view.decode();
-      const auto& image = images.at(id_key(*mine.find("_id")));
-      auto merged = bson::merge(restore.base(image), mine, restore.theirs(image));
-      if (!merged.conflicts.empty()) ++kept;
-      if (merged.document == mine) return;
-      const Document filter{{"_id", *mine.find("_id")}, {"$expr", expression("$eq", Array{"$$ROOT", literal(mine)})}};
-      updates.emplace_back(filter, merged.document);
+      const auto& [before, after] = images.at(id_key(*mine.find("_id")));
+      if (!after) {
+        visit(mine, base(before), restore.theirs(before));
+      } else if (restore.forward) {
+        visit(mine, before, *after);
+      } else {
+        visit(mine, *after, before);
+      }
     });
-    mongo.replace(restore.collection, updates);
+    flushed();
     images.clear();
   };
   Document filter{{"_id.run", restore.run}, {"_id.collection", restore.collection}};
   for (const auto& [key, value] : restore.owner) filter.append("before." + key, value);
   mongo.find(kResidueMembers, filter, {}, [&](bson::View view) {
-    const auto before = view.get("before");
+    const auto record = view.decode();
+    const auto* before = record.find("before");
     const auto* image = before ? before->as<Document>() : nullptr;
     const auto* id = image ? image->find("_id") : nullptr;
     if (!id) return;
-    images.emplace(id_key(*id), *image);
+    const auto* after = record.find("after");
+    const auto* made = after ? after->as<Document>() : nullptr;
+    images.emplace(id_key(*id), Image{*image, made ? std::optional(*made) : std::nullopt});
     if (images.size() >= kBatch) flush();
   });
   if (!images.empty()) flush();
-  return kept;
+}
+
+std::string example_of(const std::string& collection, const Value& id, const std::string& path) {
+  return collection + ", " + ops::shown(id) + (path.empty() ? "" : ": " + path);
+}
+
+// Adds what one merge comes to.
+bson::Merged merge(const MemberRestore& restore, const Document& mine, const Document& base, const Document& theirs,
+                   MemberCount& count) {
+  auto merged = bson::merge(base, mine, theirs);
+  if (!merged.conflicts.empty() && count.edited++ == 0) {
+    count.example = example_of(restore.collection, *mine.find("_id"), merged.conflicts.front());
+  }
+  if (!(merged.document == mine)) ++count.changed;
+  return merged;
+}
+
+}  // namespace
+
+MemberCount check_members(Mongo& mongo, const MemberRestore& restore) {
+  MemberCount count;
+  each_image(
+      mongo, restore, restore.made,
+      [&](const Document& mine, const Document& base, const Document& theirs) {
+        merge(restore, mine, base, theirs, count);
+      },
+      [] {});
+  return count;
+}
+
+MemberCount restore_members(Mongo& mongo, const MemberRestore& restore, const std::string& keep) {
+  MemberCount count;
+  std::vector<Document> kept;
+  std::vector<Update> updates;
+  each_image(
+      mongo, restore, restore.base,
+      [&](const Document& mine, const Document& base, const Document& theirs) {
+        const auto merged = merge(restore, mine, base, theirs, count);
+        if (merged.document == mine) return;
+        const auto& id = *mine.find("_id");
+        if (!keep.empty()) {
+          const Document record_id{{"run", keep}, {"collection", restore.collection}, {"document", id}};
+          kept.push_back({{"_id", record_id}, {"before", mine}, {"after", merged.document}});
+        }
+        const Document filter{{"_id", id}, {"$expr", expression("$eq", Array{"$$ROOT", literal(mine)})}};
+        updates.emplace_back(filter, merged.document);
+      },
+      [&] {
+        mongo.insert(kResidueMembers, kept);
+        mongo.replace(restore.collection, updates);
+        kept.clear();
+        updates.clear();
+      });
+  return count;
+}
+
+MemberCount edited_since(Mongo& mongo, const std::string& run, const std::vector<ops::CollectionWork>& works,
+                         const Value& dataset, std::int64_t now_ms) {
+  constexpr const char* kWas = "_migrator_was";
+  MemberCount count;
+  std::map<std::string, std::vector<ops::CollectionWork>> by_collection;
+  for (const auto& work : works) by_collection[work.collection].push_back(work);
+  for (const auto& [collection, all] : by_collection) {
+    const auto there_and_back = ops::back_and_there(all, {dataset, now_ms});
+    if (there_and_back.keys.empty()) continue;
+    Array differs;
+    for (const auto& key : there_and_back.keys) {
+      differs.append(expression("$ne", Array{"$" + key, std::string("$") + kWas + "." + key}));
+    }
+    Array pipeline;
+    if (all.front().owner_filter) pipeline.append(Document{{"$match", all.front().filter}});
+    pipeline.append(Document{{"$set", Document{{kWas, "$$ROOT"}}}});
+    for (const auto& stage : there_and_back.pipeline) pipeline.append(stage);
+    pipeline.append(Document{{"$match", Document{{"$expr", expression("$or", std::move(differs))}}}});
+    pipeline.append(Document{{"$project", Document{{"_id", 1}}}});
+
+    std::map<std::string, Value> found;
+    const auto flush = [&] {
+      Array ids;
+      for (const auto& [key, id] : found) {
+        ids.append(Document{{"run", run}, {"collection", collection}, {"document", id}});
+      }
+      FindOptions options;
+      options.projection = Document{{"_id", 1}};
+      mongo.find(kResidueMembers, Document{{"_id", Document{{"$in", std::move(ids)}}}}, options, [&](bson::View view) {
+        const auto record = view.decode();
+        if (const auto* id = bson::Path("_id.document").find(record)) found.erase(id_key(*id));
+      });
+      if (!found.empty() && count.edited == 0) count.example = example_of(collection, found.begin()->second, "");
+      count.edited += static_cast<std::int64_t>(found.size());
+      found.clear();
+    };
+    mongo.aggregate(collection, pipeline, [&](bson::View view) {
+      auto id = view.get("_id").value_or(Value());
+      found.emplace(id_key(id), std::move(id));
+      if (found.size() >= kBatch) flush();
+    });
+    if (!found.empty()) flush();
+  }
+  return count;
 }
 
 }  // namespace fm

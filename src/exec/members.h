@@ -22,14 +22,35 @@ struct MemberRestore {
   std::string run;  // whose images
   std::string collection;
   bson::Document owner;  // which images of a shared collection; else empty
-  // What the run and the way back make of an image, and what it is to be.
-  std::function<bson::Document(bson::Document)> base;
-  std::function<bson::Document(bson::Document)> theirs;
+  // What that run made of an image; what the passes of this one leave of that,
+  // which stands there when it is restored; what it is to be. An image that
+  // holds what the run made of it needs none of them.
+  using Make = std::function<bson::Document(bson::Document image)>;
+  Make made;
+  Make base;
+  Make theirs;
+  bool forward = false;  // from `before` to what the run made of it
 };
 
+struct MemberCount {
+  std::int64_t changed = 0;
+  std::int64_t edited = 0;  // since: those keep their edits
+  std::string example;      // "samples.x, 65f0...: ground_truth.detections"
+};
+
+// Before the passes: what restore_members() would do then. Reads only.
+MemberCount check_members(Mongo& mongo, const MemberRestore& restore);
+
 // After the passes: merges (bson/merge.h) every image into its document, unless
-// that was deleted. How many were edited since and kept their edits. Memory:
-// some hundred documents.
-std::int64_t restore_members(Mongo& mongo, const MemberRestore& restore);
+// that was deleted. With `keep` those that change are kept for that run first, as
+// they were and as they will be. Memory: some hundred documents. Can be repeated.
+MemberCount restore_members(Mongo& mongo, const MemberRestore& restore, const std::string& keep = "");
+
+// Documents that an undo of these works would change for good, because they were
+// edited or inserted since: to go back and the same way again does not give
+// them. Of those that have an image check_members() tells. Joins are left out.
+// `now_ms` is the run's. Server-side: one scan of each collection.
+MemberCount edited_since(Mongo& mongo, const std::string& run, const std::vector<ops::CollectionWork>& works,
+                         const bson::Value& dataset, std::int64_t now_ms);
 
 }  // namespace fm

@@ -31,17 +31,6 @@ std::string largest_key(const Document& dataset) {
   return out;
 }
 
-// The server would refuse the last write, when the samples are done already.
-void check_size(const Prepared& dataset) {
-  const auto parked = dataset.complex() ? dataset.before.size() + kParking : 0;
-  const auto size = std::max(bson::encoded_size(dataset.after), parked);
-  if (size <= kLargestDocument) return;
-  throw Error(Exit::kPrecondition,
-              "Dataset '" + dataset.name + "' would grow to " + std::to_string(size) + " bytes on the way to v" +
-                  dataset.route->to + ", and MongoDB allows " + std::to_string(kLargestDocument) + " for a document",
-              "Its largest key is '" + largest_key(dataset.after) + "': make that smaller first.");
-}
-
 Prepared::Restored restore(const DatasetReplay& replay, const Revision& revision, const Document& before_step,
                            Prepared& dataset, const RunFacts& facts) {
   const auto made = dataset.after;
@@ -52,6 +41,16 @@ Prepared::Restored restore(const DatasetReplay& replay, const Revision& revision
 }
 
 }  // namespace
+
+void check_size(const Prepared& dataset) {
+  const auto parked = dataset.complex() ? dataset.before.size() + kParking : 0;
+  const auto size = std::max(bson::encoded_size(dataset.after), parked);
+  if (size <= kLargestDocument) return;
+  throw Error(Exit::kPrecondition,
+              "Dataset '" + dataset.name + "' would grow to " + std::to_string(size) + " bytes on the way to v" +
+                  dataset.route->to + ", and MongoDB allows " + std::to_string(kLargestDocument) + " for a document",
+              "Its largest key is '" + largest_key(dataset.after) + "': make that smaller first.");
+}
 
 std::string id_key(const Value& id) {
   if (const auto* oid = id.as<bson::Oid>()) return {reinterpret_cast<const char*>(oid->bytes), sizeof oid->bytes};

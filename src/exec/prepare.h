@@ -72,6 +72,13 @@ struct Prepared {
   // Undo: revisions of images that are spent, and that may be restored again.
   std::vector<Image::Consumed> closes = {};
   std::vector<Image::Consumed> opens = {};
+  // Undo: the works over collections that go back, for a look at later edits.
+  struct TakenBack {
+    std::string run;
+    std::int64_t now_ms = 0;
+    std::vector<ops::CollectionWork> works;
+  };
+  TakenBack taken_back = {};
 
   // Collections beside the dataset document are touched: it has to be parked.
   bool complex() const;
@@ -88,6 +95,10 @@ struct PrepareSources {
 // refuses, others for documents no operation can work on.
 Prepared prepare(bson::Bytes dataset, bson::Document after, const Route& route, const RunFacts& facts,
                  const PrepareSources& sources, const std::vector<DatasetReplay>* replays = nullptr);
+
+// Throws Error(kPrecondition) for a result that the server would refuse when the
+// samples are done already.
+void check_size(const Prepared& dataset);
 
 // The steps of a revision in the direction of the route.
 const ops::Steps& steps_of(const Revision& revision, Direction direction);

@@ -104,6 +104,8 @@ const std::vector<ProblemType>& problem_types() {
        "They do no harm; deleting is no mending."},
       {"indexes-missing", Kind::kNote, "indexes that new datasets have", "makes them",
        "They hold no data. Not a unique one where values are there twice."},
+      {"values-waiting", Kind::kNote, "values of a dataset that another client took up, in the undo log", nullptr,
+       "`residue apply` gives back what was not edited since."},
       {"version-newer", Kind::kNote, "a dataset newer than this program", nullptr, "It is not looked at."},
   };
   return kTypes;

@@ -322,6 +322,30 @@ std::map<std::string, std::vector<Image>> Residue::open(const std::string& servi
   return out;
 }
 
+std::map<std::string, std::vector<Image::Consumed>> Residue::still_open(const std::string& service,
+                                                                        const std::string& collection,
+                                                                        const Array& documents,
+                                                                        const std::vector<std::string>& revisions,
+                                                                        const std::string& run) {
+  std::map<std::string, std::vector<Image::Consumed>> out;
+  FindOptions options;
+  options.projection = Document{{"run", 1}, {"document", 1}, {"open", 1}};
+  const Document filter{{"document", Document{{"$in", documents}}},
+                        {"service", service},
+                        {"collection", collection},
+                        {"open", Document{{"$in", list_of(revisions)}}}};
+  mongo_.find(kResidue, filter, options, [&](bson::View view) {
+    const auto record = view.decode();
+    Image::Consumed one{bson::text_at(record, "run"), words_of(record, "open")};
+    if (one.run == run) return;
+    std::erase_if(one.revisions, [&](const std::string& revision) {
+      return std::find(revisions.begin(), revisions.end(), revision) == revisions.end();
+    });
+    out[id_key(*record.find("document"))].push_back(std::move(one));
+  });
+  return out;
+}
+
 void Residue::of_run(const std::string& run, const std::function<void(Image)>& visit) {
   Assembler assembler(visit);
   FindOptions options;
@@ -404,6 +428,23 @@ void Residue::undone(const std::string& run, const std::optional<std::string>& b
     change.append("$unset", Document{{"undone_by", ""}});
   }
   mongo_.update(kResidue, {{Document{{"_id", run_id_of(run)}}, change}});
+}
+
+std::int64_t Residue::drop_unwritten(const std::string& run) {
+  const Document before{{"$exists", true}};
+  const Document now{{"$arrayElemAt", Array{"$now", 0}}};
+  const Array same{Document{{"$eq", Array{"$before", now}}}, Document{{"$ne", Array{"$before", "$after"}}}};
+  Array pipeline{
+      Document{{"$match", Document{{"run", run}, {"service", "datasets"}, {"before", before}}}},
+      Document{{"$lookup",
+                Document{{"from", "datasets"}, {"localField", "document"}, {"foreignField", "_id"}, {"as", "now"}}}},
+      Document{{"$match", Document{{"$expr", Document{{"$and", same}}}}}},
+      Document{{"$project", Document{{"document", 1}}}}};
+  Array documents;
+  mongo_.aggregate(kResidue, pipeline, [&](bson::View view) { documents.append(*view.get("document")); });
+  if (documents.empty()) return 0;
+  return mongo_.remove_where(
+      kResidue, Document{{"run", run}, {"service", "datasets"}, {"document", Document{{"$in", std::move(documents)}}}});
 }
 
 }  // namespace fm

@@ -134,6 +134,13 @@ class Residue {
   // is open in one image only, the newest that has it. By encoded _id.
   std::map<std::string, std::vector<Image>> open(const std::string& service, const std::string& collection,
                                                  const bson::Array& documents);
+  // Which images of runs other than this one are open for any of the revisions, by
+  // encoded _id. Reads no documents that they hold.
+  std::map<std::string, std::vector<Image::Consumed>> still_open(const std::string& service,
+                                                                 const std::string& collection,
+                                                                 const bson::Array& documents,
+                                                                 const std::vector<std::string>& revisions,
+                                                                 const std::string& run);
   // Of one run; in no order.
   void of_run(const std::string& run, const std::function<void(Image)>& visit);
   // By encoded _id.
@@ -149,6 +156,10 @@ class Residue {
   void supersede(const std::string& service, const std::string& collection, const bson::Array& documents,
                  const std::vector<std::string>& revisions);
   void undone(const std::string& run, const std::optional<std::string>& by);
+
+  // Removes the images of a run that has ended without writing those datasets:
+  // they are what the images hold, to the byte. How many.
+  std::int64_t drop_unwritten(const std::string& run);
 
  private:
   Mongo& mongo_;

@@ -14,6 +14,7 @@
 #include "exec/database.h"
 #include "exec/repair.h"
 #include "exec/residue.h"
+#include "exec/residue_apply.h"
 #include "exec/undo.h"
 #include "ops/naming.h"
 #include "ops/operation.h"
@@ -53,15 +54,6 @@ bool moves_down(const Route& route) {
   return route.direction == Direction::kDown &&
          std::any_of(route.revisions.begin(), route.revisions.end(),
                      [](const Revision* revision) { return revision->down_label != DownLabel::kExact; });
-}
-
-// A stop, and what it leaves.
-Error with_counts(const Error& error, const Plan& plan, const RunReport& report, Journal& journal) {
-  auto text = std::string(error.what()) + ": " + format_count(static_cast<std::int64_t>(report.datasets_done)) +
-              " of " + format_count(static_cast<std::int64_t>(plan.datasets.size())) + " datasets are done";
-  const auto half_way = journal.entries();
-  if (half_way > 0) text += ", " + format_count(half_way) + " half-way and closed to clients until it goes on";
-  return {error.code(), text, error.remedy(), error.type()};
 }
 
 // Collects results of batches that end in any order and hands them on in the
@@ -159,6 +151,26 @@ class Bookkeeping {
 
 }  // namespace
 
+PassSettings passes_of(const RunSettings& settings, RunObserver& observer, std::mutex& one_at_a_time) {
+  PassSettings out;
+  out.range_size = settings.range_size;
+  out.at_once = settings.jobs;
+  out.control = settings.control;
+  out.progress = [&](const std::string& name, std::int64_t done, std::int64_t total) {
+    const std::lock_guard lock(one_at_a_time);
+    observer.collection(name, done, total);
+  };
+  return out;
+}
+
+Error with_counts(const Error& error, std::size_t done, std::size_t planned, Journal& journal) {
+  auto text = std::string(error.what()) + ": " + format_count(static_cast<std::int64_t>(done)) + " of " +
+              format_count(static_cast<std::int64_t>(planned)) + " datasets are done";
+  const auto half_way = journal.entries();
+  if (half_way > 0) text += ", " + format_count(half_way) + " half-way and closed to clients until it goes on";
+  return {error.code(), text, error.remedy(), error.type()};
+}
+
 Runner::Runner(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, std::string seed, RunSettings settings,
                RunObserver& observer)
     : mongo_(mongo),
@@ -173,13 +185,7 @@ BatchRunner& Runner::batches() {
     BatchSettings settings;
     settings.record_displaced = !settings_.allow_loss;
     settings.undo_log = settings_.undo_log;
-    settings.passes.range_size = settings_.range_size;
-    settings.passes.at_once = settings_.jobs;
-    settings.passes.control = settings_.control;
-    settings.passes.progress = [this](const std::string& name, std::int64_t done, std::int64_t total) {
-      const std::lock_guard lock(progress_);
-      observer_.collection(name, done, total);
-    };
+    settings.passes = passes_of(settings_, observer_, progress_);
     batches_ = std::make_unique<BatchRunner>(mongo_, catalogue_, facts_, std::move(settings));
   }
   return *batches_;
@@ -374,12 +380,17 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
   } catch (const Error& error) {
     // Where nothing can be written any more, the next run tells.
     if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) throw;
-    const auto said = is_stop(error.code()) ? with_counts(error, plan, report, journal) : error;
+    const auto said =
+        is_stop(error.code()) ? with_counts(error, report.datasets_done, plan.datasets.size(), journal) : error;
     try {
       ended(state_after(said), said);
     } catch (const Error&) {
     }
     throw said;
+  }
+  const auto failed = [](const DatasetFailure& failure) { return !failure.refused; };
+  if (settings_.undo_log && std::any_of(report.failures.begin(), report.failures.end(), failed)) {
+    Residue(mongo_).drop_unwritten(facts_.run);
   }
   journal.end();
   return report;
@@ -428,6 +439,12 @@ void Runner::account(const BatchRunner::Result& result, RunReport& report) {
 }
 
 RunReport Runner::roll_forward(const Journal::Unfinished& left) {
+  auto report = finish(left);
+  Residue(mongo_).drop_unwritten(left.run);
+  return report;
+}
+
+RunReport Runner::finish(const Journal::Unfinished& left) {
   facts_.run = left.run;
   if (left.target == kRepairTarget) {
     return Repair(mongo_, catalogue_, left.now_ms, left.seed, settings_, observer_).finish(left);
@@ -436,6 +453,9 @@ RunReport Runner::roll_forward(const Journal::Unfinished& left) {
   const auto record = residue.run(left.run);
   settings_.undo_log = record.has_value();
   facts_.seq = record ? record->seq : 0;
+  if (left.target == GiveBack::kKind) {
+    return GiveBack(mongo_, catalogue_, left.now_ms, left.seed, settings_, observer_).finish(left);
+  }
   if (!left.undoes.empty()) {
     const auto undone = residue.run(left.undoes);
     if (!undone)

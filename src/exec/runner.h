@@ -41,6 +41,13 @@ struct RunSettings {
   Control* control = nullptr;  // outlives the runner
 };
 
+// How the passes of a run are run. Progress is told to the observer from one
+// thread at a time; it and the mutex outlive the result.
+PassSettings passes_of(const RunSettings& settings, RunObserver& observer, std::mutex& one_at_a_time);
+
+// A stop, with what it leaves.
+Error with_counts(const Error& error, std::size_t done, std::size_t planned, Journal& journal);
+
 class Runner {
  public:
   // Time and seed decide every generated value (rules G1, G3).
@@ -64,6 +71,7 @@ class Runner {
   RunReport run(const Plan& plan, const DatabaseHeads& heads);
 
  private:
+  RunReport finish(const Journal::Unfinished& left);
   // Datasets of the plan that are too large to be kept for undo. One scan on the
   // server; only such documents travel.
   std::vector<DatasetFailure> too_large(const Plan& plan, const Heads& heads);

@@ -53,22 +53,26 @@ std::string listed(const std::vector<std::string>& paths) {
   return out;
 }
 
-std::vector<MemberRestore> members_of(const RunImage& origin, const std::vector<ops::CollectionWork>& works) {
+std::vector<MemberRestore> members_of(const RunImage& origin, const std::vector<ops::CollectionWork>& works,
+                                      bool forward) {
   std::vector<MemberRestore> out;
+  const auto run = [works, id = origin.image.document, now = origin.run.now_ms](const std::string& collection,
+                                                                                Document member, const auto& step) {
+    const ops::IdGenerator no_ids(0, "");
+    ops::Context scratch(id, now, no_ids, nullptr);
+    scratch.record_displaced = false;
+    for (const auto& work : works) step(work, collection, member, scratch);
+    return member;
+  };
   for (const auto& collection : origin.image.members) {
     Document owner;
     for (const auto& work : works) {
       if (work.collection == collection && work.owner_filter) owner = work.filter;
     }
     out.push_back({origin.run.run, collection, std::move(owner),
-                   [works, collection, id = origin.image.document, now = origin.run.now_ms](Document member) {
-                     const ops::IdGenerator no_ids(0, "");
-                     ops::Context scratch(id, now, no_ids, nullptr);
-                     scratch.record_displaced = false;
-                     for (const auto& work : works) ops::there_and_back(work, collection, member, scratch);
-                     return member;
-                   },
-                   [](Document member) { return member; }});
+                   [=](Document member) { return run(collection, std::move(member), ops::there); },
+                   [=](Document member) { return run(collection, std::move(member), ops::there_and_back); },
+                   [](Document member) { return member; }, forward});
   }
   return out;
 }
@@ -128,8 +132,10 @@ Prepared take_back(bson::Bytes current, const RunImage& run, const RunImage& ori
       for (auto& pass : ops::take_back(*work)) passes.push_back(std::move(pass));
     }
     out.passes = fuse(std::move(passes));
-    out.members = members_of(origin, works);
   }
+  // Steps make them again, where the run had any.
+  if (!forward || works.empty()) out.members = members_of(origin, works, forward);
+  if (!forward) out.taken_back = {origin.run.run, origin.run.now_ms, works};
   if (!image.open.empty()) out.closes.push_back({image.run, image.open});
   out.closes.insert(out.closes.end(), image.revived.begin(), image.revived.end());
   out.opens = image.consumed;

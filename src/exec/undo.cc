@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "bson/read.h"
 #include "exec/undo_repair.h"
 #include "exec/verify_document.h"
 
@@ -31,7 +32,12 @@ RunRecord Undo::find(Mongo& mongo, const std::string& run) {
     throw Error(Exit::kNotFound, "There is no run that can be taken back",
                 "Only runs with the undo log on keep what they write.");
   }
-  if (run == "last") return runs.front();
+  if (run == "last") {
+    const auto left = Journal(mongo).unfinished();
+    const auto is_undone = [&](const RunRecord& one) { return left && one.run == left->undoes; };
+    const auto goes_on = std::find_if(runs.begin(), runs.end(), is_undone);
+    return goes_on == runs.end() ? runs.front() : *goes_on;
+  }
   std::vector<const RunRecord*> found;
   for (const auto& one : runs) {
     if (one.run == run) return one;
@@ -52,24 +58,21 @@ BatchRunner& Undo::batches(const RunRecord& record) {
     BatchSettings settings;
     settings.undo_log = true;
     settings.undo = record;
-    settings.passes.range_size = settings_.range_size;
-    settings.passes.at_once = settings_.jobs;
-    settings.passes.control = settings_.control;
-    settings.passes.progress = [this](const std::string& name, std::int64_t done, std::int64_t total) {
-      const std::lock_guard lock(progress_);
-      observer_.collection(name, done, total);
-    };
+    settings.passes = passes_of(settings_, observer_, progress_);
     batches_ = std::make_unique<BatchRunner>(mongo_, catalogue_, facts_, std::move(settings));
   }
   return *batches_;
 }
+
+std::string Undo::target(const RunRecord& record) { return "undo of " + record.run; }
 
 std::vector<Undo::Touched> Undo::touched(const RunRecord& record) {
   std::vector<Touched> out;
   Residue(mongo_).of_run(record.run, [&](Image image) {
     if (image.service != "datasets" || !image.before) return;
     const auto* back = batches(record).way_back(image);
-    out.push_back({std::move(image.document), std::move(image.name), back});
+    auto before = image.from == image.to ? std::move(image.before) : std::nullopt;
+    out.push_back({std::move(image.document), std::move(image.name), back, std::move(before)});
   });
   return out;
 }
@@ -124,6 +127,36 @@ RunReport Undo::finish(const Journal::Unfinished& left, const RunRecord& record)
   return report;
 }
 
+std::vector<BatchRunner::Item> Undo::to_take_back(const RunRecord& record, const std::set<std::string>& half_way,
+                                                  UndoReport& report) {
+  std::map<std::string, std::optional<std::string>> versions;
+  FindOptions options;
+  options.projection = Document{{"version", 1}};
+  mongo_.find("datasets", {}, options, [&](bson::View view) {
+    const auto version = view.get_string("version");
+    versions.emplace(id_key(*view.get("_id")),
+                     version ? std::optional<std::string>(std::string(*version)) : std::nullopt);
+  });
+  const auto is_back = [&](const Touched& one, const std::optional<std::string>& version) {
+    if (!one.before)
+      return one.back->dataset_keeps_version ? version == one.back->to : !version && one.back->from != "0.0";
+    const auto now = mongo_.find_one("datasets", Document{{"_id", one.id}});
+    return now && *now == *one.before;
+  };
+  std::vector<BatchRunner::Item> items;
+  for (const auto& one : touched(record)) {
+    const auto key = id_key(one.id);
+    const auto found = versions.find(key);
+    if (found == versions.end()) {
+      report.deleted.push_back(one.name);
+      continue;
+    }
+    if (found->second == kParkedVersion && half_way.contains(key)) continue;
+    if (!is_back(one, found->second)) items.push_back({one.id, one.back});
+  }
+  return items;
+}
+
 UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
   const auto start = std::chrono::steady_clock::now();
   UndoReport report;
@@ -134,50 +167,25 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
                 "`undo " + *record.undone_by + "` does it again.");
   }
   if (record.repair) return UndoRepair(mongo_, facts_, seed_, settings_, observer_).run(record, skip_changed);
-  Residue residue(mongo_);
   Journal journal(mongo_);
   const auto left = journal.unfinished();
-  const bool interrupted = left && left->run == record.run;
+  const auto entries = left && left->run == record.run ? left->entries : std::vector<Journal::Entry>();
   std::set<std::string> half_way;
-  if (interrupted) {
-    for (const auto& entry : left->entries) half_way.insert(id_key(entry.dataset));
-  }
+  for (const auto& entry : entries) half_way.insert(id_key(entry.dataset));
 
-  // Those that the run has written, as they are now.
-  std::map<std::string, std::optional<std::string>> versions;
-  FindOptions options;
-  options.projection = Document{{"version", 1}};
-  mongo_.find("datasets", {}, options, [&](bson::View view) {
-    const auto version = view.get_string("version");
-    versions.emplace(id_key(*view.get("_id")),
-                     version ? std::optional<std::string>(std::string(*version)) : std::nullopt);
-  });
-  std::vector<BatchRunner::Item> items;
-  for (const auto& one : touched(record)) {
-    const auto key = id_key(one.id);
-    const auto found = versions.find(key);
-    if (found == versions.end()) {
-      report.deleted.push_back(one.name);
-      continue;
-    }
-    if (found->second == kParkedVersion && half_way.contains(key)) continue;
-    const auto& version = found->second;
-    const bool back_already =
-        one.back->dataset_keeps_version ? version == one.back->to : !version && one.back->from != "0.0";
-    if (!back_already) items.push_back({one.id, one.back});
-  }
+  const auto items = to_take_back(record, half_way, report);
   report.database = check_config(record, skip_changed);
-
   observer_.phase("checking", items.size());
   std::vector<BatchRunner::Item> unchanged;
-  const auto check = [&](BatchRunner::Result result) {
+  std::size_t looked_at = 0;
+  batches(record).survey(items, [&](BatchRunner::Result result) {
+    observer_.datasets_done(++looked_at);
     if (result.failure) {
       report.failures.push_back({result.name, *result.failure, true, id_key(result.id)});
     } else if (!result.gone) {
       unchanged.push_back({result.id, result.route});
     }
-  };
-  batches(record).survey(items, check);
+  });
   if (!report.failures.empty() && !skip_changed) {
     if (report.failures.size() == 1) throw report.failures.front().error;
     std::string text = std::to_string(report.failures.size()) + " datasets cannot be taken back; nothing was written:";
@@ -185,16 +193,24 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
     throw Error(Exit::kPrecondition, text, "--skip-changed leaves them as they are and takes the others back.");
   }
 
+  const auto heads = read_heads(mongo_);
+  const auto version_of = [](const std::optional<Document>& config) {
+    return config ? bson::text_at(*config, "version") : std::string();
+  };
   Plan plan;
-  plan.target = "undo of " + record.run;
-  journal.begin(plan, facts_.run, "", facts_.now_ms, seed_, record.run);
+  plan.target = target(record);
+  journal.begin(plan, facts_.run, settings_.request, facts_.now_ms, seed_, record.run);
   History history(mongo_);
   RunStart begun;
   begun.run = facts_.run;
   begun.kind = "undo";
   begun.origin = settings_.origin;
-  begun.from = record.database;
-  begun.planned = static_cast<std::int64_t>(unchanged.size() + half_way.size());
+  begun.from = version_of(heads.config);
+  begun.to = report.database ? version_of(record.config) : begun.from;
+  begun.planned = static_cast<std::int64_t>(unchanged.size() + entries.size());
+  std::map<std::pair<std::string, std::string>, std::int64_t> ways;
+  for (const auto& item : unchanged) ++ways[{item.route->from, item.route->to}];
+  for (const auto& [way, datasets] : ways) begun.ways.push_back({way.first, way.second, datasets});
   begun.details = Document{{"undoes", record.run}};
   for (const auto& [key, value] : settings_.details) begun.details.append(key, value);
   history.begin(begun);
@@ -205,35 +221,45 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
   own.target = plan.target;
   own.undoes = record.run;
   own.services = settings_.services;
-  const auto config = read_heads(mongo_).config;
   if (report.database) {
-    own.config = config.value_or(Document());
-    if (const auto* version = record.config->find("version"); version && version->as<std::string>()) {
-      own.database = *version->as<std::string>();
-    }
+    own.config = heads.config.value_or(Document());
+    own.database = begun.to;
   }
+  Residue residue(mongo_);
   facts_.seq = residue.begin(std::move(own)).seq;
-  const auto services = [&](const std::function<void()>& work) {
-    if (!work) return;
-    try {
-      work();
-    } catch (const Error& error) {
-      if (error.code() != Exit::kUnreachable && error.code() != Exit::kLocked) {
-        history.end(facts_.run, {state_after(error), 0, {}, {}, 0, error});
-      }
-      throw;
-    }
+  const auto ended = [&](const std::string& state, const std::optional<Error>& error) {
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    history.end(facts_.run,
+                {state, static_cast<std::int64_t>(report.datasets), report.failures, {}, report.seconds, error});
   };
-  services(settings_.before_writes);
-
-  if (report.database) {
-    if (record.config->empty()) {
-      if (config) mongo_.remove("config", {*config->find("_id")});
-    } else if (config) {
-      mongo_.replace("config", {{Document{{"_id", *config->find("_id")}}, *record.config}});
+  try {
+    if (settings_.before_writes) settings_.before_writes();
+    if (report.database) {
+      if (record.config->empty()) {
+        if (heads.config) mongo_.remove("config", {*heads.config->find("_id")});
+      } else if (heads.config) {
+        mongo_.replace("config", {{Document{{"_id", *heads.config->find("_id")}}, *record.config}});
+      }
     }
+    write(record, entries, unchanged, report);
+  } catch (const Error& error) {
+    // Where nothing can be written any more, the next run tells.
+    if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) throw;
+    const auto planned = unchanged.size() + entries.size();
+    const auto said = is_stop(error.code()) ? with_counts(error, report.datasets, planned, journal) : error;
+    ended(state_after(said), said);
+    throw said;
   }
-  if (interrupted) resume(left->entries, record, report.failures, report.datasets);
+  history.undone(record.run, facts_.run);
+  if (record.undoes) history.undone(*record.undoes, std::nullopt);
+  ended("done", std::nullopt);
+  journal.end();
+  return report;
+}
+
+void Undo::write(const RunRecord& record, const std::vector<Journal::Entry>& half_way,
+                 const std::vector<BatchRunner::Item>& unchanged, UndoReport& report) {
+  if (!half_way.empty()) resume(half_way, record, report.failures, report.datasets);
   observer_.phase("taking back", unchanged.size());
   std::size_t finished = 0;
   batches(record).run(unchanged, [&](BatchRunner::Result result) {
@@ -245,20 +271,11 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
       ++report.datasets;
     }
   });
-  services(settings_.after_writes);
+  if (settings_.after_writes) settings_.after_writes();
+  Residue residue(mongo_);
   residue.of_run(facts_.run, [&](const Image& image) { residue.settle({image}); });
   residue.undone(record.run, facts_.run);
   if (record.undoes) residue.undone(*record.undoes, std::nullopt);
-  history.undone(record.run, facts_.run);
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  RunEnd end;
-  end.state = "done";
-  end.done = static_cast<std::int64_t>(report.datasets);
-  end.failures = report.failures;
-  end.seconds = report.seconds;
-  history.end(facts_.run, end);
-  journal.end();
-  return report;
 }
 
 }  // namespace fm

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,9 +35,13 @@ class Undo {
   Undo(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, std::string seed, RunSettings settings,
        RunObserver& observer);
 
-  // The run of that id, or the beginning of one; "last" is the newest. Throws
+  // The run of that id, or the beginning of one; "last" is the newest, or the one
+  // whose undo was interrupted. Throws
   // Error(kNotFound), or kUsage when several begin so.
   static RunRecord find(Mongo& mongo, const std::string& run);
+
+  // What Exclusive knows it by.
+  static std::string target(const RunRecord& record);
 
   // Throws Error(kPrecondition), before anything is written, when the run was
   // taken back already, or naming everything that was changed since, unless
@@ -52,11 +57,19 @@ class Undo {
     bson::Value id;
     std::string name;
     const Route* back;
+    // As it was, where versions do not tell whether it is back.
+    std::optional<bson::Document> before;
   };
   std::vector<Touched> touched(const RunRecord& record);
   void resume(const std::vector<Journal::Entry>& entries, const RunRecord& record,
               std::vector<DatasetFailure>& failures, std::size_t& done);
   BatchRunner& batches(const RunRecord& record);
+  // Those that go back: written by the run, and not back already. Others that it
+  // wrote and that are gone are named in the report.
+  std::vector<BatchRunner::Item> to_take_back(const RunRecord& record, const std::set<std::string>& half_way,
+                                              UndoReport& report);
+  void write(const RunRecord& record, const std::vector<Journal::Entry>& half_way,
+             const std::vector<BatchRunner::Item>& unchanged, UndoReport& report);
   // Whether the database's version is to go back; throws when it was changed.
   bool check_config(const RunRecord& record, bool skip_changed);
 

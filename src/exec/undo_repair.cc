@@ -9,6 +9,7 @@
 #include "bson/merge.h"
 #include "bson/read.h"
 #include "exec/repair.h"
+#include "exec/undo.h"
 
 namespace fm {
 
@@ -145,7 +146,7 @@ UndoReport UndoRepair::run(const RunRecord& record, bool skip_changed) {
     report.documents = report.gone = 0;
   }
   Plan plan;
-  plan.target = "undo of " + record.run;
+  plan.target = Undo::target(record);
   Journal journal(mongo_);
   journal.begin(plan, facts_.run, "", facts_.now_ms, seed_, record.run);
   History history(mongo_);
@@ -178,6 +179,7 @@ UndoReport UndoRepair::run(const RunRecord& record, bool skip_changed) {
   residue.undone(record.run, facts_.run);
   if (record.undoes) residue.undone(*record.undoes, std::nullopt);
   history.undone(record.run, facts_.run);
+  if (record.undoes) history.undone(*record.undoes, std::nullopt);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   RunEnd end;
   end.state = "done";

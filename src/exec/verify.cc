@@ -86,6 +86,7 @@ class Verifier {
       }
       auto others = journal_problems(mongo_, heads_, data_);
       append(others, orphans(data_, used_, unread_));
+      append(others, waiting_notes(mongo_, heads_));
       for (auto& one : others) (one.dataset.empty() ? out.problems : of_datasets).push_back(std::move(one));
       const auto place = [&](const Problem& one) {
         const auto found = data_.dataset_of.find(id_key(one.dataset_id));

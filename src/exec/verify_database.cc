@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/version.h"
+#include "exec/give_back.h"
 #include "exec/prepare.h"
 #include "exec/restore_mark.h"
 #include "exec/unfinished.h"
@@ -274,6 +275,19 @@ std::vector<SharedPending> pending_in_shared(Mongo& mongo, const Catalogue& cata
       });
       if (!pending.count.empty()) out.push_back(std::move(pending));
     }
+  }
+  return out;
+}
+
+std::vector<Problem> waiting_notes(Mongo& mongo, const DatabaseHeads& heads) {
+  std::vector<Problem> out;
+  for (const auto& one : waiting(mongo, heads.heads)) {
+    out.push_back(problem_of("values-waiting", kResidue,
+                             "values that came in " + some_of(one.revisions) +
+                                 " wait in the undo log: another client took the dataset up, or they were edited",
+                             "`residue apply --dry-run` says what would come back."));
+    out.back().dataset = one.name;
+    out.back().dataset_id = one.id;
   }
   return out;
 }

@@ -23,6 +23,9 @@ std::vector<Problem> clashes(const SharedData& data);
 // Runs, views, results and collections without a dataset. Datasets in
 // `unread` may use anything.
 std::vector<Problem> orphans(const SharedData& data, const UsedIds& used, const std::set<std::string>& unread);
+// Notes: datasets for which values wait in the undo log (rule R5).
+std::vector<Problem> waiting_notes(Mongo& mongo, const DatabaseHeads& heads);
+
 // Documents of shared collections that a revision has not reached, by the
 // encoded _id of their dataset.
 struct SharedPending {

@@ -4,7 +4,9 @@
 #include <optional>
 #include <set>
 
+#include "bson/difference.h"
 #include "bson/merge.h"
+#include "ops/naming.h"
 #include "ops/operation.h"
 #include "ops/take_back.h"
 
@@ -16,16 +18,6 @@ using bson::Oid;
 using bson::Value;
 
 namespace {
-
-void collect_ids(const Value& value, std::set<Oid>& out) {
-  if (const auto* id = value.as<Oid>()) {
-    out.insert(*id);
-  } else if (const auto* doc = value.as<Document>()) {
-    for (const auto& [key, element] : *doc) collect_ids(element, out);
-  } else if (const auto* list = value.as<Array>()) {
-    for (const auto& item : *list) collect_ids(item, out);
-  }
-}
 
 Document without_id(Document document) {
   document.take("_id");
@@ -40,6 +32,16 @@ void align(Document& document, const Document& mine, std::string_view key) {
 }
 
 }  // namespace
+
+void collect_ids(const Value& value, std::set<Oid>& out) {
+  if (const auto* id = value.as<Oid>()) {
+    out.insert(*id);
+  } else if (const auto* doc = value.as<Document>()) {
+    for (const auto& [key, element] : *doc) collect_ids(element, out);
+  } else if (const auto* list = value.as<Array>()) {
+    for (const auto& item : *list) collect_ids(item, out);
+  }
+}
 
 Others others_of(const std::vector<OtherDocument>& documents) {
   Others out;
@@ -64,7 +66,7 @@ Others others_of(const ops::References& references) {
 
 Document merge_worlds(const Document& base, ops::References& base_others, const Document& mine,
                       ops::References& mine_others, const Document& theirs, const Others& theirs_others,
-                      std::vector<std::string>& conflicts) {
+                      std::vector<std::string>& conflicts, const Drawn& drawn) {
   std::set<std::string> collections;
   for (const auto& [key, document] : theirs_others) collections.insert(key.first);
   for (const auto& entry : base_others.entries()) collections.insert(entry.collection);
@@ -79,29 +81,43 @@ Document merge_worlds(const Document& base, ops::References& base_others, const 
   const auto keep_conflicts = [&](const bson::Merged& merged, const std::string& collection) {
     for (const auto& path : merged.conflicts) conflicts.push_back("(" + collection + ")." + path);
   };
-  const bson::MergeRule rule = [&](const Value* a, const Value* b, const Value* c) -> std::optional<Value> {
+  const bson::MergeRule of_drawn = [&](const Value* a, const Value* b, const Value* c) -> std::optional<Value> {
+    const auto* id = a ? a->as<Oid>() : nullptr;
+    if (!id || !b || !b->as<Oid>() || (c && *a == *c)) return std::nullopt;
+    if (drawn.files.contains(*id)) return *b;
+    return c && c->as<Oid>() && drawn.ids.contains(*id) ? std::optional(*c) : std::nullopt;
+  };
+  const auto inner = drawn.ids.empty() && drawn.files.empty() ? bson::MergeRule() : of_drawn;
+  const bson::MergeRule by_document = [&](const Value* a, const Value* b, const Value* c) -> std::optional<Value> {
     if (!a || !b || !c || !a->as<Oid>() || !b->as<Oid>()) return std::nullopt;
     const auto base_doc = find(base_others, *a);
     const auto mine_doc = find(mine_others, *b);
     if (!base_doc || !mine_doc || base_doc->collection != mine_doc->collection) return std::nullopt;
     const auto& collection = mine_doc->collection;
     if (c->as<Document>()) {  // the document was part of the dataset
-      auto merged = bson::merge(without_id(base_doc->document), without_id(mine_doc->document), *c->as<Document>());
+      auto merged =
+          bson::merge(without_id(base_doc->document), without_id(mine_doc->document), *c->as<Document>(), inner);
       keep_conflicts(merged, collection);
       return Value(std::move(merged.document));
     }
     const auto found = theirs_others.find({collection, id_key(*c)});
     if (!c->as<Oid>() || found == theirs_others.end() || *b == *c) return std::nullopt;
     auto merged =
-        bson::merge(without_id(base_doc->document), without_id(mine_doc->document), without_id(found->second));
+        bson::merge(without_id(base_doc->document), without_id(mine_doc->document), without_id(found->second), inner);
     keep_conflicts(merged, collection);
-    merged.document.insert(found->second.index_of("_id"), "_id", *c);
-    mine_others.remove(collection, *b);
-    mine_others.replace(collection, *c, std::move(merged.document));
+    // An id that theirs shares with base is no older one.
+    const auto& id = *a == *c ? *b : *c;
+    merged.document.insert(found->second.index_of("_id"), "_id", id);
+    if (!(id == *b)) mine_others.remove(collection, *b);
+    mine_others.replace(collection, id, std::move(merged.document));
     renamed.insert(found->first);
-    return *c;
+    return id;
   };
-  auto merged = bson::merge(base, mine, theirs, collections.empty() ? bson::MergeRule() : rule);
+  const bson::MergeRule rule = [&](const Value* a, const Value* b, const Value* c) {
+    auto decided = by_document(a, b, c);
+    return decided || !inner ? decided : inner(a, b, c);
+  };
+  auto merged = bson::merge(base, mine, theirs, collections.empty() && !inner ? bson::MergeRule() : rule);
   std::move(merged.conflicts.begin(), merged.conflicts.end(), std::back_inserter(conflicts));
 
   std::set<Oid> named;
@@ -116,7 +132,7 @@ Document merge_worlds(const Document& base, ops::References& base_others, const 
       if (a) continue;  // deleted since
       mine_others.replace(key.first, id, document);
     } else {
-      auto one = bson::merge(a ? *a : *b, *b, document);
+      auto one = bson::merge(a ? *a : *b, *b, document, inner);
       keep_conflicts(one, key.first);
       mine_others.replace(key.first, id, std::move(one.document));
     }
@@ -158,6 +174,7 @@ DatasetReplay::DatasetReplay(Image image, const Route& route, const RunRecord& r
     state = std::move(after);
   }
   work_ = std::move(context.work);
+  for (const auto& patch : context.file_patches) made_files_.insert(id_key(patch.new_id));
 }
 
 bool DatasetReplay::open_for(const std::string& revision) const {
@@ -206,16 +223,92 @@ std::vector<std::string> DatasetReplay::restore(const Revision& revision, const 
   return conflicts;
 }
 
+DatasetReplay::World DatasetReplay::climb(const std::vector<const Revision*>& up, const std::set<std::string>& giving,
+                                          const RunFacts& facts, const Prepared& of) const {
+  const auto& left = states_.at(up.front()->text).second;
+  const auto known = others_of(image_.others);
+  World out{left.dataset, ops::Context(of.id, facts.now_ms, facts.ids,
+                                       [&left, known, this](const std::string& collection, const Value& id) {
+                                         const std::pair key(collection, id_key(id));
+                                         const auto found = left.others.find(key);
+                                         if (found != left.others.end()) return std::optional(found->second);
+                                         return known.contains(key) ? std::nullopt : sources_.fetch(collection, id);
+                                       })};
+  auto& context = out.context;
+  context.dataset_name = shown_name(out.dataset);
+  context.record_displaced = false;
+  // Of files that the way down had made, which whoever lifted the dataset may
+  // have replaced, it is known.
+  context.file_has_key = [this, &of](const Value& file, const std::string& key) {
+    return made_files_.contains(id_key(file)) || of.context.file_has_key(file, key);
+  };
+  if (!out.dataset.has("slug")) {
+    const auto* name = out.dataset.find("name");
+    ops::NameBook book(facts.now_ms);
+    book.add(name, nullptr);
+    context.naming = book.choose(name);
+  }
+  for (const auto* revision : up) {
+    context.revision = revision->text;
+    const auto before_step = out.dataset;
+    ops::apply(steps_of(*revision, Direction::kUp), out.dataset, context);
+    if (giving.contains(revision->text)) restore(*revision, before_step, out.dataset, context, facts);
+  }
+  return out;
+}
+
+void DatasetReplay::give_back(const std::vector<Revision>& revisions, const Version& version, const RunFacts& facts,
+                              Prepared& dataset) const {
+  std::vector<const Revision*> up;
+  for (const auto& revision : revisions) {
+    if (revision.version > version.base()) break;
+    if (!up.empty() || open_for(revision.text)) up.push_back(&revision);
+  }
+  if (up.empty()) return;
+  const auto& left = states_.at(up.front()->text).second;
+  std::set<Oid> old;
+  collect_ids(Value(left.dataset), old);
+  for (const auto& [key, document] : left.others) collect_ids(Value(document), old);
+  auto base = climb(up, {}, facts, dataset);
+  Drawn drawn;
+  collect_ids(Value(base.dataset), drawn.ids);
+  for (const auto& entry : base.context.references.entries()) {
+    if (!entry.before && entry.after) collect_ids(Value(*entry.after), drawn.ids);
+  }
+  for (const auto& id : old) drawn.ids.erase(id);
+  for (const auto& patch : base.context.file_patches) drawn.files.insert(patch.new_id);
+  const auto steps = base.context.work;
+
+  std::set<std::string> giving;
+  for (const auto* revision : up) {
+    if (!open_for(revision->text)) continue;
+    giving.insert(revision->text);
+    auto theirs = climb(up, giving, facts, dataset);
+    const auto mine = dataset.after;
+    Prepared::Restored restored{image_.run, revision->text, {}, {}};
+    dataset.after = merge_worlds(base.dataset, base.context.references, mine, dataset.context.references,
+                                 theirs.dataset, others_of(theirs.context.references), restored.kept, drawn);
+    for (const auto& one : bson::differences(mine, dataset.after)) restored.values.push_back(one.path);
+    dataset.restored.push_back(std::move(restored));
+    base = std::move(theirs);
+  }
+  for (auto& one : members(up.front()->version, version, steps)) dataset.members.push_back(std::move(one));
+}
+
 std::vector<MemberRestore> DatasetReplay::members(const Route& route, const ops::Context& context) const {
+  if (route.revisions.empty()) return {};
+  return members(route.revisions.front()->version, Version::parse(route.to), context.work);
+}
+
+std::vector<MemberRestore> DatasetReplay::members(const Version& lowest, const Version& to,
+                                                  const std::vector<ops::CollectionWork>& up) const {
   std::vector<MemberRestore> out;
-  const auto from = Version::try_parse(route.from).value_or(Version::parse("0.0"));
-  const auto to = Version::parse(route.to);
   // Down to where the way up starts, and to where it ends.
   std::vector<ops::CollectionWork> down;
   std::vector<ops::CollectionWork> beyond;
   for (const auto& work : work_) {
     const auto revision = Version::parse(work.revision);
-    if (revision > from.base()) down.push_back(work);
+    if (revision >= lowest) down.push_back(work);
     if (revision > to.base()) beyond.push_back(work);
   }
   if (down.empty()) return out;
@@ -232,10 +325,10 @@ std::vector<MemberRestore> DatasetReplay::members(const Route& route, const ops:
     for (const auto& work : work_) {
       if (work.collection == collection && work.owner_filter) owner = work.filter;
     }
-    out.push_back({image_.run, collection, std::move(owner),
-                   [=, up = context.work](Document member) {
-                     return run(up, collection, run(down, collection, std::move(member)));
-                   },
+    const auto there_and_up = [=](Document member) {
+      return run(up, collection, run(down, collection, std::move(member)));
+    };
+    out.push_back({image_.run, collection, std::move(owner), there_and_up, there_and_up,
                    [=](Document member) { return run(beyond, collection, std::move(member)); }});
   }
   return out;

@@ -92,6 +92,33 @@ void there_and_back(const CollectionWork& work, const std::string& collection, D
   if (back && collection == work.collection) apply_to_member(*back, member, context);
 }
 
+Lowered back_and_there(const std::vector<CollectionWork>& works, const Bindings& bindings) {
+  struct Way {
+    Lowered there;
+    Lowered back;
+  };
+  std::vector<Way> ways;
+  const auto lowered = [&](const Step& step) {
+    return std::visit([&](const auto& op) { return op.lower(bindings); }, step.operation);
+  };
+  for (const auto& work : works) {
+    const bool labels = std::holds_alternative<Custom>(work.step->operation);
+    if (labels || !work.step->target.filter.always()) continue;
+    const auto back = std::visit(WayOf{}, work.step->operation).back;
+    auto way_back = back ? lowered(*back) : std::nullopt;
+    auto way_there = lowered(*work.step);
+    if (way_back && way_there) ways.push_back({std::move(*way_there), std::move(*way_back)});
+  }
+  Lowered out;
+  const auto add = [&](const Lowered& one) {
+    for (const auto& stage : one.pipeline) out.pipeline.append(stage);
+    out.keys.insert(one.keys.begin(), one.keys.end());
+  };
+  for (auto way = ways.rbegin(); way != ways.rend(); ++way) add(way->back);
+  for (const auto& way : ways) add(way.there);
+  return out;
+}
+
 std::vector<Pass> take_back(const CollectionWork& work) {
   const auto back = std::visit(WayOf{}, work.step->operation).back;
   if (!back) return {};

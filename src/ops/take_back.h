@@ -21,6 +21,12 @@ void there_and_back(const CollectionWork& work, const std::string& collection, b
 // The step itself; of a join only what it takes away.
 void there(const CollectionWork& work, const std::string& collection, bson::Document& member, Context& context);
 
+// All works over one collection the way back and there again, as stages of an
+// aggregation; a document whose keys then differ loses something on the way back.
+// No keys where images alone, joins, or functions on labels bring it back, which
+// carry edits along. Bindings are the run's.
+Lowered back_and_there(const std::vector<CollectionWork>& works, const Bindings& bindings);
+
 // The passes that undo one piece of work; none where images alone do.
 std::vector<Pass> take_back(const CollectionWork& work);
 

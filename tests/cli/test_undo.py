@@ -1,13 +1,20 @@
 """A way down loses nothing, and every run can be taken back: on a database of real clients at 1.22.1."""
+import datetime
+import os
+import signal
+import subprocess
+import time
+
 import bson
 import pytest
 
-from programs import harness
+from programs import Result, harness
 
 VERSIONS = [
     "1.12.0", "1.3.0", "1.0.0", "0.25.0", "0.22.0", "0.19.0", "0.18.0", "0.17.0", "0.16.2", "0.16.0", "0.15.0",
     "0.13.0", "0.11.1", "0.9.3", "0.9.0", "0.7.3", "0.7.2",
 ]
+IMAGES = "quickstart images"
 SHORT = ["1.12.0", "0.22.0", "0.18.0", "0.9.0"]
 
 
@@ -116,3 +123,131 @@ def test_part_of_the_way_up(tool):
         ran(tool, "migrate", version, "-q")
     ran(tool, "migrate", "-q")
     assert but_files(content(tool)) == but_files(start)
+
+
+def samples_of(tool, name):
+    return tool.db[tool.db.datasets.find_one({"name": name})["sample_collection_name"]]
+
+
+def up_from_0_23(tool):
+    """A dataset whose samples get times on the way up (1.0.0)."""
+    tool.restore("0.23.8-A")
+    ran(tool, "migrate", "--yes", "-q")
+    names = [d["name"] for d in tool.db.datasets.find() if tool.db[d["sample_collection_name"]].count_documents({}) > 1]
+    return names[0]
+
+
+def test_samples_that_were_edited_or_added_since_are_named(tool):
+    name = up_from_0_23(tool)
+    samples = samples_of(tool, name)
+    one = samples.find_one()
+    later = one["last_modified_at"].replace(year=2031)
+    for change, back in [
+        (lambda: samples.update_one({"_id": one["_id"]}, {"$set": {"last_modified_at": later}}),
+         lambda: samples.replace_one({"_id": one["_id"]}, one)),
+        (lambda: samples.insert_one({"filepath": "new.jpg", "last_modified_at": later}),
+         lambda: samples.delete_many({"last_modified_at": later})),
+    ]:
+        change()
+        before = content(tool)
+        r = tool.migrator("undo", "--yes")
+        assert (r.status, r.out) == (16, "")
+        assert "'%s' was changed since that run: 1 sample or frame, %s" % (name, samples.name) in r.err
+        assert content(tool) == before
+        back()
+    samples.update_one({"_id": one["_id"]}, {"$set": {"last_modified_at": later}})
+    r = ran(tool, "undo", "--yes", "--skip-changed", "-o", "json", status=(3,))
+    assert [f["dataset"] for f in r.json["failures"]] == [name]
+    assert samples.find_one({"_id": one["_id"]})["last_modified_at"] == later
+    assert tool.versions()[0][name] == "1.22.1"
+    assert {v for n, v in tool.versions()[0].items() if n != name} == {"0.23.8"}
+
+
+def test_edits_that_an_undo_carries_along_are_no_conflict(tool):
+    name = up_from_0_23(tool)
+    samples = samples_of(tool, name)
+    one = samples.find_one()
+    samples.update_one({"_id": one["_id"]}, {"$set": {"mine": 7}})
+    ran(tool, "undo", "--yes", "-q")
+    found = samples.find_one({"_id": one["_id"]})
+    assert found["mine"] == 7 and "last_modified_at" not in found
+
+
+def test_an_image_of_a_document_that_was_edited_since(tool):
+    tool.restore("1.22.1-A")
+    ran(tool, "migrate", "1.3.0", "--yes", "-q")
+    image = tool.db["migrator.residue.members"].find_one()["before"]
+    tool.db.delegated_ops.update_one({"_id": image["_id"]}, {"$set": {"run_link": "mine.log"}})
+    r = tool.migrator("undo", "--yes")
+    assert r.status == 16 and "1 sample or frame, delegated_ops" in r.err
+    assert tool.db.delegated_ops.find_one({"_id": image["_id"]})["run_link"] == "mine.log"
+
+
+@pytest.mark.parametrize("how, status, state", [("max-time", 4, "interrupted"), ("signal", 130, "interrupted")])
+def test_an_undo_that_is_stopped_goes_on(tool, how, status, state):
+    tool.fill("1.22.1", {"d%03d" % i: "1.22.1" for i in range(40)})
+    for d in tool.db.datasets.find():
+        tool.db[d["sample_collection_name"]].insert_one({"filepath": "x"})
+        tool.db.delegated_ops.insert_one({"dataset_id": d["_id"], "log_path": "x.log"})
+    start = content(tool)
+    ran(tool, "migrate", "1.3.0", "--yes", "-q")
+    low = content(tool)
+    if how == "max-time":
+        r = tool.migrator("undo", "--yes", "--rate", "5", "--max-time", "1")
+    else:
+        p = subprocess.Popen(
+            [os.path.join(tool.bin, "fiftyone-migrator"), "undo", "--yes", "--rate", "5"], env=tool.env,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and not tool.db["migrator.history"].find_one({"kind": "undo"}):
+            time.sleep(0.05)
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=60)
+        r = Result(p.returncode, out.decode(), err.decode())
+    assert r.status == status, r.err
+    assert content(tool) != start
+    undo = [r for r in tool.migrator("history", "-o", "json").json["runs"] if r["kind"] == "undo"]
+    assert [u["state"] for u in undo] == [state]
+    ran(tool, "undo", "--yes", "-q")
+    assert content(tool) == start
+    undo = [r for r in tool.migrator("history", "-o", "json").json["runs"] if r["kind"] == "undo"]
+    assert [(u["state"], u["attempts"]) for u in undo] == [("done", 2)]
+    ran(tool, "undo", "--yes", "-q")
+    assert content(tool) == low
+
+
+def test_the_history_of_undos(tool):
+    tool.restore("1.22.1-A")
+    ran(tool, "migrate", "0.22.0", "--yes", "-q")
+    ran(tool, "undo", "--yes", "-q")
+
+    def runs():
+        return [(r["kind"], r["state"], r["from"], r["to"]) for r in tool.migrator("history", "-o", "json").json["runs"]]
+
+    assert runs() == [("undo", "done", "0.22.0", "1.22.1"), ("migrate", "undone", "1.22.1", "0.22.0")]
+    last = tool.migrator("history", "-o", "json").json["runs"][0]
+    assert last["ways"] == [{"from": "0.22.0", "to": "1.22.1", "datasets": 12}]
+    ran(tool, "undo", "--yes", "-q")
+    assert runs() == [("undo", "done", "1.22.1", "0.22.0"), ("undo", "undone", "0.22.0", "1.22.1"),
+                      ("migrate", "done", "1.22.1", "0.22.0")]
+
+
+def test_images_of_a_run_that_was_cut_before_it_wrote_go(tool):
+    tool.restore("1.22.1-A")
+    ran(tool, "migrate", "1.12.0", "-n", "plain", "--yes", "-q")
+    run = tool.db["migrator.residue"].find_one({"kind": "run"})["_id"]["run"]
+    # As a kill leaves it between the images and the datasets: one written, one not, one not but edited since.
+    image = tool.db["migrator.residue"].find_one({"document": {"$exists": True}})
+    for name in IMAGES, "cls.eval_01":
+        dataset = tool.db.datasets.find_one({"name": name})
+        key = {**image["_id"], "document": dataset["_id"]}
+        tool.db["migrator.residue"].insert_one(
+            {**image, "_id": key, "document": dataset["_id"], "name": name, "before": dataset})
+    tool.db.datasets.update_one({"name": "cls.eval_01"}, {"$set": {"label_schemas": {"mine": {}}}})
+    tool.db["migrator.journal"].insert_one(
+        {"_id": "run", "run": run, "undoes": "", "target": "1.12.0", "request": "plain\n", "plan": "",
+         "now": datetime.datetime.now(datetime.timezone.utc), "seed": b"0" * 16, "host": "x", "pid": 1})
+    ran(tool, "migrate", "--yes", "-q")
+    images = tool.migrator("residue", "list", "-o", "json").json["images"]
+    left = {(i["name"], i["state"]) for i in images if i["run"] == run}
+    assert left == {("plain", "for undo"), ("cls.eval_01", "waiting")}
