@@ -12,7 +12,9 @@ COMMANDS = [
     ["fiftyone-migrator", "plan"], ["fiftyone-migrator", "plan", "0.22.0"],
     ["fiftyone-migrator", "migrate", "--dry-run"], ["fiftyone-migrator", "migrate", "0.22.0", "--dry-run", "--yes"],
     ["fiftyone-migrator", "info"], ["fiftyone-migrator", "doctor"], ["fiftyone-migrator", "verify"],
-    ["fiftyone-migrator", "verify", "--deep"], ["fiftyone-migrator", "verify", "--repair", "--dry-run", "--yes"], ["fiftyone-migrator", "history"], ["fiftyone-migrator", "lock", "status"],
+    ["fiftyone-migrator", "verify", "--deep"], ["fiftyone-migrator", "verify", "--repair", "--dry-run", "--yes"],
+    ["fiftyone-migrator", "history"], ["fiftyone-migrator", "lock", "status"],
+    ["fiftyone-migrator", "residue", "list"], ["fiftyone-migrator", "residue", "apply", "--dry-run"],
     ["fiftyone", "migrate", "--info"], ["fiftyone", "migrate", "--all", "--dry-run"],
 ]
 

@@ -3,6 +3,7 @@ import bson
 import pytest
 from bson import ObjectId
 
+from test_no_write import is_read, profiled
 from test_undo import but_files, content, ran
 
 VERSIONS = ["1.12.0", "1.3.0", "1.0.0", "0.22.0", "0.19.0", "0.18.0", "0.16.0", "0.15.0", "0.11.1", "0.9.0", "0.7.3"]
@@ -190,6 +191,14 @@ def test_a_dataset_deleted_meanwhile(tool):
     assert "plain" not in waiting(tool)
     ran(tool, "residue", "apply", "--yes", "-q")
     assert waiting(tool) == {}
+
+
+def test_a_dry_run_only_reads(tool):
+    lowered(tool, "0.22.0")
+    lift(tool)
+    r, seen = profiled(tool, ["fiftyone-migrator", "residue", "apply", "--dry-run"])
+    assert r.status == 0 and "Comes back:" in r.out
+    assert seen and all(is_read(entry) for entry in seen)
 
 
 def test_refusals(tool):
