@@ -76,7 +76,7 @@ LEFT = [
     (damages.without_times, "times-missing"),
 ]
 # By the tests of interrupted runs, and the notes of inline_run.
-ELSEWHERE = {"deletes-left", "files-orphaned", "restore-interrupted"}
+ELSEWHERE = {"deletes-left", "files-orphaned", "values-waiting", "restore-interrupted"}
 
 
 def content(tool):
