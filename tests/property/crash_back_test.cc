@@ -1,9 +1,10 @@
-// A way back up, which restores, and an undo that are cut off before or after any
-// of their writes.
+// A way back up, which restores, an undo, and a giving back that are cut off before
+// or after any of their writes.
 #include <gtest/gtest.h>
 
 #include <string>
 
+#include "exec/residue_apply.h"
 #include "property/stored_run.h"
 
 namespace fm {
@@ -99,6 +100,77 @@ TEST_P(CrashBack, UndoOfACutRun) {
     if (Residue(test_server()).runs().empty()) continue;
     stored::undo("last", "undo");
     ASSERT_EQ(content(), start) << "cut off at boundary " << cut;
+  }
+}
+
+// As a client lifts a dataset that knows nothing of the undo log.
+void lift(const std::string& to) {
+  for (const auto* name : {kResidue, kResidueMembers}) {
+    if (test_server().collection_names().contains(name)) {
+      test_server().rename_over(name, "migrator.hidden." + std::string(name));
+    }
+  }
+  migrate_to(to, "a client", false);
+  for (const auto* name : {kResidue, kResidueMembers}) {
+    const auto hidden = "migrator.hidden." + std::string(name);
+    if (test_server().collection_names().contains(hidden)) test_server().rename_over(hidden, name);
+  }
+}
+
+// The same command, as often as it takes.
+void give_back(const std::string& seed) {
+  auto& mongo = test_server();
+  stored::Silent silent;
+  RunSettings settings;
+  settings.range_size = 2;
+  auto now = stored::kNow + 1;
+  auto drawn = seed;
+  if (const auto left = Journal(mongo).unfinished()) {
+    const auto finished =
+        Runner(mongo, built_in_catalogue(), left->now_ms, left->seed, settings, silent).roll_forward(*left);
+    if (!finished.failures.empty()) throw finished.failures.front().error;
+    now = left->now_ms;
+    drawn = left->seed;
+  }
+  const auto datasets = waiting(mongo, read_heads(mongo).heads);
+  const auto report = GiveBack(mongo, built_in_catalogue(), now, drawn, settings, silent).run(datasets);
+  if (!report.failures.empty()) throw report.failures.front().error;
+  if (report.run.empty()) Journal(mongo).end();
+}
+
+TEST_P(CrashBack, GivingBack) {
+  const auto& [name, make, from, to] = GetParam();
+  const auto db = make();
+  store(db, from);
+  const auto start = content();
+  for (int cut = 1;; ++cut) {
+    ASSERT_LT(cut, kMostWrites);
+    store(db, from);
+    migrate_to(to, "down");
+    lift(from);
+    const auto lifted = content();
+    ASSERT_FALSE(lifted == start);
+    int boundary = 0;
+    test_server().at_writes([&] {
+      if (++boundary == cut) throw Error(Exit::kUnreachable, "cut off");
+    });
+    bool was_cut = false;
+    try {
+      give_back("the first seed");
+    } catch (const Error& error) {
+      ASSERT_STREQ(error.what(), "cut off");
+      was_cut = true;
+    }
+    test_server().at_writes({});
+    if (was_cut) give_back("another seed");
+    const auto end = content();
+    ASSERT_EQ(end, start) << "cut off at boundary " << cut << "\n" << stored::difference(start, end);
+    EXPECT_TRUE(waiting(test_server(), read_heads(test_server()).heads).empty()) << "cut off at boundary " << cut;
+    EXPECT_FALSE(test_server().find_one("migrator.journal", {})) << "cut off at boundary " << cut;
+    stored::undo("last", "undo");
+    const auto back = content();
+    ASSERT_EQ(back, lifted) << "cut off at boundary " << cut << "\n" << stored::difference(lifted, back);
+    if (!was_cut) return;
   }
 }
 
