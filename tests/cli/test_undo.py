@@ -59,7 +59,7 @@ def same(now, then, version):
     return missing + different
 
 
-@pytest.mark.parametrize("source, version", cases())
+@pytest.mark.parametrize("source, version", list(cases()))
 def test_down_and_up_again_is_the_start(tool, source, version):
     """Rule R8 on databases of real clients, and undo of each of these runs."""
     tool.restore(source)
