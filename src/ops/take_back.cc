@@ -1,5 +1,8 @@
 #include "ops/take_back.h"
 
+#include <iterator>
+#include <string_view>
+
 #include "ops/operation.h"
 
 namespace fm::ops {
@@ -55,6 +58,22 @@ struct WayOf {
   }
 };
 
+// What the join of 0.6.2 does to the labels of frames, and the way back from that.
+struct OnFrames {
+  Step there;
+  Step back;
+};
+
+std::optional<OnFrames> on_frames(const CollectionWork& work, const std::string& collection) {
+  const auto* custom = std::get_if<Custom>(&work.step->operation);
+  const bool maps = custom && custom->function->name == std::string_view("frame_map");
+  if (!maps || !*custom->arguments.find("up")->as<bool>() || collection.empty() || collection != work.frames) {
+    return std::nullopt;
+  }
+  const auto wrap = [](bool on) { return Step{Custom{&kPolylineShapes, Document{{"wrap", on}}}, {}, {}, 0}; };
+  return OnFrames{wrap(true), wrap(false)};
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, Document>> displaced(const CollectionWork& work) {
@@ -81,6 +100,7 @@ void there(const CollectionWork& work, const std::string& collection, Document& 
   const auto* custom = std::get_if<Custom>(&work.step->operation);
   if (custom && custom->function->join) {
     if (collection == work.frames && custom->function->frames_key) member.take(custom->function->frames_key);
+    if (const auto labels = on_frames(work, collection)) apply_to_member(labels->there, member, context);
   } else if (collection == work.collection) {
     apply_to_member(*work.step, member, context);
   }
@@ -90,6 +110,7 @@ void there_and_back(const CollectionWork& work, const std::string& collection, D
   there(work, collection, member, context);
   const auto back = std::visit(WayOf{}, work.step->operation).back;
   if (back && collection == work.collection) apply_to_member(*back, member, context);
+  if (const auto labels = on_frames(work, collection)) apply_to_member(labels->back, member, context);
 }
 
 Lowered back_and_there(const std::vector<CollectionWork>& works, const Bindings& bindings) {
@@ -126,7 +147,18 @@ std::vector<Pass> take_back(const CollectionWork& work) {
   reversed.step = &*back;
   const IdGenerator no_ids(0, "");
   const Context context(bson::Null{}, 0, no_ids, nullptr);
-  return lower(reversed, context);
+  auto out = lower(reversed, context);
+  if (const auto labels = on_frames(work, work.frames)) {
+    // First, while it can be told which frames were in a map.
+    CollectionWork frames = work;
+    frames.step = &labels->back;
+    frames.collection = work.frames;
+    const auto* key = std::get_if<Custom>(&work.step->operation)->function->frames_key;
+    frames.filter = Document{{key, Document{{"$exists", true}}}};
+    auto passes = lower(frames, context);
+    out.insert(out.begin(), std::make_move_iterator(passes.begin()), std::make_move_iterator(passes.end()));
+  }
+  return out;
 }
 
 }  // namespace fm::ops

@@ -97,6 +97,9 @@ def test_below_0_6_2(tool, version):
     assert values() == low
     ran(tool, "migrate", "-q")
     assert values() == start
+    # A way up, which wraps the polylines of frames, too.
+    ran(tool, "undo", "--yes", "-q")
+    assert values() == low
 
 
 def test_what_was_changed_since_stays_and_is_named(tool):
