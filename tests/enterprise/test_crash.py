@@ -119,7 +119,9 @@ def cut(start, words, n, wanted, versions):
     assert r.status in (0, 5), (n, r.err)
     if r.status == 5:
         again = start.command(tool, words)
-        assert again.status == 0, (n, again.err)
+        # Cut off behind the last write that counts, an undo is done.
+        done = words[0] == "undo" and again.status == 16 and "was taken back already" in again.err
+        assert again.status == 0 or done, (n, again.err)
     assert masked(tool.dump()) == wanted, n
     assert versions_of(tool) == versions, n
     for name in tool.name, tool.cas:
