@@ -100,7 +100,7 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   run_settings.control = &control;
   require_rights(mongo);
   const auto record = Undo::find(mongo, options.run);
-  ServiceUndo services(record, settings, globals, deployment, log);
+  ServiceUndo services(record, settings, globals, deployment, log, control);
   services.require_rights();
   if (!settings.yes && can_ask() && !ask("Take run " + record.run + " (" + about(record) + ") back?")) {
     throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");

@@ -41,9 +41,10 @@ bool with_cas(const RunRecord& run, const Settings& settings) {
 }  // namespace
 
 ServiceUndo::ServiceUndo(const RunRecord& run, const Settings& settings, const Globals& globals, Deployment& main,
-                         const Log& log)
+                         const Log& log, Control& control)
     : run_(run),
       catalogue_(globals.catalogue()),
+      control_(control),
       parameters_(parameters_of(settings)),
       homes_(with_cas(run, settings), settings, main, log) {
   const auto parts = [&](std::vector<std::string> services) {
@@ -65,6 +66,7 @@ ServiceUndo::ServiceUndo(const RunRecord& run, const Settings& settings, const G
 ServiceRunner ServiceUndo::runner(Service service, const std::string& by, RunObserver& observer) {
   ServiceSettings settings;
   settings.run = part_of_run(by, name_of(service));
+  settings.control = &control_;
   return ServiceRunner(homes_.of(service), homes_.main(), catalogue_, parameters_, settings, observer);
 }
 

@@ -14,8 +14,9 @@ namespace fm::cli {
 class ServiceUndo {
  public:
   // Opens the database of cas where the run went there; throws Error(kUsage)
-  // when its settings are missing. `main` outlives this.
-  ServiceUndo(const RunRecord& run, const Settings& settings, const Globals& globals, Deployment& main, const Log& log);
+  // when its settings are missing. `main` and `control` outlive this.
+  ServiceUndo(const RunRecord& run, const Settings& settings, const Globals& globals, Deployment& main, const Log& log,
+              Control& control);
 
   bool any() const { return !before_.empty() || !after_.empty(); }
   // Throws Error(kRights).
@@ -48,6 +49,7 @@ class ServiceUndo {
 
   const RunRecord& run_;
   const Catalogue& catalogue_;
+  Control& control_;
   Parameters parameters_;
   ServiceHomes homes_;
   std::vector<Part> before_;  // in the order of work

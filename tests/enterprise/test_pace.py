@@ -50,3 +50,15 @@ def test_stopped_by_a_signal_and_taken_back(tool):
     assert tool.dump() != start
     assert tool.migrator("undo").status == 0
     assert tool.dump() == start and tool.service_versions() == {}
+
+
+def test_an_undo_is_stopped_by_the_clock_and_gone_on(tool):
+    tool.build("2.12.0", scale=0.1)
+    start = tool.dump()
+    tool.migrate("2.18.0")
+    high = tool.dump()
+    r = tool.migrator("undo", "--rate", "3", "--max-time", "5")
+    assert r.status == 4, r.err
+    assert tool.dump() not in (start, high)
+    assert tool.migrator("undo").status == 0
+    assert tool.dump() == start
