@@ -89,7 +89,7 @@ void write_patched(const RunResults& results, const ReadResults& read,
   JsonKeyFinder finder(key);
   std::string held;  // until the key is found: it stands at the beginning
   bool patched = false;
-  read(results, [&](std::string_view piece) {
+  read(results, [&, &value = value](std::string_view piece) {
     if (patched) return write(piece);
     held += piece;
     if (!finder.feed(piece) || !finder.found()) return;

@@ -162,7 +162,7 @@ class JsonReader::Writer {
       const auto end = std::to_chars(digits, digits + sizeof digits, index++).ptr;
       *end = '\0';
       out_->append(digits, static_cast<std::size_t>(end - digits) + 1);
-      write_value(std::move(item).value(), type, depth);
+      write_value(item.value(), type, depth);
     }
     close(start);
   }

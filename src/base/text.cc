@@ -299,7 +299,7 @@ std::string format_duration(double seconds) {
     return fmt::format("{} min {:02} s", s / 60, s % 60);
   }
   std::int64_t minutes = s / 60;
-  if (minutes < 48 * 60) {
+  if (minutes < std::int64_t{48} * 60) {
     return fmt::format("{} h {:02} min", minutes / 60, minutes % 60);
   }
   return fmt::format("{} d {} h", minutes / 1440, minutes / 60 % 24);

@@ -1,6 +1,7 @@
 #include "bson/document.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -325,7 +326,7 @@ const char* Value::type_name() const {
 bool Value::operator==(const Value& other) const {
   if (const auto* d = as<double>()) {
     const auto* o = other.as<double>();
-    return o != nullptr && std::memcmp(d, o, sizeof *d) == 0;
+    return o != nullptr && std::bit_cast<std::uint64_t>(*d) == std::bit_cast<std::uint64_t>(*o);
   }
   return v_ == other.v_;
 }
@@ -339,6 +340,7 @@ View::View(const std::uint8_t* data, std::size_t size) : data_(data), size_(size
 }
 
 View& View::operator=(const View& other) {
+  if (this == &other) return *this;
   data_ = other.data_;
   size_ = other.size_;
   bson_init_static(&bson_, data_, size_);

@@ -114,7 +114,8 @@ std::string detail(const Document& run, const std::vector<Document>& revisions, 
                                        "pid",  "started",  "ended",  "seconds", "attempts", "from",    "to",
                                        "ways", "datasets", "losses", "error",   "failures", "services"};
   for (const auto& [key, value] : run) {
-    const bool shown = std::any_of(std::begin(kShown), std::end(kShown), [&](const char* k) { return key == k; });
+    const bool shown =
+        std::any_of(std::begin(kShown), std::end(kShown), [&key = key](const char* k) { return key == k; });
     if (!shown) line(key, text_of(value));
   }
   if (const auto error = text_at(run, "error.message"); !error.empty()) {

@@ -612,10 +612,11 @@ void BatchRunner::run_shared_passes(const std::vector<Prepared*>& group) {
     const std::vector<const Prepared*> datasets(together.datasets.begin(), together.datasets.end());
     bool is_long = false;
     try {
-      run_pass(mongo_, together.pass, settings_.passes, common_cursor(datasets, kind), [&](const PassCursor& cursor) {
-        journal_.advance(datasets, kind, cursor);
-        is_long = true;
-      });
+      run_pass(mongo_, together.pass, settings_.passes, common_cursor(datasets, kind),
+               [&, &kind = kind](const PassCursor& cursor) {
+                 journal_.advance(datasets, kind, cursor);
+                 is_long = true;
+               });
       if (is_long) journal_.advance(datasets, kind);
     } catch (const Error& error) {
       if (ends_the_run(error)) throw;

@@ -170,7 +170,7 @@ MemberCount edited_since(Mongo& mongo, const std::string& run, const std::vector
     pipeline.append(Document{{"$project", Document{{"_id", 1}}}});
 
     std::map<std::string, Value> found;
-    const auto flush = [&] {
+    const auto flush = [&, &collection = collection] {
       Array ids;
       for (const auto& [key, id] : found) {
         ids.append(Document{{"run", run}, {"collection", collection}, {"document", id}});

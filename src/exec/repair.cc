@@ -144,7 +144,7 @@ RepairReport Repair::run(const VerifyReport& found, const VerifySettings& wanted
 void Repair::keep_images(const RepairReport& report) {
   std::map<std::string, Image> images;
   for (const auto& [problem, documents] : report.mended) {
-    const auto about = [&](const Value& dataset) -> Image& {
+    const auto about = [&, &problem = problem](const Value& dataset) -> Image& {
       auto& image = images[id_key(dataset)];
       image.run = facts_.run;
       image.seq = facts_.seq;

@@ -177,7 +177,7 @@ Runner::Runner(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, st
       catalogue_(catalogue),
       facts_{now_ms, ops::IdGenerator(now_ms, seed), {}, fm::run_id(now_ms, seed), 0},
       seed_(std::move(seed)),
-      settings_(settings),
+      settings_(std::move(settings)),
       observer_(observer) {}
 
 BatchRunner& Runner::batches() {
@@ -474,7 +474,7 @@ RunReport Runner::finish(const Journal::Unfinished& left) {
   for (std::size_t i = 0; i < left.entries.size(); ++i) entries.emplace_back(left.entries[i], &plan.routes[i]);
   RunReport report;
   if (!entries.empty()) observer_.phase("finishing", entries.size());
-  batches().resume(entries, [&](BatchRunner::Result result) {
+  batches().resume(entries, [&](const BatchRunner::Result& result) {
     if (result.gone) return;
     account(result, report);
     observer_.datasets_done(report.datasets_done);
@@ -505,7 +505,7 @@ void Runner::run_datasets(const Plan& plan, const Heads&, const std::vector<Batc
   }
   observer_.phase("migrating", all.size());
   std::size_t finished = 0;
-  in_batches(batches(), &BatchRunner::run, all, settings_.jobs, [&](InOrder::Results results) {
+  in_batches(batches(), &BatchRunner::run, all, settings_.jobs, [&](const InOrder::Results& results) {
     const std::lock_guard lock(progress_);
     for (auto& result : results) {
       ++finished;

@@ -171,9 +171,8 @@ std::optional<ServiceEdit> ServiceRunner::only_image(ServiceWork& work, const st
 const ServiceSteps& ServiceRunner::steps(ServiceWork& work, const std::string& from, const std::string& to) {
   auto& way = work.ways[{from, to}];
   if (!way) {
-    way = std::unique_ptr<ServiceWork::Way>(new ServiceWork::Way{
-        service_route(catalogue_, work.route.service, from.empty() ? std::nullopt : std::optional(from), to),
-        ServiceSteps()});
+    way = std::make_unique<ServiceWork::Way>();
+    way->route = service_route(catalogue_, work.route.service, from.empty() ? std::nullopt : std::optional(from), to);
     way->steps = ServiceSteps(way->route, parameters_, work.run.now_ms, work.run.seed, main_);
   }
   return way->steps;

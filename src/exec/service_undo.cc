@@ -135,7 +135,7 @@ ServiceReport ServiceRunner::take_back(Service service, const RunRecord& part, S
   const bool up = !run.to.empty() && !from.empty() && Version::parse(from) < Version::parse(run.to);
   const ServiceRoute route{
       service, {from, run.to, up ? Direction::kUp : Direction::kDown, {}, true}, !before.has("version")};
-  ServiceWork work{route, std::move(run), std::move(version), Residue(home_), {}};
+  ServiceWork work{route, std::move(run), version, Residue(home_), {}};
   work.report = {service, part.target, work.run.to};
   observer_.message(
       {ops::Message::Level::kInfo, fmt::format("Taking {} back to {}", name_of(service), shown(work.run.to))});

@@ -67,7 +67,7 @@ const Named* named(std::string_view field) {
 std::string field_of(const std::string& path) {
   if (const auto open = path.find('('); open != std::string::npos) return path.substr(open);
   const auto dot = path.find('.');
-  const auto top = path.substr(0, dot);
+  auto top = path.substr(0, dot);
   if (dot == std::string::npos || top == "app_config") return path;
   if (top == "sample_fields" || top == "frame_fields") return top + " " + path.substr(path.rfind('.') + 1);
   return top;

@@ -41,7 +41,7 @@ bool in_undo_log(Mongo& mongo, const SharedData& data, const Value& id) {
 class References {
  public:
   References(Mongo& mongo, const Document& dataset, const SharedData& data)
-      : mongo_(mongo), dataset_(dataset), id_(*dataset.find("_id")), data_(data) {}
+      : mongo_(mongo), id_(*dataset.find("_id")), data_(data) {}
 
   void look_at(const Reference& reference) {
     if (reference.collection == "fs.files") {
@@ -148,7 +148,6 @@ class References {
   }
 
   Mongo& mongo_;
-  const Document& dataset_;
   const Value& id_;
   const SharedData& data_;
   std::vector<Problem> problems_;

@@ -184,13 +184,14 @@ bool DatasetReplay::open_for(const std::string& revision) const {
 std::vector<std::string> DatasetReplay::restore(const Revision& revision, const Document& before_step, Document& mine,
                                                 ops::Context& context, const RunFacts& facts) const {
   const auto& [theirs, left] = states_.at(revision.text);
-  ops::Context scratch(context.dataset_id, facts.now_ms, facts.ids,
-                       [&](const std::string& collection, const Value& id) -> std::optional<Document> {
-                         const auto found = left.others.find({collection, id_key(id)});
-                         if (found != left.others.end()) return found->second;
-                         if (theirs.others.contains({collection, id_key(id)})) return std::nullopt;
-                         return sources_.fetch(collection, id);
-                       });
+  ops::Context scratch(
+      context.dataset_id, facts.now_ms, facts.ids,
+      [&, &theirs = theirs, &left = left](const std::string& collection, const Value& id) -> std::optional<Document> {
+        const auto found = left.others.find({collection, id_key(id)});
+        if (found != left.others.end()) return found->second;
+        if (theirs.others.contains({collection, id_key(id)})) return std::nullopt;
+        return sources_.fetch(collection, id);
+      });
   auto base = left.dataset;
   auto old = theirs.dataset;
   align(base, before_step, "version");

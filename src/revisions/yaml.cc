@@ -135,7 +135,7 @@ class Reader {
     Value embedded = bson::Null{};
     Value nested = Array();
     if (node.IsScalar()) {
-      const std::string spec = node.Scalar();
+      const std::string& spec = node.Scalar();
       const auto colon = spec.find(':');
       if (colon == std::string::npos) fail(file_, node.Mark(), "a field is \"name:ftype\" or \"name:ftype/subfield\"");
       const auto slash = spec.find('/', colon);

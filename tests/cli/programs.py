@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -82,6 +83,8 @@ class Tool:
         pid, fd = pty.fork()
         if pid == 0:
             try:
+                # Where the tests run in the background, an interrupt is ignored.
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
                 if width:
                     fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
                 os.execve(path, [path, *args], self._environment(env))

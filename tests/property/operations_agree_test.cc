@@ -37,7 +37,7 @@ Step over_samples(ops::Operation operation) {
   return {std::move(operation), {Target::Kind::kSamples, {}, {}, {}}, {}, 0};
 }
 
-void agree(const Step& step, const std::vector<Document>& docs, Value dataset = kDatasetId) {
+void agree(const Step& step, const std::vector<Document>& docs, const Value& dataset = kDatasetId) {
   RC_LOG() << ops::describe(step) << "\n";
   fill(kCollection, docs);
   const auto before = stored(kCollection);

@@ -36,14 +36,14 @@ fs::path find_program() {
   std::string rest = search ? search : "";
   while (!rest.empty()) {
     const auto colon = rest.find(':');
-    const fs::path candidate = fs::path(rest.substr(0, colon)) / "mongod";
+    fs::path candidate = fs::path(rest.substr(0, colon)) / "mongod";
     if (runs(candidate)) return candidate;
     rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
   }
   const fs::path venv = fs::path(FM_SOURCE_DIR) / ".venv" / "lib";
   std::error_code none;
   for (const auto& python : fs::directory_iterator(venv, none)) {
-    const auto candidate = python.path() / "site-packages" / "fiftyone" / "db" / "bin" / "mongod";
+    auto candidate = python.path() / "site-packages" / "fiftyone" / "db" / "bin" / "mongod";
     if (runs(candidate)) return candidate;
   }
   throw std::runtime_error("No mongod: set FM_MONGOD, put it on PATH, or run scripts/install-deps (looked in " +

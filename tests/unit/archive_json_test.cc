@@ -127,8 +127,7 @@ TEST(JsonReader, WhatIsWrongAndWhere) {
 class CollectionFileTest : public testing::Test {
  protected:
   std::string write(const std::string& text) {
-    const auto path =
-        testing::TempDir() + "/" + testing::UnitTest::GetInstance()->current_test_info()->name() + ".json";
+    auto path = testing::TempDir() + "/" + testing::UnitTest::GetInstance()->current_test_info()->name() + ".json";
     std::ofstream(path, std::ios::binary) << text;
     return path;
   }
@@ -136,7 +135,6 @@ class CollectionFileTest : public testing::Test {
     CollectionFile file(write(text), "samples", batch);
     std::vector<std::string> out;
     TextBatch one;
-    std::int64_t bytes = 0;
     while (file.next(one)) {
       EXPECT_EQ(one.first, static_cast<std::int64_t>(out.size()));
       for (std::size_t i = 0; i < one.slices.size(); ++i) {
@@ -144,7 +142,6 @@ class CollectionFileTest : public testing::Test {
         EXPECT_EQ(text.substr(static_cast<std::size_t>(one.offset) + one.slices[i].begin, one.slices[i].size),
                   out.back());
       }
-      bytes += one.bytes;
     }
     return out;
   }

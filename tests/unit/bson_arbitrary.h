@@ -79,8 +79,8 @@ inline rc::Gen<bson::Raw> raw() {
   auto text = rc::gen::arbitrary<std::string>();
   return rc::gen::map(
       rc::gen::tuple(type, text, key(), rc::gen::arbitrary<std::uint64_t>(), rc::gen::arbitrary<std::uint64_t>()),
-      [](std::tuple<bson_type_t, std::string, std::string, std::uint64_t, std::uint64_t> t) {
-        auto& [kind, any, word, a, b] = t;
+      [](const std::tuple<bson_type_t, std::string, std::string, std::uint64_t, std::uint64_t>& t) {
+        auto [kind, any, word, a, b] = t;
         auto length = static_cast<std::uint32_t>(any.size());
         bson::Bytes scope = encode(bson::Document{{word, static_cast<std::int64_t>(a)}, {"", bson::Null{}}});
         bson_value_t v = {};
@@ -151,7 +151,7 @@ inline rc::Gen<bson::Array> array() {
 inline rc::Gen<bson::Document> document() {
   return rc::gen::map(rc::gen::container<std::vector<std::pair<std::string, Value>>>(
                           rc::gen::pair(key(), rc::gen::lazy([] { return value(); }))),
-                      [](std::vector<std::pair<std::string, Value>> elements) {
+                      [](const std::vector<std::pair<std::string, Value>>& elements) {
                         bson::Document d;
                         for (auto& [name, item] : elements) {
                           d.append(std::move(name), std::move(item));

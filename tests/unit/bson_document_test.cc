@@ -163,7 +163,8 @@ TEST(Codec, ArraysWithOddKeysKeepThem) {
     std::string bytes = framed("\x04"s + "a\0"s + framed(items));
     Document doc = decode(bytes);
     EXPECT_EQ(encoded(doc), bytes);
-    Document copy = doc;
+    Document copy;
+    copy = doc;
     EXPECT_EQ(encoded(copy), bytes);
     EXPECT_EQ(copy, doc);
   }

@@ -359,7 +359,8 @@ TEST(DropReferences, RemovesTheListAndItsDocuments) {
 }
 
 TEST(DropCollections, OnlyWhatNoDatasetNames) {
-  const auto victims = [](std::string_view text, std::set<std::string> collections, std::set<std::string> named) {
+  const auto victims = [](std::string_view text, const std::set<std::string>& collections,
+                          const std::set<std::string>& named) {
     return std::get<ops::DropCollections>(parse(text).operation).victims(collections, named);
   };
   const std::set<std::string> all = {"frames.samples.1", "samples.1", "frames.2", "2",
