@@ -114,7 +114,7 @@ int run_verify(const VerifyOptions& options, const Globals& globals) {
 
 void setup_verify(Program& program) {
   auto options = std::make_shared<VerifyOptions>();
-  auto* command = program.app.add_subcommand("verify", "Looks for damage and what is missing; mends what is certain.");
+  auto* command = program.app.add_subcommand("verify", "Finds damage and mends what is certain.");
   command->add_option("-n,--dataset-name", options->names, "only these datasets")->option_text("NAME...");
   command->add_flag("--deep", options->deep, "every sample, frame and result; indexes");
   command->add_flag("--repair", options->repair, "mend what is certain, as a run that can be undone");

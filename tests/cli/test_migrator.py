@@ -344,6 +344,7 @@ def test_info(tool):
         "place": tool.env["FIFTYONE_DATABASE_URI"],
         "edition": "open source",
         "services": [],
+        "waiting": [],
         "version": "1.4.1",
         "enterprise_version": None,
         "newest_version": "1.22.1",
@@ -454,7 +455,7 @@ def test_enterprise_migration(tool):
     assert r.out.startswith("Migrated hub from v")
     assert tool.versions() == ({"a": "1.12.0"}, "1.12.0")
     r = tool.migrator("info")
-    assert "Edition:   enterprise\nVersion:   1.12.0 (Enterprise 2.15.0)\n" in r.out
+    assert "Edition:    enterprise\nVersion:    1.12.0 (Enterprise 2.15.0)\n" in r.out
     assert "hub: at 2.15.0 already.\n" in tool.migrator("migrate", "2.15.0", *NO_CAS).out
 
 

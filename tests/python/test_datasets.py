@@ -385,7 +385,9 @@ def test_ctrl_c_ends_long_work(place, how):
     code = ("import sys, fiftyone_migrator as fm\nd = fm.database(); d.dataset_exists('a')\nprint('go', flush=True)\n"
             "try:\n    %s\nexcept KeyboardInterrupt:\n    print('stopped')\n    sys.exit(7)" % work)
     env = {**os.environ, "PYTHONPATH": PACKAGE, "FIFTYONE_DATABASE_URI": place.server.uri, "FIFTYONE_DATABASE_NAME": place.name}
-    p = subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True)
+    # Where the tests run in the background, an interrupt is ignored.
+    p = subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True,
+                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert p.stdout.readline() == "go\n"
     time.sleep(1)
     start = time.monotonic()
