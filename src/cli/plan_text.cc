@@ -300,8 +300,7 @@ std::string report_text(const Plan& plan, const RunReport& report, const Style& 
 std::size_t jobs_of(const Settings& settings) {
   if (settings.jobs) return static_cast<std::size_t>(*settings.jobs);
   constexpr unsigned kMost = 8;
-  // One more than cores: while some wait for the server, another works.
-  return std::clamp(std::thread::hardware_concurrency() + 1, 2U, kMost);
+  return std::clamp(std::thread::hardware_concurrency(), 1U, kMost);
 }
 
 }  // namespace fm::cli
