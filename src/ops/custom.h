@@ -33,6 +33,8 @@ struct CustomFunction {
   // Of joins: the same for frames, and the key of theirs that is written.
   bson::Document (*displaced_frames)(const bson::Document& arguments) = nullptr;
   const char* frames_key = nullptr;
+  // And what it does to the labels of these frames: the arguments of polyline_shapes.
+  std::optional<bson::Document> (*frame_polylines)(const bson::Document& arguments) = nullptr;
   // Documents of other collections it will ask the context for.
   void (*references)(const bson::Document& dataset, const bson::Document& arguments,
                      std::vector<std::pair<std::string, bson::Value>>& out) = nullptr;

@@ -233,6 +233,9 @@ const CustomFunction kFrameMap{
     },
     .displaced_frames = displaced_frames,
     .frames_key = "_sample_id",
+    .frame_polylines = [](const Document& arguments) -> std::optional<Document> {
+      return goes_up(arguments) ? std::optional(Document{{"wrap", true}}) : std::nullopt;
+    },
 };
 
 }  // namespace fm::ops

@@ -1,7 +1,6 @@
 #include "ops/take_back.h"
 
 #include <iterator>
-#include <string_view>
 
 #include "ops/operation.h"
 
@@ -58,7 +57,7 @@ struct WayOf {
   }
 };
 
-// What the join of 0.6.2 does to the labels of frames, and the way back from that.
+// What a join does to the labels of frames, and the way back from that.
 struct OnFrames {
   Step there;
   Step back;
@@ -66,12 +65,14 @@ struct OnFrames {
 
 std::optional<OnFrames> on_frames(const CollectionWork& work, const std::string& collection) {
   const auto* custom = std::get_if<Custom>(&work.step->operation);
-  const bool maps = custom && custom->function->name == std::string_view("frame_map");
-  if (!maps || !*custom->arguments.find("up")->as<bool>() || collection.empty() || collection != work.frames) {
+  if (!custom || !custom->function->frame_polylines || collection.empty() || collection != work.frames) {
     return std::nullopt;
   }
-  const auto wrap = [](bool on) { return Step{Custom{&kPolylineShapes, Document{{"wrap", on}}}, {}, {}, 0}; };
-  return OnFrames{wrap(true), wrap(false)};
+  auto there = custom->function->frame_polylines(custom->arguments);
+  if (!there) return std::nullopt;
+  auto back = kPolylineShapes.opposite(*there);
+  return OnFrames{Step{Custom{&kPolylineShapes, std::move(*there)}, {}, {}, 0},
+                  Step{Custom{&kPolylineShapes, std::move(back)}, {}, {}, 0}};
 }
 
 }  // namespace
