@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "bson/read.h"
+#include "exec/control.h"
 #include "exec/heads.h"
 #include "exec/restore_mark.h"
 #include "revisions/catalogue.h"
@@ -261,7 +262,7 @@ class Intake {
       landing.publish(migrated_.contents);
     } catch (const Error& error) {
       // The next run goes on, or takes it back.
-      if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) landing.keep();
+      if (is_lost(error)) landing.keep();
       throw;
     }
   }

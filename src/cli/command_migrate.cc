@@ -27,7 +27,6 @@
 #include "exec/rights.h"
 #include "exec/runner.h"
 #include "plan/access.h"
-#include "plan/refusals.h"
 #include "revisions/catalogue.h"
 
 namespace fm::cli {
@@ -119,8 +118,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   // Datasets named alone are what is meant.
   if (!options.names.empty() && !chosen.by_name) chosen.services = {Service::kDatasets};
   const auto settings = globals.load(options.flags);
-  if (settings.disable_migrations) throw refusals::migrations_disabled();
-  if (settings.database_admin == false) throw refusals::admin_is_false();
+  require_admin(settings);
   dry_run = dry_run || settings.dry_run;
   const auto saved = open_saved_plan(options, settings.undo_log);
   if (saved) chosen.services = services_of(*saved);
@@ -148,10 +146,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   Exclusive exclusive(mongo, request_text(names, chosen));
   std::optional<Control> control;
   if (!dry_run) {
-    control.emplace(mongo, limits_of(settings), StopSignals::asked, [&](const std::string& text) {
-      progress.clear();
-      log.warning(text);
-    });
+    control.emplace(mongo, limits_of(settings), StopSignals::asked, warn_over(progress, log));
     run_settings.control = &*control;
     if (services) services->set_control(&*control);
     const StopSignals signals(log);

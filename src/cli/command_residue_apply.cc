@@ -19,7 +19,6 @@
 #include "exec/residue_apply.h"
 #include "exec/rights.h"
 #include "exec/survey.h"
-#include "plan/refusals.h"
 
 namespace fm::cli {
 
@@ -131,8 +130,7 @@ std::vector<Waiting> chosen(std::vector<Waiting> all, const Heads& heads, const 
 
 int apply(const ApplyOptions& options, const Globals& globals) {
   const auto settings = globals.load(options.flags);
-  if (settings.disable_migrations) throw refusals::migrations_disabled();
-  if (settings.database_admin == false) throw refusals::admin_is_false();
+  require_admin(settings);
   auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
   Deployment deployment(settings, log);
@@ -148,10 +146,7 @@ int apply(const ApplyOptions& options, const Globals& globals) {
   run_settings.request = request_text(names);
   std::optional<Control> control;
   if (!settings.dry_run) {
-    control.emplace(mongo, limits_of(settings), StopSignals::asked, [&](const std::string& text) {
-      progress.clear();
-      log.warning(text);
-    });
+    control.emplace(mongo, limits_of(settings), StopSignals::asked, warn_over(progress, log));
     run_settings.control = &*control;
     const StopSignals signals(log);
     if (exclusive.finish_interrupted(globals.catalogue(), run_settings, observer, deployment.found) > 0) {

@@ -15,7 +15,6 @@
 #include "exec/exclusive.h"
 #include "exec/rights.h"
 #include "exec/undo.h"
-#include "plan/refusals.h"
 
 namespace fm::cli {
 
@@ -83,18 +82,14 @@ std::string about(const RunRecord& record) {
 
 int run_undo(const UndoOptions& options, const Globals& globals) {
   const auto settings = globals.load(options.flags);
-  if (settings.disable_migrations) throw refusals::migrations_disabled();
-  if (settings.database_admin == false) throw refusals::admin_is_false();
+  require_admin(settings);
   auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
   Deployment deployment(settings, log);
   auto& mongo = deployment.session.mongo();
   Progress progress(globals.progress_mode(), &log);
   ProgressObserver observer(progress);
-  Control control(mongo, limits_of(settings), StopSignals::asked, [&](const std::string& text) {
-    progress.clear();
-    log.warning(text);
-  });
+  Control control(mongo, limits_of(settings), StopSignals::asked, warn_over(progress, log));
   RunSettings run_settings;
   run_settings.origin = {globals.command_line, program_version()};
   run_settings.control = &control;

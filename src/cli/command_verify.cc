@@ -16,7 +16,6 @@
 #include "exec/exclusive.h"
 #include "exec/repair.h"
 #include "exec/rights.h"
-#include "plan/refusals.h"
 #include "revisions/catalogue.h"
 
 namespace fm::cli {
@@ -48,10 +47,7 @@ int repair(const Settings& settings, const VerifySettings& wanted, Deployment& d
   const auto& catalogue = built_in_catalogue();
   Progress progress(globals.progress_mode(), &log);
   ProgressObserver observer(progress);
-  Control control(mongo, limits_of(settings), StopSignals::asked, [&](const std::string& text) {
-    progress.clear();
-    log.warning(text);
-  });
+  Control control(mongo, limits_of(settings), StopSignals::asked, warn_over(progress, log));
   RunSettings run_settings;
   run_settings.jobs = wanted.jobs;
   run_settings.origin = {globals.command_line, program_version()};
@@ -97,8 +93,7 @@ int run_verify(const VerifyOptions& options, const Globals& globals) {
     return 0;
   }
   const auto settings = globals.load(options.flags);
-  if (options.repair && settings.disable_migrations) throw refusals::migrations_disabled();
-  if (options.repair && settings.database_admin == false) throw refusals::admin_is_false();
+  if (options.repair) require_admin(settings);
   const auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
   Deployment deployment(settings, log);

@@ -1,5 +1,7 @@
 #include "cli/migration_options.h"
 
+#include "plan/refusals.h"
+
 namespace fm::cli {
 
 void bind_target_options(CLI::App& command, MigrationOptions& options) {
@@ -27,5 +29,17 @@ void bind_pace_options(CLI::App& command, SettingFlags& flags) {
 }
 
 Control::Limits limits_of(const Settings& settings) { return {settings.rate, settings.max_lag, settings.max_time}; }
+
+Control::Notice warn_over(Progress& progress, const Log& log) {
+  return [&](const std::string& text) {
+    progress.clear();
+    log.warning(text);
+  };
+}
+
+void require_admin(const Settings& settings) {
+  if (settings.disable_migrations) throw refusals::migrations_disabled();
+  if (settings.database_admin == false) throw refusals::admin_is_false();
+}
 
 }  // namespace fm::cli

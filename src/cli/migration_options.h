@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "cli/log.h"
 #include "cli/program.h"
+#include "cli/progress.h"
 #include "cli/services.h"
 #include "cli/signals.h"
 #include "exec/control.h"
@@ -32,6 +34,11 @@ void bind_migration_options(CLI::App& command, MigrationOptions& options);
 // What slows a run down or stops it.
 void bind_pace_options(CLI::App& command, SettingFlags& flags);
 Control::Limits limits_of(const Settings& settings);
+// Both outlive it: a warning that takes the place of a progress line.
+Control::Notice warn_over(Progress& progress, const Log& log);
+
+// Refuses where the settings forbid writing to a shared database.
+void require_admin(const Settings& settings);
 
 // Both commands: what is asked for is checked, the database opened, the plan
 // made; then it is shown (`dry_run`) or run. The exit status.

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/table.h"
+#include "exec/control.h"
 #include "exec/history.h"
 #include "exec/restore_mark.h"
 #include "exec/rights.h"
@@ -283,7 +284,7 @@ void ServiceMigration::run(const std::vector<ServiceRoute>& routes, RunObserver&
       reports_.push_back(runner(route.service, observer).run(route, now_ms, seed));
       note_done(homes_, run_, reports_.back());
     } catch (const Error& error) {
-      if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) throw;
+      if (is_lost(error)) throw;
       if (is_stop(error.code())) {
         throw Error(error.code(), fmt::format("{} at {} ({})", error.what(), name_of(route.service), standing()),
                     error.remedy());

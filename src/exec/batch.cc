@@ -56,11 +56,6 @@ BatchRunner::Result result_of(Prepared& dataset) {
   return out;
 }
 
-// Not the fault of one dataset.
-bool ends_the_run(const Error& error) {
-  return error.code() == Exit::kUnreachable || error.code() == Exit::kLocked || is_stop(error.code());
-}
-
 // Files that the dataset's runs named before and do not any more: copied ones, and
 // copies of an earlier way that gave way to their originals.
 Array replaced_files(const Prepared& dataset) {

@@ -156,4 +156,8 @@ std::int64_t Control::piece(std::int64_t most) const {
 
 bool is_stop(Exit code) { return code == Exit::kInterrupted || code == Exit::kTerminated || code == Exit::kPending; }
 
+bool is_lost(const Error& error) { return error.code() == Exit::kUnreachable || error.code() == Exit::kLocked; }
+
+bool ends_the_run(const Error& error) { return is_lost(error) || is_stop(error.code()); }
+
 }  // namespace fm

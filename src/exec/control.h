@@ -57,5 +57,9 @@ class Control {
 
 // Error codes that end a run between two pieces of work.
 bool is_stop(Exit code);
+// The server or the lease is lost: nothing can be written any more.
+bool is_lost(const Error& error);
+// Not the fault of one dataset or service.
+bool ends_the_run(const Error& error);
 
 }  // namespace fm

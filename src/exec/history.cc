@@ -14,6 +14,7 @@
 #include "base/machine.h"
 #include "base/text.h"
 #include "bson/read.h"
+#include "exec/control.h"
 
 namespace fm {
 
@@ -130,6 +131,15 @@ std::string state_after(const Error& error) {
       return "interrupted";
     default:
       return "failed";
+  }
+}
+
+void note_end(const Error& error, const std::function<void()>& note) {
+  if (is_lost(error)) return;
+  try {
+    note();
+  } catch (const Error&) {
+    // What ended the run is told.
   }
 }
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -68,6 +69,9 @@ struct RunEnd {
 };
 // How a run that ended with this error is called.
 std::string state_after(const Error& error);
+// Notes that a run ended with `error`. Where it cannot, the next run tells; what
+// goes wrong here does not hide the error.
+void note_end(const Error& error, const std::function<void()>& note);
 
 class History {
  public:

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "bson/difference.h"
+#include "exec/history.h"
 #include "exec/ranges.h"
 #include "exec/world.h"
 #include "ops/operation.h"
@@ -50,6 +51,10 @@ void check_size(const Prepared& dataset) {
               "Dataset '" + dataset.name + "' would grow to " + std::to_string(size) + " bytes on the way to v" +
                   dataset.route->to + ", and MongoDB allows " + std::to_string(kLargestDocument) + " for a document",
               "Its largest key is '" + largest_key(dataset.after) + "': make that smaller first.");
+}
+
+RunFacts facts_of(std::int64_t now_ms, const std::string& seed) {
+  return {now_ms, ops::IdGenerator(now_ms, seed), {}, run_id(now_ms, seed), 0};
 }
 
 std::string id_key(const Value& id) {

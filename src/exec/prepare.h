@@ -29,6 +29,8 @@ struct RunFacts {
   std::string run;       // its id
   std::int64_t seq = 0;  // in the undo log
 };
+// Those of a new run.
+RunFacts facts_of(std::int64_t now_ms, const std::string& seed);
 
 std::string id_key(const bson::Value& id);
 // The name for messages: "None" where there is none, as the original prints it.

@@ -8,6 +8,7 @@
 #include "bson/json.h"
 #include "bson/read.h"
 #include "exec/gridfs.h"
+#include "exec/history.h"
 #include "ops/naming.h"
 
 namespace fm {
@@ -21,10 +22,6 @@ namespace {
 constexpr std::int64_t kBatch = 256;
 constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 constexpr int kAttempts = 3;
-
-bool ends_the_run(const Error& error) {
-  return error.code() == Exit::kUnreachable || error.code() == Exit::kLocked || is_stop(error.code());
-}
 
 std::string place_of(const Problem& problem) { return problem.dataset.empty() ? "(database)" : problem.dataset; }
 
@@ -57,7 +54,7 @@ Repair::Repair(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, st
                RunObserver& observer)
     : mongo_(mongo),
       catalogue_(catalogue),
-      facts_{now_ms, ops::IdGenerator(now_ms, seed), {}, fm::run_id(now_ms, seed), 0},
+      facts_(facts_of(now_ms, seed)),
       seed_(std::move(seed)),
       settings_(std::move(settings)),
       observer_(observer),
@@ -117,23 +114,14 @@ RepairReport Repair::run(const VerifyReport& found, const VerifySettings& wanted
     history.end(facts_.run, end);
   };
   try {
-    RunRecord record;
-    record.run = facts_.run;
-    record.now_ms = facts_.now_ms;
-    record.seed = seed_;
-    record.target = plan.target;
+    auto record = record_of(facts_.run, facts_.now_ms, seed_, plan.target);
     record.repair = true;
     facts_.seq = Residue(mongo_).begin(std::move(record)).seq;
     keep_images(report);
     mend(report);
     ended("done", std::nullopt);
   } catch (const Error& error) {
-    // Where nothing can be written any more, the next run tells.
-    if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) throw;
-    try {
-      ended(state_after(error), error);
-    } catch (const Error&) {
-    }
+    note_end(error, [&] { ended(state_after(error), error); });
     throw;
   }
   journal.end();

@@ -225,6 +225,15 @@ std::string run_of_part(const std::string& part) { return part.substr(0, part.fi
 
 bool is_part(const std::string& run) { return run.find('.') != std::string::npos; }
 
+RunRecord record_of(std::string run, std::int64_t now_ms, std::string seed, std::string target) {
+  RunRecord out;
+  out.run = std::move(run);
+  out.now_ms = now_ms;
+  out.seed = std::move(seed);
+  out.target = std::move(target);
+  return out;
+}
+
 std::vector<Image> read_images(const std::vector<Document>& records) {
   std::vector<Image> out;
   const std::function<void(Image)> visit = [&](Image image) { out.push_back(std::move(image)); };

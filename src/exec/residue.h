@@ -106,6 +106,7 @@ struct RunRecord {
   // had none. `target` is where the run takes the service.
   std::optional<bson::Document> version;
 };
+RunRecord record_of(std::string run, std::int64_t now_ms, std::string seed, std::string target);
 
 // Images out of records, those of one image one after another; whatever stands
 // in them, what is no record is left out.

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "exec/history.h"
 
 namespace fm {
 
@@ -30,7 +31,7 @@ GiveBack::GiveBack(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms
                    RunSettings settings, RunObserver& observer)
     : mongo_(mongo),
       catalogue_(catalogue),
-      facts_{now_ms, ops::IdGenerator(now_ms, seed), {}, fm::run_id(now_ms, seed), 0},
+      facts_(facts_of(now_ms, seed)),
       seed_(std::move(seed)),
       settings_(std::move(settings)),
       observer_(observer) {}
@@ -99,13 +100,8 @@ GiveBackReport GiveBack::run(const std::vector<Waiting>& datasets) {
   begun.from = begun.to = read_database_version(mongo_).value_or("");
   begun.planned = static_cast<std::int64_t>(all.size());
   history.begin(begun);
-  RunRecord own;
-  own.run = facts_.run;
-  own.now_ms = facts_.now_ms;
-  own.seed = seed_;
-  own.target = kKind;
   Residue residue(mongo_);
-  facts_.seq = residue.begin(std::move(own)).seq;
+  facts_.seq = residue.begin(record_of(facts_.run, facts_.now_ms, seed_, kKind)).seq;
 
   observer_.phase("giving back", all.size());
   std::size_t finished = 0;
@@ -126,7 +122,7 @@ GiveBackReport GiveBack::run(const std::vector<Waiting>& datasets) {
       }
     });
   } catch (const Error& error) {
-    if (error.code() != Exit::kUnreachable && error.code() != Exit::kLocked) ended(state_after(error), error);
+    note_end(error, [&] { ended(state_after(error), error); });
     throw;
   }
   ended("done", std::nullopt);

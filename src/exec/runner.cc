@@ -175,7 +175,7 @@ Runner::Runner(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, st
                RunObserver& observer)
     : mongo_(mongo),
       catalogue_(catalogue),
-      facts_{now_ms, ops::IdGenerator(now_ms, seed), {}, fm::run_id(now_ms, seed), 0},
+      facts_(facts_of(now_ms, seed)),
       seed_(std::move(seed)),
       settings_(std::move(settings)),
       observer_(observer) {}
@@ -378,14 +378,9 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
     }
     ended("done", std::nullopt);
   } catch (const Error& error) {
-    // Where nothing can be written any more, the next run tells.
-    if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) throw;
     const auto said =
         is_stop(error.code()) ? with_counts(error, report.datasets_done, plan.datasets.size(), journal) : error;
-    try {
-      ended(state_after(said), said);
-    } catch (const Error&) {
-    }
+    note_end(said, [&] { ended(state_after(said), said); });
     throw said;
   }
   const auto failed = [](const DatasetFailure& failure) { return !failure.refused; };
@@ -412,11 +407,7 @@ void Runner::write(const Plan& plan, const DatabaseHeads& heads, const std::vect
 
 void Runner::keep_run(const Plan& plan, const DatabaseHeads& heads) {
   if (!settings_.undo_log) return;
-  RunRecord record;
-  record.run = facts_.run;
-  record.now_ms = facts_.now_ms;
-  record.seed = seed_;
-  record.target = plan.target;
+  auto record = record_of(facts_.run, facts_.now_ms, seed_, plan.target);
   record.services = settings_.services;
   if (!plan.database.empty() || plan.save_database_version) {
     record.config = heads.config.value_or(Document());

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "exec/history.h"
 #include "exec/service_work.h"
 
 namespace fm {
@@ -186,11 +187,7 @@ ServiceReport ServiceRunner::go(const ServiceRoute& route, ServiceRun run, bool 
     const auto there = home_.collection_names();
     work.has_images = !down && !route.route.from.empty() && there.contains(kResidue);
     if (settings_.undo_log) {
-      RunRecord record;
-      record.run = work.run.run;
-      record.now_ms = work.run.now_ms;
-      record.seed = work.run.seed;
-      record.target = work.run.to;
+      auto record = record_of(work.run.run, work.run.now_ms, work.run.seed, work.run.to);
       record.version = work.version.document();
       work.seq = work.residue.begin(std::move(record)).seq;
     }
@@ -234,12 +231,8 @@ ServiceReport ServiceRunner::go(const ServiceRoute& route, ServiceRun run, bool 
 }
 
 void ServiceRunner::note_failure(ServiceWork& work, const Error& error) {
-  if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked || is_stop(error.code())) return;
-  try {
-    work.version.fail();
-  } catch (const Error&) {
-    // What ended the run is told.
-  }
+  if (is_stop(error.code())) return;
+  note_end(error, [&] { work.version.fail(); });
 }
 
 void ServiceRunner::drop_indexes(ServiceWork& work, const ServiceSteps& steps) {

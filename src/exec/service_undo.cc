@@ -139,11 +139,7 @@ ServiceReport ServiceRunner::take_back(Service service, const RunRecord& part, S
   work.report = {service, part.target, work.run.to};
   observer_.message(
       {ops::Message::Level::kInfo, fmt::format("Taking {} back to {}", name_of(service), shown(work.run.to))});
-  RunRecord own;
-  own.run = work.run.run;
-  own.now_ms = work.run.now_ms;
-  own.seed = work.run.seed;
-  own.target = work.run.to;
+  auto own = record_of(work.run.run, work.run.now_ms, work.run.seed, work.run.to);
   own.undoes = part.run;
   own.version = work.version.document();
   try {

@@ -20,7 +20,7 @@ Undo::Undo(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, std::s
            RunObserver& observer)
     : mongo_(mongo),
       catalogue_(catalogue),
-      facts_{now_ms, ops::IdGenerator(now_ms, seed), {}, run_id(now_ms, seed), 0},
+      facts_(facts_of(now_ms, seed)),
       seed_(std::move(seed)),
       settings_(std::move(settings)),
       observer_(observer) {}
@@ -214,11 +214,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
   begun.details = Document{{"undoes", record.run}};
   for (const auto& [key, value] : settings_.details) begun.details.append(key, value);
   history.begin(begun);
-  RunRecord own;
-  own.run = facts_.run;
-  own.now_ms = facts_.now_ms;
-  own.seed = seed_;
-  own.target = plan.target;
+  auto own = record_of(facts_.run, facts_.now_ms, seed_, plan.target);
   own.undoes = record.run;
   own.services = settings_.services;
   if (report.database) {
@@ -243,11 +239,9 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
     }
     write(record, entries, unchanged, report);
   } catch (const Error& error) {
-    // Where nothing can be written any more, the next run tells.
-    if (error.code() == Exit::kUnreachable || error.code() == Exit::kLocked) throw;
     const auto planned = unchanged.size() + entries.size();
     const auto said = is_stop(error.code()) ? with_counts(error, report.datasets, planned, journal) : error;
-    ended(state_after(said), said);
+    note_end(said, [&] { ended(state_after(said), said); });
     throw said;
   }
   history.undone(record.run, facts_.run);

@@ -157,11 +157,7 @@ UndoReport UndoRepair::run(const RunRecord& record, bool skip_changed) {
   begun.details = Document{{"undoes", record.run}};
   history.begin(begun);
   Residue residue(mongo_);
-  RunRecord own;
-  own.run = facts_.run;
-  own.now_ms = facts_.now_ms;
-  own.seed = seed_;
-  own.target = plan.target;
+  auto own = record_of(facts_.run, facts_.now_ms, seed_, plan.target);
   own.undoes = record.run;
   own.repair = true;
   const auto seq = residue.begin(std::move(own)).seq;
