@@ -346,6 +346,13 @@ def mended(tool):
     return samples(tool, "plain").count_documents({"_dataset_id": dataset(tool, "plain")["_id"]})
 
 
+def kill_a_repair(tool):
+    run = run_repair(tool, "--rate", "1000")
+    wait_for(lambda: mended(tool))
+    run.kill()
+    run.communicate()
+
+
 @pytest.mark.parametrize("way", ["SIGINT", "SIGTERM", "max-time", "SIGKILL"])
 def test_stopped_and_the_same_command_goes_on(tool, way):
     whole = stray_samples(tool)
@@ -372,10 +379,7 @@ def test_stopped_and_the_same_command_goes_on(tool, way):
 
 def test_killed_and_migrate_finishes_it(tool):
     whole = stray_samples(tool)
-    run = run_repair(tool, "--rate", "1000")
-    wait_for(lambda: mended(tool))
-    run.kill()
-    run.communicate()
+    kill_a_repair(tool)
     assert tool.migrator("migrate", "--yes").status == 0
     assert content(tool) == whole
     assert problems(tool) == []
@@ -384,10 +388,7 @@ def test_killed_and_migrate_finishes_it(tool):
 def test_a_cut_repair_can_be_taken_back(tool):
     stray_samples(tool)
     damaged = content(tool)
-    run = run_repair(tool, "--rate", "1000")
-    wait_for(lambda: mended(tool))
-    run.kill()
-    run.communicate()
+    kill_a_repair(tool)
     assert tool.migrator("undo", "--yes").status == 0
     assert content(tool) == damaged
 

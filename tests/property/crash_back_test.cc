@@ -12,6 +12,7 @@ namespace {
 
 using bson::Document;
 using stored::content;
+using stored::cut_off;
 using stored::migrate_to;
 using stored::store;
 
@@ -43,18 +44,7 @@ void cut_everywhere(const FakeDatabase& db, const std::string& from, const std::
   for (int cut = 1;; ++cut) {
     ASSERT_LT(cut, kMostWrites);
     down();
-    int boundary = 0;
-    test_server().at_writes([&] {
-      if (++boundary == cut) throw Error(Exit::kUnreachable, "cut off");
-    });
-    bool was_cut = false;
-    try {
-      back("the first seed");
-    } catch (const Error& error) {
-      ASSERT_STREQ(error.what(), "cut off");
-      was_cut = true;
-    }
-    test_server().at_writes({});
+    const bool was_cut = cut_off(cut, [&] { back("the first seed"); });
     if (!was_cut) return;
     back(cut == 1 ? "the first seed" : "another seed");
     ASSERT_EQ(content(), undisturbed) << "cut off at boundary " << cut;
@@ -85,17 +75,7 @@ TEST_P(CrashBack, UndoOfACutRun) {
   for (int cut = 1;; ++cut) {
     ASSERT_LT(cut, kMostWrites);
     store(db, from);
-    int boundary = 0;
-    test_server().at_writes([&] {
-      if (++boundary == cut) throw Error(Exit::kUnreachable, "cut off");
-    });
-    bool was_cut = false;
-    try {
-      migrate_to(to, "down");
-    } catch (const Error&) {
-      was_cut = true;
-    }
-    test_server().at_writes({});
+    const bool was_cut = cut_off(cut, [&to = to] { migrate_to(to, "down"); });
     if (!was_cut) return;
     if (Residue(test_server()).runs().empty()) continue;
     stored::undo("last", "undo");
@@ -150,18 +130,7 @@ TEST_P(CrashBack, GivingBack) {
     lift(from);
     const auto lifted = content();
     ASSERT_FALSE(lifted == start);
-    int boundary = 0;
-    test_server().at_writes([&] {
-      if (++boundary == cut) throw Error(Exit::kUnreachable, "cut off");
-    });
-    bool was_cut = false;
-    try {
-      give_back("the first seed");
-    } catch (const Error& error) {
-      ASSERT_STREQ(error.what(), "cut off");
-      was_cut = true;
-    }
-    test_server().at_writes({});
+    const bool was_cut = cut_off(cut, [&] { give_back("the first seed"); });
     if (was_cut) give_back("another seed");
     const auto end = content();
     ASSERT_EQ(end, start) << "cut off at boundary " << cut << "\n" << stored::difference(start, end);

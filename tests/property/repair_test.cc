@@ -19,6 +19,7 @@ using bson::Document;
 using bson::Oid;
 using bson::Value;
 using stored::content;
+using stored::cut_off;
 using stored::difference;
 using stored::store;
 using stored::Stored;
@@ -104,23 +105,6 @@ std::vector<std::string> mendable() {
 class RepairTest : public testing::Test {
  protected:
   ~RepairTest() override { test_server().at_writes({}); }
-
-  // Whether `work` was cut off at the boundary of a write with that number.
-  static bool cut_off(int number, const std::function<void()>& work) {
-    int boundary = 0;
-    test_server().at_writes([&] {
-      if (++boundary == number) throw Error(Exit::kUnreachable, "cut off");
-    });
-    bool cut = false;
-    try {
-      work();
-    } catch (const Error& error) {
-      EXPECT_STREQ(error.what(), "cut off");
-      cut = true;
-    }
-    test_server().at_writes({});
-    return cut;
-  }
 };
 
 TEST_F(RepairTest, MendsEverythingOnceAndGoesBackToTheByte) {

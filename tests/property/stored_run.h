@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -70,6 +71,23 @@ inline std::string difference(const Stored& a, const Stored& b) {
   missing(b, a, "+ ");
   constexpr std::size_t kMost = 4000;
   return out.substr(0, kMost);
+}
+
+// Whether `work` was cut off at the boundary of a write with that number.
+inline bool cut_off(int number, const std::function<void()>& work) {
+  int boundary = 0;
+  test_server().at_writes([&] {
+    if (++boundary == number) throw Error(Exit::kUnreachable, "cut off");
+  });
+  bool cut = false;
+  try {
+    work();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "cut off");
+    cut = true;
+  }
+  test_server().at_writes({});
+  return cut;
 }
 
 inline void store(const FakeDatabase& db, const std::string& version) {
