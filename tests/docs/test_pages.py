@@ -72,6 +72,14 @@ def test_the_manifest_of_a_backup_is_documented(tool, tmp_path):
     assert not undocumented({key: 1 for entry in manifest["collections"] for key in entry}, text)
 
 
+def test_every_page_is_in_the_navigation_and_among_the_first_links():
+    """Without the first the site is not built."""
+    docs = ROOT / "docs"
+    pages = {str(p.relative_to(docs)) for p in docs.rglob("*.md")}
+    assert set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text())) == pages
+    assert set(re.findall(r"\]\(([\w/-]+\.md)\)", (docs / "index.md").read_text())) == pages - {"index.md"}
+
+
 def test_every_exit_code_has_its_advice():
     listed = re.findall(r"k\w+ = (\d+)", re.search(r"enum class Exit : int \{(.*?)\};", (ROOT / "src/base/error.h").read_text(), re.S)[1])
     headings = re.findall(r"^## (\d[\d, ]*):", (ROOT / "docs" / "when-it-goes-wrong.md").read_text(), re.M)
