@@ -1,12 +1,14 @@
 // The floor of the benchmarks: the least that the bare C driver can do for the
 // same change, without knowing anything of revisions.
 //
-//   bench-floor replace     --uri U --db DB --after DB2 --coll NAME... [--prefix P]... [--journal]
+//   bench-floor replace     --uri U --db DB --after DB2 --coll NAME... [--prefix P]... [--guard] [--journal]
 //   bench-floor update-many --uri U --db DB --coll NAME --kind created|polylines [--journal]
 //   bench-floor info        --uri U --db DB
 //
 // replace: reads every document of the collections and replaces it by the
 // document of the same _id in DB2; those were loaded before the clock started.
+// --guard: each only if it is still as it was read, which is what any tool has to
+// do that must not overwrite what others write meanwhile.
 // update-many: one updateMany over the whole collection. info: what --info has
 // to read. The clock runs from the first byte to the server to the last reply,
 // connecting included. Prints one line of JSON.
@@ -24,6 +26,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -78,6 +81,7 @@ struct Request {
   std::string mode, uri, db, after, kind;
   std::vector<std::string> collections, prefixes;
   bool journal = false;
+  bool guard = false;
 };
 
 Client connect(const Request& r) {
@@ -101,7 +105,37 @@ struct Arena {
   std::string name;
   std::vector<std::uint8_t> bytes;
   std::vector<std::pair<std::size_t, std::size_t>> spans;
+
+  void add(const bson_t* doc) {
+    const std::uint8_t* p = bson_get_data(doc);
+    spans.emplace_back(bytes.size(), doc->len);
+    bytes.insert(bytes.end(), p, p + doc->len);
+  }
+  void view(std::size_t i, bson_t* out) const {
+    if (!bson_init_static(out, bytes.data() + spans[i].first, spans[i].second)) {
+      throw std::runtime_error("a damaged document in " + name);
+    }
+  }
 };
+
+// {_id, $jsonSchema: {enum: [<as read>]}}: of the conditions that say this the one
+// that the server tests fastest.
+void append_guard(bson_t* selector, const bson_t* read) {
+  bson_t schema;
+  bson_t list;
+  BSON_APPEND_DOCUMENT_BEGIN(selector, "$jsonSchema", &schema);
+  BSON_APPEND_ARRAY_BEGIN(&schema, "enum", &list);
+  BSON_APPEND_DOCUMENT(&list, "0", read);
+  bson_append_array_end(&schema, &list);
+  bson_append_document_end(selector, &schema);
+}
+
+std::string id_of(const bson_t* doc) {
+  bson_iter_t it;
+  if (!bson_iter_init_find(&it, doc, "_id") || !BSON_ITER_HOLDS_OID(&it))
+    throw std::runtime_error("an _id that is no ObjectId");
+  return {reinterpret_cast<const char*>(bson_iter_oid(&it)->bytes), 12};
+}
 
 void finish(mongoc_cursor_t* cursor) {
   bson_error_t error;
@@ -135,9 +169,7 @@ std::vector<Arena> load_after(const Request& r) {
     Cursor cursor(mongoc_collection_find_with_opts(coll.get(), all.get(), nullptr, nullptr));
     const bson_t* doc = nullptr;
     while (mongoc_cursor_next(cursor.get(), &doc)) {
-      const std::uint8_t* p = bson_get_data(doc);
-      a.spans.emplace_back(a.bytes.size(), doc->len);
-      a.bytes.insert(a.bytes.end(), p, p + doc->len);
+      a.add(doc);
     }
     finish(cursor.get());
     out.push_back(std::move(a));
@@ -172,9 +204,14 @@ Result replace(const Request& r) {
     Collection coll(mongoc_client_get_collection(client.get(), r.db.c_str(), a.name.c_str()));
     Cursor cursor(mongoc_collection_find_with_opts(coll.get(), all.get(), nullptr, nullptr));
     const bson_t* doc = nullptr;
+    Arena read;
+    std::unordered_map<std::string, std::size_t> places;
     while (mongoc_cursor_next(cursor.get(), &doc)) {
       ++result.read;
       result.bytes += doc->len;
+      if (!r.guard) continue;
+      places.emplace(id_of(doc), read.spans.size());
+      read.add(doc);
     }
     finish(cursor.get());
 
@@ -186,12 +223,15 @@ Result replace(const Request& r) {
       for (std::size_t i = first; i < last; ++i) {
         bson_t value;
         bson_iter_t id;
-        if (!bson_init_static(&value, a.bytes.data() + a.spans[i].first, a.spans[i].second) ||
-            !bson_iter_init_find(&id, &value, "_id")) {
-          throw std::runtime_error("a document without _id in " + a.name);
-        }
+        a.view(i, &value);
+        if (!bson_iter_init_find(&id, &value, "_id")) throw std::runtime_error("a document without _id in " + a.name);
         bson_t selector = BSON_INITIALIZER;
         bson_append_iter(&selector, "_id", 3, &id);
+        if (r.guard) {
+          bson_t before;
+          read.view(places.at(id_of(&value)), &before);
+          append_guard(&selector, &before);
+        }
         const bool ok = mongoc_bulk_operation_replace_one_with_opts(bulk.get(), &selector, &value, nullptr, &error);
         bson_destroy(&selector);
         if (!ok) fail("replace", error);
@@ -312,8 +352,8 @@ Request parse(int argc, char** argv) {
   r.mode = argv[1];
   for (int i = 2; i < argc; ++i) {
     const std::string_view option = argv[i];
-    if (option == "--journal") {
-      r.journal = true;
+    if (option == "--journal" || option == "--guard") {
+      (option == "--guard" ? r.guard : r.journal) = true;
       continue;
     }
     if (i + 1 == argc) throw std::invalid_argument("a value is missing after " + std::string(option));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <future>
 #include <map>
 
 #include "bson/json.h"
@@ -153,13 +154,15 @@ int print_info(const DropInOptions& options, const DatabaseHeads& found, const C
 }  // namespace
 
 int run_drop_in(const DropInOptions& options, const Settings& settings) {
-  const auto& catalogue = built_in_catalogue();
+  // Parsed while the server answers.
+  const auto parsed = std::async(std::launch::async, [] { built_in_catalogue(); });
   const bool dry_run = options.dry_run || settings.dry_run;
   const int error_level = options.error_level.value_or(settings.error_level.value_or(1));
   const auto log = Log::drop_in(settings, options.info || options.json || dry_run);
   Session session(settings);
   for (const auto& warning : session.warnings()) log.warning(warning);
   auto found = read_heads(session.mongo());
+  const auto& catalogue = built_in_catalogue();
   if (options.info) return print_info(options, found, catalogue, Parked(session.mongo(), found.heads));
 
   Progress progress(Progress::automatic(), &log);

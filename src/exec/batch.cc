@@ -26,6 +26,20 @@ constexpr std::size_t kGroupSize = 256;
 constexpr int kAttempts = 3;
 constexpr std::size_t kReadyBytes = std::size_t{32} << 20;
 
+// The dataset's document and those it refers to.
+std::vector<Touched> touched_by(const Prepared& dataset) {
+  std::vector<Touched> out{{kDatasets, 1, static_cast<std::int64_t>(dataset.before.size())}};
+  std::map<std::string, Touched> others;
+  for (const auto& entry : dataset.context.references.entries()) {
+    if (entry.before == entry.after) continue;
+    auto& one = others[entry.collection];
+    ++one.documents;
+    one.bytes += static_cast<std::int64_t>(bson::encoded_size(entry.before ? *entry.before : *entry.after));
+  }
+  for (auto& [collection, one] : others) out.push_back({collection, one.documents, one.bytes});
+  return out;
+}
+
 // Gives a parked document the version it really has.
 bson::Bytes unparked(Document dataset, const bson::Bytes& before) {
   if (auto version = bson::View(before).get("version")) {
@@ -130,7 +144,8 @@ BatchRunner::BatchRunner(Mongo& mongo, const Catalogue& catalogue, const RunFact
       journal_(mongo),
       residue_(mongo),
       catalogue_(catalogue),
-      collections_(mongo.collection_names()) {}
+      collections_(mongo.collection_names()),
+      result_keys_(mongo) {}
 
 // Nothing is half done but what the journal knows.
 void BatchRunner::checkpoint() const {
@@ -156,11 +171,22 @@ void BatchRunner::survey(const std::vector<Item>& items, const std::function<voi
             if (ends_the_run(error)) throw;
             refusal = error;
           }
+          const bool only_shared =
+              std::all_of(dataset.passes.begin(), dataset.passes.end(),
+                          [&](const ops::Pass& pass) { return !pass.merge && !owner_key(dataset, pass).empty(); });
+          const bool light = only_shared && dataset.members.empty() && plain_way();
+          Array files;
+          for (const auto& patch : dataset.context.file_patches) files.append(patch.old_id);
           auto result = result_of(dataset);
           result.touched = std::move(touched);
+          result.files = std::move(files);
           result.members = std::move(members);
           result.failure = std::move(refusal);
           if (simple && plain_way() && dataset.restored.empty() && !dataset.context.naming) keep(dataset, result);
+          if (light && !simple && !result.failure) {
+            const std::lock_guard lock(ready_mutex_);
+            light_.insert(id_key(result.id));
+          }
           done(std::move(result));
         }
         for (auto& result : failed) done(std::move(result));
@@ -168,30 +194,16 @@ void BatchRunner::survey(const std::vector<Item>& items, const std::function<voi
       done);
 }
 
-std::vector<Touched> BatchRunner::touched_by(const Prepared& dataset) {
-  std::vector<Touched> out{{kDatasets, 1, static_cast<std::int64_t>(dataset.before.size())}};
-  std::map<std::string, Touched> others;
-  for (const auto& entry : dataset.context.references.entries()) {
-    if (entry.before == entry.after) continue;
-    auto& one = others[entry.collection];
-    ++one.documents;
-    one.bytes += static_cast<std::int64_t>(bson::encoded_size(entry.before ? *entry.before : *entry.after));
-  }
-  for (auto& [collection, one] : others) out.push_back({collection, one.documents, one.bytes});
-  Array files;
-  for (const auto& patch : dataset.context.file_patches) files.append(patch.old_id);
-  if (!files.empty()) {
-    FindOptions options;
-    options.projection = Document{{"length", 1}};
-    Touched results{"fs.files", 0, 0};
-    mongo_.find("fs.files", Document{{"_id", Document{{"$in", std::move(files)}}}}, options, [&](bson::View view) {
-      const auto length = view.get("length");
-      ++results.documents;
-      results.bytes += length ? length->integer().value_or(0) : 0;
-    });
-    out.push_back(std::move(results));
-  }
-  return out;
+void BatchRunner::forget_survey() {
+  ready_.clear();
+  light_.clear();
+}
+
+BatchRunner::Load BatchRunner::load(const Item& item) {
+  const auto key = id_key(item.id);
+  const std::lock_guard lock(ready_mutex_);
+  if (ready_.contains(key)) return Load::kReady;
+  return light_.contains(key) ? Load::kRefers : Load::kUnknown;
 }
 
 MemberCount BatchRunner::look_at_members(const Prepared& dataset) {
@@ -338,12 +350,14 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
   std::vector<std::pair<std::string, Value>> named;
   std::vector<Document> documents;
   documents.reserve(group.size());
+  std::set<const ops::Steps*> all_steps;
   for (const auto& [dataset, route, parked_before, done, files] : group) {
     std::vector<const ops::Steps*> steps;
     for (const auto* revision : route->revisions) {
       const auto& list = steps_of(*revision, route->direction);
       if (ops::has_references(list)) steps.push_back(&list);
     }
+    all_steps.insert(steps.begin(), steps.end());
     documents.push_back(dataset.decode());
     for (const auto* list : steps) ops::references(*list, documents.back(), named);
   }
@@ -357,13 +371,26 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
                   cache[{name, id_key(*view.get("_id"))}] = view.decode();
                 });
   }
+  std::vector<std::pair<Value, std::string>> results;
+  const auto add_results = [&](const Document& run) {
+    const auto* file = run.find("results");
+    if (!file || !file->as<bson::Oid>()) return;
+    for (const auto* list : all_steps) {
+      if (const auto* key = ops::results_key(*list, run)) results.emplace_back(*file, key);
+    }
+  };
+  for (const auto& document : documents) each_run(document, add_results);
+  for (const auto& [name, document] : cache) {
+    if (document) add_results(*document);
+  }
+  result_keys_.look_up(results);
   const PrepareSources sources{settings_.record_displaced,
                                [&](const std::string& collection, const Value& id) -> std::optional<Document> {
                                  const auto found = cache.find({collection, id_key(id)});
                                  if (found != cache.end()) return found->second;
                                  return mongo_.find_one(collection, Document{{"_id", id}});
                                },
-                               [&](const Value& file, const std::string& key) { return has_key(file, key); }};
+                               [&](const Value& file, const std::string& key) { return result_keys_.has(file, key); }};
   const auto replays =
       settings_.undo ? std::map<std::string, std::vector<DatasetReplay>>() : replays_of(group, sources);
   static const std::vector<DatasetReplay> kNone;
@@ -401,20 +428,6 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
   }
   leave_out_idle_passes(prepared);
   refuse_ids_without_time(prepared, failed);
-}
-
-// The survey and the run ask for the same files.
-bool BatchRunner::has_key(const Value& file, const std::string& key) {
-  const auto cache_key = key + "/" + id_key(file);
-  {
-    const std::lock_guard lock(ready_mutex_);
-    const auto found = files_with_key_.find(cache_key);
-    if (found != files_with_key_.end()) return found->second;
-  }
-  const bool has = file_has_key(mongo_, file, key);
-  const std::lock_guard lock(ready_mutex_);
-  files_with_key_.emplace(cache_key, has);
-  return has;
 }
 
 void BatchRunner::refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed) {

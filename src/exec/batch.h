@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "exec/journal.h"
@@ -14,6 +15,7 @@
 #include "exec/ranges.h"
 #include "exec/report.h"
 #include "exec/residue.h"
+#include "exec/result_keys.h"
 #include "exec/take_back.h"
 #include "exec/world.h"
 #include "store/mongo.h"
@@ -49,7 +51,8 @@ class BatchRunner {
     // What came back from the undo log, and what could not: revision and path.
     std::vector<std::pair<std::string, std::string>> restored;
     std::vector<std::pair<std::string, std::string>> kept;
-    std::vector<Touched> touched = {};  // survey only: without those of the passes
+    std::vector<Touched> touched = {};  // survey only: without those of passes and files
+    bson::Array files = {};             // survey only: results of runs that are copied
     // Survey of an undo or of what is given back: samples and frames.
     MemberCount members = {};
     bool closes = false;  // an image of another run has given all it had of some revision
@@ -64,7 +67,15 @@ class BatchRunner {
   // and spare run() the work.
   void survey(const std::vector<Item>& items, const std::function<void(Result)>& done);
   // What survey() kept is no longer right.
-  void forget_survey() { ready_.clear(); }
+  void forget_survey();
+
+  // What run() will have to do with a dataset, as survey() has found.
+  enum class Load {
+    kReady,    // one guarded replace
+    kRefers,   // documents beside it too: a dozen round trips, the same for hundreds
+    kUnknown,  // its samples or frames too; or survey() has not seen it
+  };
+  Load load(const Item& item);
 
   // Takes datasets that a killed run left parked to their target (rule E8), and
   // does what was left to do of others. RunFacts are those of that run.
@@ -87,7 +98,6 @@ class BatchRunner {
   // What becomes of samples and frames; throws Error(kPrecondition) for an undo
   // that would change what was edited since.
   MemberCount look_at_members(const Prepared& dataset);
-  std::vector<Touched> touched_by(const Prepared& dataset);
   // Writes what survey() has made ready; gives the items that are left.
   std::vector<Item> run_ready(const std::vector<Item>& items, const std::function<void(Result)>& done);
 
@@ -130,7 +140,6 @@ class BatchRunner {
   // After the switch: what was restored is no longer open.
   void settle_images(const std::vector<Prepared*>& switched);
   void leave_out_idle_passes(std::vector<Prepared>& group);
-  bool has_key(const bson::Value& file, const std::string& key);
   void refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed);
 
   void write_group(std::vector<Prepared> group, const std::function<void(Result)>& done, int attempt);
@@ -163,7 +172,8 @@ class BatchRunner {
   std::mutex ready_mutex_;
   std::unordered_map<std::string, Ready> ready_;  // by id_key
   std::size_t ready_bytes_ = 0;
-  std::unordered_map<std::string, bool> files_with_key_;
+  std::unordered_set<std::string> light_;  // by id_key
+  ResultKeys result_keys_;
 };
 
 }  // namespace fm

@@ -170,6 +170,15 @@ bool file_has_key(Mongo& mongo, const Value& file, const std::string& key) {
   return finder.found().has_value();
 }
 
+std::optional<bool> chunk_has_key(bson::View chunk, const std::string& key) {
+  const auto data = chunk.get("data");
+  const auto* binary = data ? data->as<bson::Binary>() : nullptr;
+  if (!binary) return std::nullopt;
+  JsonKeyFinder finder(key);
+  if (!finder.feed(binary->data)) return std::nullopt;
+  return finder.found().has_value();
+}
+
 void copy_patched(Mongo& mongo, const std::vector<ops::FilePatch>& patches, std::int64_t now_ms,
                   const ops::IdGenerator& ids) {
   if (patches.empty()) return;
@@ -214,15 +223,19 @@ void add_result_file(const Document& run, std::vector<Value>& files) {
   if (file && file->as<bson::Oid>()) files.push_back(*file);
 }
 
-void add_result_files(const Document& dataset, std::vector<Value>& files) {
+void each_run(const Document& dataset, const std::function<void(const Document& run)>& visit) {
   for (const char* field : {"annotation_runs", "brain_methods", "evaluations", "runs"}) {
     const auto* value = dataset.find(field);
     const auto* runs = value ? value->as<Document>() : nullptr;
     if (!runs) continue;
     for (const auto& [key, run] : *runs) {
-      if (const auto* one = run.as<Document>()) add_result_file(*one, files);
+      if (const auto* one = run.as<Document>()) visit(*one);
     }
   }
+}
+
+void add_result_files(const Document& dataset, std::vector<Value>& files) {
+  each_run(dataset, [&](const Document& run) { add_result_file(run, files); });
 }
 
 }  // namespace fm

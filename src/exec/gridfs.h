@@ -79,6 +79,8 @@ void read_file(Mongo& mongo, const bson::Value& file, const std::function<void(s
 
 // Whether the file exists, is a JSON object, and has a string under that key.
 bool file_has_key(Mongo& mongo, const bson::Value& file, const std::string& key);
+// The same by a file's first chunk; nothing where the others have to be read.
+std::optional<bool> chunk_has_key(bson::View chunk, const std::string& key);
 
 // Copies every file as its patch.new_id with the key's string replaced, all in
 // one pass over the chunks; memory: a few megabytes. Doing it again changes
@@ -90,7 +92,8 @@ void delete_files(Mongo& mongo, const bson::Array& files);
 
 // The file with a run's results, if it has one: an id in `results`.
 void add_result_file(const bson::Document& run, std::vector<bson::Value>& files);
-// Those of all runs that stand inside a dataset's document, as before 0.19.0.
+// All runs that stand inside a dataset's document, as before 0.19.0, and their files.
+void each_run(const bson::Document& dataset, const std::function<void(const bson::Document& run)>& visit);
 void add_result_files(const bson::Document& dataset, std::vector<bson::Value>& files);
 
 }  // namespace fm

@@ -6,6 +6,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <set>
 #include <variant>
 
@@ -56,25 +57,39 @@ bool moves_down(const Route& route) {
                      [](const Revision* revision) { return revision->down_label != DownLabel::kExact; });
 }
 
-// Collects results of batches that end in any order and hands them on in the
-// order of the plan.
+// Collects results that come in any order and hands them on in the order of the
+// plan.
 class InOrder {
  public:
   using Results = std::vector<BatchRunner::Result>;
-  InOrder(std::size_t batches, std::function<void(Results)> emit) : waiting_(batches), emit_(std::move(emit)) {}
+  InOrder(std::size_t items, std::function<void(Results)> emit) : waiting_(items), emit_(std::move(emit)) {}
 
-  void finish(std::size_t batch, Results results) {
+  void finish(const std::vector<std::size_t>& positions, Results results) {
     const std::lock_guard lock(mutex_);
-    waiting_[batch] = std::move(results);
-    while (next_ < waiting_.size() && waiting_[next_]) {
-      emit_(std::move(*waiting_[next_]));
-      ++next_;
+    for (std::size_t i = 0; i < positions.size(); ++i) waiting_[positions[i]] = std::move(results[i]);
+    Results next;
+    for (; next_ < waiting_.size() && waiting_[next_]; ++next_) next.push_back(take(next_));
+    if (!next.empty()) emit_(std::move(next));
+  }
+  // Nothing more will come: what has, whatever is missing in between.
+  void close() {
+    const std::lock_guard lock(mutex_);
+    Results rest;
+    for (; next_ < waiting_.size(); ++next_) {
+      if (waiting_[next_]) rest.push_back(take(next_));
     }
+    if (!rest.empty()) emit_(std::move(rest));
   }
 
  private:
+  BatchRunner::Result take(std::size_t at) {
+    auto result = std::move(*waiting_[at]);
+    waiting_[at].reset();
+    return result;
+  }
+
   std::mutex mutex_;
-  std::vector<std::optional<Results>> waiting_;
+  std::vector<std::optional<BatchRunner::Result>> waiting_;
   std::size_t next_ = 0;
   std::function<void(Results)> emit_;
 };
@@ -82,38 +97,83 @@ class InOrder {
 using Work = void (BatchRunner::*)(const std::vector<BatchRunner::Item>&,
                                    const std::function<void(BatchRunner::Result)>&);
 
+// Positions of items that a worker takes together.
+using Batch = std::vector<std::size_t>;
+
+// Small enough that every worker has several, but for `least`.
+void append_batches(const Batch& positions, std::size_t jobs, std::size_t least, std::vector<Batch>& out) {
+  const std::size_t size = std::clamp<std::size_t>(positions.size() / (jobs * 4 + 1), least, kBatch);
+  for (std::size_t start = 0; start < positions.size(); start += size) {
+    const auto begin = positions.begin() + static_cast<std::ptrdiff_t>(start);
+    out.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(std::min(size, positions.size() - start)));
+  }
+}
+
+std::vector<Batch> as_they_come(std::size_t items, std::size_t jobs) {
+  Batch all(items);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  std::vector<Batch> out;
+  append_batches(all, jobs, 1, out);
+  return out;
+}
+
+// Those first that wait for the server most, so that others fill the gaps.
+std::vector<Batch> by_load(BatchRunner& runner, const std::vector<BatchRunner::Item>& items, std::size_t jobs) {
+  constexpr std::size_t kLeastRefers = 64;
+  Batch ready;
+  Batch refers;
+  Batch unknown;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const auto load = runner.load(items[i]);
+    (load == BatchRunner::Load::kReady ? ready : load == BatchRunner::Load::kRefers ? refers : unknown).push_back(i);
+  }
+  std::vector<Batch> out;
+  append_batches(unknown, jobs, 1, out);
+  append_batches(refers, jobs, kLeastRefers, out);
+  append_batches(ready, jobs, 1, out);
+  return out;
+}
+
 // Runs all items through `work` on several threads; results come in the order
 // of the items. `seconds`: what the work itself took, without `emit`.
-void in_batches(BatchRunner& runner, Work work, const std::vector<BatchRunner::Item>& items, std::size_t jobs,
-                const std::function<void(InOrder::Results)>& emit, double* seconds = nullptr) {
-  // Small enough that every worker has several.
-  const std::size_t size = std::clamp<std::size_t>(items.size() / (jobs * 4 + 1), 1, kBatch);
-  const std::size_t batches = (items.size() + size - 1) / size;
-  InOrder order(batches, emit);
+void in_batches(BatchRunner& runner, Work work, const std::vector<BatchRunner::Item>& items,
+                const std::vector<Batch>& batches, std::size_t jobs, const std::function<void(InOrder::Results)>& emit,
+                double* seconds = nullptr) {
+  InOrder order(items.size(), emit);
   std::atomic<std::int64_t> busy = 0;  // nanoseconds, of all workers
-  parallel_for(jobs, batches, [&](std::size_t batch, std::size_t) {
-    const auto begin = items.begin() + static_cast<std::ptrdiff_t>(batch * size);
-    const auto end = items.begin() + static_cast<std::ptrdiff_t>(std::min(items.size(), (batch + 1) * size));
-    const std::vector<BatchRunner::Item> part(begin, end);
+  const auto one = [&](std::size_t number, std::size_t) {
+    std::vector<BatchRunner::Item> part;
     std::map<std::string, std::size_t> position;
-    for (std::size_t i = 0; i < part.size(); ++i) position.emplace(id_key(part[i].id), i);
-    InOrder::Results results(part.size());
+    for (const auto at : batches[number]) {
+      position.emplace(id_key(items[at].id), at);
+      part.push_back(items[at]);
+    }
+    std::vector<std::size_t> positions;
+    InOrder::Results results;
     const auto start = std::chrono::steady_clock::now();
+    const auto done = [&](BatchRunner::Result result) {
+      positions.push_back(position.at(id_key(result.id)));
+      results.push_back(std::move(result));
+    };
     try {
-      (runner.*work)(part,
-                     [&](BatchRunner::Result result) { results[position.at(id_key(result.id))] = std::move(result); });
+      (runner.*work)(part, done);
     } catch (...) {
       // What was done before counts.
-      std::erase_if(results, [](const BatchRunner::Result& result) { return !result.route; });
-      order.finish(batch, std::move(results));
+      order.finish(positions, std::move(results));
       throw;
     }
     const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - start;
     busy += took.count();
-    order.finish(batch, std::move(results));
-  });
+    order.finish(positions, std::move(results));
+  };
+  try {
+    parallel_for(jobs, batches.size(), one);
+  } catch (...) {
+    order.close();
+    throw;
+  }
   if (seconds)
-    *seconds = static_cast<double>(busy) / 1e9 / static_cast<double>(std::clamp<std::size_t>(batches, 1, jobs));
+    *seconds = static_cast<double>(busy) / 1e9 / static_cast<double>(std::clamp<std::size_t>(batches.size(), 1, jobs));
 }
 
 // The collections of a run's bookkeeping. To make one takes the server as long as
@@ -242,7 +302,7 @@ Survey Runner::survey(const Plan& plan, const DatabaseHeads& heads, bool measure
   std::size_t checked = 0;
   double seconds = 0;
   in_batches(
-      batches(), &BatchRunner::survey, all, settings_.jobs,
+      batches(), &BatchRunner::survey, all, as_they_come(all.size(), settings_.jobs), settings_.jobs,
       [&](InOrder::Results results) {
         for (auto& result : results) builder.add(std::move(result));
         checked += results.size();
@@ -496,7 +556,8 @@ void Runner::run_datasets(const Plan& plan, const Heads&, const std::vector<Batc
   }
   observer_.phase("migrating", all.size());
   std::size_t finished = 0;
-  in_batches(batches(), &BatchRunner::run, all, settings_.jobs, [&](const InOrder::Results& results) {
+  const auto parts = by_load(batches(), all, settings_.jobs);
+  in_batches(batches(), &BatchRunner::run, all, parts, settings_.jobs, [&](const InOrder::Results& results) {
     const std::lock_guard lock(progress_);
     for (auto& result : results) {
       ++finished;

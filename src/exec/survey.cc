@@ -211,6 +211,16 @@ PassGroup& SurveyBuilder::group_of(const ops::Pass& pass) {
 }
 
 void SurveyBuilder::measure(const BatchRunner::Result& result, DatasetSurvey& dataset) {
+  if (!result.files.empty()) {
+    FindOptions options;
+    options.projection = Document{{"length", 1}};
+    auto& results = dataset.touched.emplace_back(Touched{"fs.files", 0, 0});
+    mongo_.find("fs.files", Document{{"_id", Document{{"$in", result.files}}}}, options, [&](bson::View view) {
+      const auto length = view.get("length");
+      ++results.documents;
+      results.bytes += length ? length->integer().value_or(0) : 0;
+    });
+  }
   for (const auto& pass : result.passes) {
     const auto pending = measure_pending(mongo_, pass);
     if (pending.documents == 0) continue;
@@ -237,7 +247,7 @@ void SurveyBuilder::add(BatchRunner::Result result) {
   dataset.returns = tally(result.restored);
   if (result.gone) return;
   add_given(result, survey_.given);
-  if (result.touched.size() + result.passes.size() > 1) ++survey_.parked;
+  if (result.touched.size() + result.files.size() + result.passes.size() > 1) ++survey_.parked;
   dataset.touched = std::move(result.touched);
   if (result.route->direction == Direction::kDown) dataset.losses = tally(result.displaced, true);
   for (const auto& pass : result.passes) {

@@ -38,6 +38,8 @@ struct CustomFunction {
   // Documents of other collections it will ask the context for.
   void (*references)(const bson::Document& dataset, const bson::Document& arguments,
                      std::vector<std::pair<std::string, bson::Value>>& out) = nullptr;
+  // The key it will ask the context for in the results of this run; null for none.
+  const char* (*results_key)(const bson::Document& run, const bson::Document& arguments) = nullptr;
 };
 
 const std::vector<CustomFunction>& custom_functions();

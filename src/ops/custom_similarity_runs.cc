@@ -12,6 +12,14 @@ using bson::Document;
 using bson::Value;
 
 constexpr const char* kRuns = "runs";
+constexpr const char* kResultsKey = "cls";
+
+bool is_of_class(const Document& run, const Value& name) {
+  const auto* config = run.find("config");
+  const auto* fields = config ? config->as<Document>() : nullptr;
+  const auto* cls = fields ? fields->find("cls") : nullptr;
+  return cls && *cls == name;
+}
 
 void apply(Document& doc, const Document& arguments, Context& context) {
   const auto text = [&](const char* name) -> const std::string& { return *arguments.find(name)->as<std::string>(); };
@@ -26,18 +34,15 @@ void apply(Document& doc, const Document& arguments, Context& context) {
                                                                 "' has no document in 'runs'; skipping it"});
       continue;
     }
-    const auto* config = found->find("config");
-    const auto* config_doc = config ? config->as<Document>() : nullptr;
-    const auto* cls = config_doc ? config_doc->find("cls") : nullptr;
-    if (!cls || !(*cls == Value(text("from")))) continue;
+    if (!is_of_class(*found, *arguments.find("from"))) continue;
     Document run = *found;
     auto& edited = *run.find("config")->as<Document>();
     edited.set("cls", text("to"));
     edited.set("method", text("method"));
     auto* results = run.find("results");
-    if (results && !results->is_null() && context.file_has_key && context.file_has_key(*results, "cls")) {
+    if (results && !results->is_null() && context.file_has_key && context.file_has_key(*results, kResultsKey)) {
       const auto new_id = context.make_id(text("field") + "." + key + ".results");
-      context.file_patches.push_back({*results, new_id, "cls", text("results")});
+      context.file_patches.push_back({*results, new_id, kResultsKey, text("results")});
       *results = new_id;
     }
     context.references.replace(kRuns, id, std::move(run));
@@ -64,6 +69,9 @@ const CustomFunction kSimilarityRuns{
         },
     .apply = apply,
     .references = references,
+    .results_key = [](const Document& run, const Document& arguments) -> const char* {
+      return is_of_class(run, *arguments.find("from")) ? kResultsKey : nullptr;
+    },
 };
 
 }  // namespace fm::ops

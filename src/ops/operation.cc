@@ -242,6 +242,15 @@ void references(const Steps& steps, const Document& dataset, std::vector<std::pa
   }
 }
 
+const char* results_key(const Steps& steps, const Document& run) {
+  for (const auto& step : steps) {
+    const auto* custom = std::get_if<Custom>(&step.operation);
+    if (!custom || !custom->function->results_key) continue;
+    if (const auto* key = custom->function->results_key(run, custom->arguments)) return key;
+  }
+  return nullptr;
+}
+
 std::string describe(const Step& step) {
   std::string text = std::visit([](const auto& op) { return op.describe(); }, step.operation);
   switch (step.target.kind) {

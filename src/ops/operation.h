@@ -106,6 +106,8 @@ bool is_guard(const Step& step);
 bool has_references(const Steps& steps);
 void references(const Steps& steps, const bson::Document& dataset,
                 std::vector<std::pair<std::string, bson::Value>>& out);
+// The key that a step will ask for in the results of this run; null for none.
+const char* results_key(const Steps& steps, const bson::Document& run);
 std::string describe(const Step& step);
 std::vector<std::string> loses(const Step& step);
 
