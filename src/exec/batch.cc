@@ -24,7 +24,7 @@ constexpr const char* kDatasets = "datasets";
 constexpr std::size_t kGroupBytes = std::size_t{4} << 20;
 constexpr std::size_t kGroupSize = 256;
 constexpr int kAttempts = 3;
-constexpr std::size_t kReadyBytes = std::size_t{32} << 20;
+constexpr std::size_t kReadyBytes = std::size_t{24} << 20;
 
 // The dataset's document and those it refers to.
 std::vector<Touched> touched_by(const Prepared& dataset) {

@@ -100,26 +100,31 @@ using Work = void (BatchRunner::*)(const std::vector<BatchRunner::Item>&,
 // Positions of items that a worker takes together.
 using Batch = std::vector<std::size_t>;
 
-// Small enough that every worker has several, but for `least`.
-void append_batches(const Batch& positions, std::size_t jobs, std::size_t least, std::vector<Batch>& out) {
-  const std::size_t size = std::clamp<std::size_t>(positions.size() / (jobs * 4 + 1), least, kBatch);
+void append_batches(const Batch& positions, std::size_t size, std::vector<Batch>& out) {
   for (std::size_t start = 0; start < positions.size(); start += size) {
     const auto begin = positions.begin() + static_cast<std::ptrdiff_t>(start);
     out.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(std::min(size, positions.size() - start)));
   }
 }
 
+// Small enough that every worker has several.
+std::size_t shared_by(std::size_t jobs, std::size_t items) {
+  return std::clamp<std::size_t>(items / (jobs * 4 + 1), 1, kBatch);
+}
+
 std::vector<Batch> as_they_come(std::size_t items, std::size_t jobs) {
   Batch all(items);
   std::iota(all.begin(), all.end(), std::size_t{0});
   std::vector<Batch> out;
-  append_batches(all, jobs, 1, out);
+  append_batches(all, shared_by(jobs, items), out);
   return out;
 }
 
-// Those first that wait for the server most, so that others fill the gaps.
+// Those first that wait for the server most, so that others fill the gaps. The
+// others as they come, so that little waits to be told and what survey() kept goes.
 std::vector<Batch> by_load(BatchRunner& runner, const std::vector<BatchRunner::Item>& items, std::size_t jobs) {
-  constexpr std::size_t kLeastRefers = 64;
+  // Enough to spread the round trips; they are large in memory.
+  constexpr std::size_t kRefers = 32;
   Batch ready;
   Batch refers;
   Batch unknown;
@@ -128,9 +133,11 @@ std::vector<Batch> by_load(BatchRunner& runner, const std::vector<BatchRunner::I
     (load == BatchRunner::Load::kReady ? ready : load == BatchRunner::Load::kRefers ? refers : unknown).push_back(i);
   }
   std::vector<Batch> out;
-  append_batches(unknown, jobs, 1, out);
-  append_batches(refers, jobs, kLeastRefers, out);
-  append_batches(ready, jobs, 1, out);
+  append_batches(refers, kRefers, out);
+  const auto rest = static_cast<std::ptrdiff_t>(out.size());
+  append_batches(ready, shared_by(jobs, ready.size()), out);
+  append_batches(unknown, shared_by(jobs, unknown.size()), out);
+  std::sort(out.begin() + rest, out.end(), [](const Batch& a, const Batch& b) { return a.front() < b.front(); });
   return out;
 }
 
