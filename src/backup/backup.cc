@@ -15,6 +15,7 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "bson/json.h"
+#include "bson/path.h"
 
 namespace fm {
 
@@ -60,20 +61,44 @@ std::map<std::string, std::string> identities(const std::vector<CollectionInfo>&
   return out;
 }
 
-// A time at which exactly the collections of the list were there.
-Moment choose(Mongo& mongo, const BackupRequest& request) {
+// One database, and where it goes.
+struct Side {
+  Mongo& mongo;
+  BackupRequest request;
+  std::string folder;
+  Moment moment = {};
+};
+
+// Databases of one server: a time at which exactly the collections of their
+// lists were there, the same for all.
+void choose(const std::vector<Side*>& sides) {
   constexpr int kTries = 10;
-  Moment out{list(mongo, request), std::nullopt};
-  if (!request.snapshot) return out;
+  for (auto* side : sides) side->moment.collections = list(side->mongo, side->request);
+  auto& first = *sides.front();
+  if (!first.request.snapshot) return;
   for (int i = 0; i < kTries; ++i) {
-    out.time = mongo.cluster_time();
-    if (!out.time) return out;
-    auto again = list(mongo, request);
-    if (identities(again) == identities(out.collections)) return out;
-    out.collections = std::move(again);
+    const auto time = first.mongo.cluster_time();
+    if (!time) return;
+    bool moved = false;
+    for (auto* side : sides) {
+      side->moment.time = time;
+      auto again = list(side->mongo, side->request);
+      moved = moved || identities(again) != identities(side->moment.collections);
+      side->moment.collections = std::move(again);
+    }
+    if (!moved) return;
   }
   throw Error(Exit::kPrecondition, "Other programs keep creating and dropping collections",
               "Stop them and run the same command again.");
+}
+
+// The running program that answers, of a primary or a router: "" of servers
+// that do not tell. A time of one server means nothing to another.
+std::string process_of(Mongo& mongo) {
+  const auto hello = mongo.command(Document{{"hello", 1}}, "admin");
+  const auto* id = bson::Path("topologyVersion.processId").find(hello);
+  const auto* oid = id ? id->as<bson::Oid>() : nullptr;
+  return oid ? oid->hex() : "";
 }
 
 // The server refuses to read these as they were.
@@ -205,13 +230,14 @@ std::int64_t size_on_disk(const std::string& directory) {
   return out;
 }
 
-// One database, into a folder of the staging.
-dump::Manifest write_database(Mongo& mongo, const BackupRequest& request, const dump::Staging& staging,
-                              const std::string& folder, const BytesProgress& progress,
+// One database, into its folder of the staging.
+dump::Manifest write_database(const Side& side, const dump::Staging& staging, const BytesProgress& progress,
                               std::vector<std::string>& warnings) {
+  auto& mongo = side.mongo;
+  const auto& request = side.request;
+  const auto& moment = side.moment;
   dump::Manifest manifest;
   manifest.started_ms = now_ms();
-  const auto moment = choose(mongo, request);
   manifest.tool = request.tool;
   manifest.database = mongo.database();
   manifest.server_version = mongo.server_version();
@@ -223,8 +249,8 @@ dump::Manifest write_database(Mongo& mongo, const BackupRequest& request, const 
     auto warning = "The backup is no point in time (" + manifest.no_snapshot + ")";
     if (std::find(warnings.begin(), warnings.end(), warning) == warnings.end()) warnings.push_back(std::move(warning));
   }
-  staging.make_folder(folder);
-  manifest.collections = Writer(mongo, request, moment, staging, folder, progress).run();
+  staging.make_folder(side.folder);
+  manifest.collections = Writer(mongo, request, moment, staging, side.folder, progress).run();
   check_still_there(mongo, request, moment);
   for (const auto& entry : manifest.collections) {
     if (entry.in_snapshot) continue;
@@ -240,17 +266,28 @@ dump::Manifest write_database(Mongo& mongo, const BackupRequest& request, const 
 BackupReport backup(Mongo& mongo, const BackupRequest& request, const BytesProgress& progress) {
   BackupReport report;
   dump::Staging staging(request.directory);
+  Side main{mongo, request, mongo.database()};
+  std::optional<Side> cas;
   if (request.cas) {
-    auto of_cas = request;
-    of_cas.collections = request.cas_collections;
     // Two servers may have databases of one name.
-    const auto folder = request.cas->database() + (request.cas->database() == mongo.database() ? ".cas" : "");
-    report.cas = write_database(*request.cas, of_cas, staging, folder, progress, report.warnings);
+    const auto name = request.cas->database();
+    cas.emplace(*request.cas, request, name + (name == mongo.database() ? ".cas" : ""));
+    cas->request.collections = request.cas_collections;
+    const auto process = process_of(mongo);
+    if (!process.empty() && process == process_of(*request.cas)) {
+      choose({&main, &*cas});
+    } else {
+      choose({&*cas});
+      choose({&main});
+    }
+    report.cas = write_database(*cas, staging, progress, report.warnings);
     dump::OutputFile file(staging.path() + "/" + dump::kCasManifestName);
     file.write(dump::to_json(*report.cas));
     file.close();
+  } else {
+    choose({&main});
   }
-  report.manifest = write_database(mongo, request, staging, mongo.database(), progress, report.warnings);
+  report.manifest = write_database(main, staging, progress, report.warnings);
   staging.publish(dump::kManifestName, dump::to_json(report.manifest));
   report.directory = staging.target();
   report.file_bytes = size_on_disk(report.directory);

@@ -21,7 +21,8 @@ struct BackupRequest {
   bool zstd = false;
   bool snapshot = true;  // of a replica set; others have none
   std::size_t jobs = 2;
-  // The database of cas goes into the same folder, before the other.
+  // The database of cas goes into the same folder, before the other. On one
+  // server both are read as of one moment; of two servers, each as of its own.
   Mongo* cas = nullptr;
   std::optional<std::set<std::string>> cas_collections;
 };

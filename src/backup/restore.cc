@@ -111,9 +111,7 @@ class Restorer {
     auto in_the_way = report.overwritten;
     in_the_way.insert(in_the_way.end(), report.dropped.begin(), report.dropped.end());
     // One that was cut off had been allowed to.
-    const auto mark = RestoreMark::read(mongo_);
-    const bool again = mark && mark->manifest == manifest_.digest;
-    if (!in_the_way.empty() && !request_.overwrite && !again) {
+    if (!in_the_way.empty() && !request_.overwrite && !left_mark()) {
       throw Error(Exit::kPrecondition, "The database '" + mongo_.database() + "' already has " + some(in_the_way),
                   "Nothing was written. --overwrite puts the backup in their place; FIFTYONE_DATABASE_NAME names "
                   "another database.");
@@ -121,32 +119,54 @@ class Restorer {
     dropped_ = report.dropped;
   }
 
-  void write() {
+  // Each collection beside its place.
+  void fill() {
     for (const auto& name : leftovers_) mongo_.drop(name);
     begin();
-    std::vector<std::size_t> order;
     for (std::size_t i = 0; i < entries().size(); ++i) {
       const auto& entry = entries()[i];
-      if (!entry.view && entry.name != kFunctions && !stays(entry.name)) order.push_back(i);
+      if (!entry.view && entry.name != kFunctions && !stays(entry.name)) order_.push_back(i);
     }
-    std::stable_sort(order.begin(), order.end(),
+    std::stable_sort(order_.begin(), order_.end(),
                      [&](std::size_t a, std::size_t b) { return entries()[a].bytes > entries()[b].bytes; });
-    try {
-      parallel_for(request_.jobs, order.size(), [&](std::size_t i, std::size_t) { fill(order[i]); });
-    } catch (...) {
-      for (const auto i : order) drop_quietly(scratch(i));
-      throw;
-    }
-    RestoreMark mark;
-    mark.directory = request_.directory;
-    mark.manifest = manifest_.digest;
-    mark.begun_ms = clock_ms();
-    mark.drops = dropped_;
-    sort_for_moving(order);
+    parallel_for(request_.jobs, order_.size(), [&](std::size_t i, std::size_t) { fill(order_[i]); });
+  }
+
+  // What fill() has made.
+  void drop_filled() noexcept {
+    for (const auto i : order_) drop_quietly(scratch(i));
+  }
+
+  // From here on nothing else writes until all is in place.
+  RestoreMark mark() {
+    RestoreMark out;
+    out.directory = request_.directory;
+    out.manifest = manifest_.digest;
+    out.begun_ms = clock_ms();
+    out.drops = dropped_;
+    sort_for_moving(order_);
     const auto uuids = identities();
-    for (const auto i : order) mark.moves.push_back({scratch(i), entries()[i].name, uuids.at(scratch(i))});
-    mark.write(mongo_);
-    put_in_place(mark);
+    for (const auto i : order_) out.moves.push_back({scratch(i), entries()[i].name, uuids.at(scratch(i))});
+    out.write(mongo_);
+    return out;
+  }
+
+  // The mark of one that was cut off, if it was of this backup.
+  std::optional<RestoreMark> left_mark() {
+    auto mark = RestoreMark::read(mongo_);
+    if (mark && mark->manifest != manifest_.digest) mark.reset();
+    return mark;
+  }
+
+  // In the order of the mark; each step can be done again.
+  void put_in_place(const RestoreMark& mark) {
+    try {
+      move(mark);
+    } catch (const Error& error) {
+      throw Error(error.code(), error.what() + std::string("; some collections are restored and others are not yet"),
+                  "Run the same command again: it finishes this. " + error.remedy());
+    }
+    RestoreMark::remove(mongo_);
   }
 
   // What another one had begun to put in place; false where that is no longer
@@ -157,6 +177,7 @@ class Restorer {
       const auto found = now.find(name);
       return found != now.end() && found->second == uuid;
     };
+    read_definitions();
     RestoreMark left = mark;
     for (const auto& move : mark.moves) {
       if (!is_there(move.from, move.uuid) && !is_there(move.to, move.uuid)) return false;
@@ -168,18 +189,18 @@ class Restorer {
     return true;
   }
 
-  // Definitions alone, without the documents.
-  void read_definitions() {
-    definitions_.resize(entries().size());
-    for (std::size_t i = 0; i < entries().size(); ++i) read_definition_of(i);
-  }
-
  private:
   const std::vector<CollectionEntry>& entries() const { return manifest_.collections; }
   // What was done to a database is true whatever its data are set back to.
   bool stays(const std::string& name) const { return name == kHistory && found_.contains(name); }
   static std::string scratch(std::size_t i) { return kScratch + std::to_string(i); }
   std::string path(const std::string& file) const { return request_.directory + "/" + file; }
+
+  // Without the documents.
+  void read_definitions() {
+    definitions_.resize(entries().size());
+    for (std::size_t i = 0; i < entries().size(); ++i) read_definition_of(i);
+  }
 
   void read_definition_of(std::size_t i) {
     const auto& entry = entries()[i];
@@ -244,17 +265,6 @@ class Restorer {
     std::map<std::string, std::string> out;
     for (const auto& info : mongo_.collections()) out.emplace(info.name, info.uuid);
     return out;
-  }
-
-  // In the order of the mark; each step can be done again.
-  void put_in_place(const RestoreMark& mark) {
-    try {
-      move(mark);
-    } catch (const Error& error) {
-      throw Error(error.code(), error.what() + std::string("; some collections are restored and others are not yet"),
-                  "Run the same command again: it finishes this. " + error.remedy());
-    }
-    RestoreMark::remove(mongo_);
   }
 
   void move(const RestoreMark& mark) {
@@ -323,6 +333,7 @@ class Restorer {
   std::map<std::string, CollectionInfo> found_;
   std::vector<std::string> leftovers_;
   std::vector<std::string> dropped_;
+  std::vector<std::size_t> order_;  // entries that are filled
   std::mutex mutex_;
   std::int64_t done_ = 0;
 };
@@ -344,17 +355,16 @@ RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
     report.cas.emplace_back().manifest = std::move(*manifest);
     cas.emplace(*request.cas, request, report.cas.front().manifest, progress);
   }
-  const auto goes_on = [&](Restorer& one, Mongo& database, RestoreReport& part) {
-    const auto mark = RestoreMark::read(database);
-    if (!mark || mark->manifest != part.manifest.digest || request.dry_run) return false;
-    one.read_definitions();
+  // The mark of cas comes first and goes first: without one, and with that of
+  // the other database, cas is in place; alone it says that nothing has moved.
+  if (const auto mark = request.dry_run ? std::nullopt : restorer.left_mark()) {
     phase(kRestoring);
-    part.finished = one.finish(*mark);
-    return part.finished;
-  };
-  // That of cas goes first, so it is back already where the other was cut off.
-  if (goes_on(restorer, mongo, report)) return report;
-  if (cas && goes_on(*cas, *request.cas, report.cas.front())) cas.reset();
+    const auto of_cas = cas ? cas->left_mark() : std::nullopt;
+    const bool cas_is_back = !of_cas || cas->finish(*of_cas);
+    if (cas) report.cas.front().finished = cas_is_back;
+    report.finished = cas_is_back && restorer.finish(*mark);
+    if (report.finished) return report;
+  }
   phase("Checking the files");
   if (cas) cas->verify();
   restorer.verify();
@@ -362,8 +372,18 @@ RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
   restorer.look(report);
   if (request.dry_run) return report;
   phase(kRestoring);
-  if (cas) cas->write();
-  restorer.write();
+  try {
+    if (cas) cas->fill();
+    restorer.fill();
+  } catch (...) {
+    if (cas) cas->drop_filled();
+    restorer.drop_filled();
+    throw;
+  }
+  const auto of_cas = cas ? std::optional(cas->mark()) : std::nullopt;
+  const auto mark = restorer.mark();
+  if (cas) cas->put_in_place(*of_cas);
+  restorer.put_in_place(mark);
   return report;
 }
 

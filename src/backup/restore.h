@@ -42,8 +42,8 @@ struct RestoreReport {
 // was written, Error(kPrecondition) for a backup that is not complete and,
 // without `overwrite`, for collections that are not empty. `phase` names what
 // is being done; what `progress` throws ends the work before anything is put in
-// its place. Of a backup of both databases, that of cas goes first, and both are
-// checked before.
+// its place. Of a backup of both databases all is written beside its place before
+// either is marked; that of cas goes first.
 RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
                       const std::function<void(const std::string& phase)>& phase, const BytesProgress& progress);
 

@@ -23,6 +23,16 @@ std::string moment(const dump::Manifest& manifest) {
   return utc(manifest.snapshot->seconds) + ", the same for all collections";
 }
 
+// Of a backup of both databases.
+std::string moments(const BackupReport& report) {
+  if (!report.cas) return moment(report.manifest);
+  if (report.manifest.snapshot && report.manifest.snapshot == report.cas->snapshot) {
+    return moment(report.manifest) + " of both databases";
+  }
+  if (!report.manifest.snapshot && !report.cas->snapshot) return moment(report.manifest);
+  return moment(report.manifest) + "; of cas " + moment(*report.cas);
+}
+
 std::string size(std::int64_t bytes) { return format_bytes(static_cast<std::uint64_t>(bytes)); }
 
 std::string amount(const dump::Manifest& manifest) {
@@ -75,7 +85,7 @@ std::string backup_text(const BackupReport& report, const Style& style) {
          line(style, "Scope:", manifest.scope) + line(style, "Documents:", amount(manifest)) +
          (report.cas ? line(style, "And cas:", report.cas->database + ", " + amount(*report.cas)) : "") +
          line(style, "On disk:", size(report.file_bytes) + (manifest.zstd ? ", compressed" : "")) +
-         line(style, "Moment:", moment(manifest)) + line(style, "Time:", format_duration(seconds));
+         line(style, "Moment:", moments(report)) + line(style, "Time:", format_duration(seconds));
 }
 
 Document backup_document(const BackupReport& report) {
@@ -94,6 +104,7 @@ Document backup_document(const BackupReport& report) {
           {"cas", report.cas ? Value(Document{{"database", report.cas->database},
                                               {"documents", report.cas->documents()},
                                               {"bytes", report.cas->bytes()},
+                                              {"snapshot", snapshot_value(*report.cas)},
                                               {"collections", collections_of(*report.cas)}})
                              : Value()}};
 }

@@ -105,10 +105,11 @@ Plan no_plan(const Request& request, const DatabaseHeads& found) {
   return out;
 }
 
-std::string access_text(bool enterprise, const Catalogue& catalogue, const Plan& plan) {
+std::string access_text(bool enterprise, const Globals& globals, const Plan& plan) {
   if (!enterprise || plan.database_version.empty()) return "";
-  return "\nSDKs that open the database then: those of open source " +
-         clients_that_open(catalogue, plan.database_version) + " (check --client-version V tells of one)\n";
+  return "\nSDKs that open the database then: Enterprise " +
+         enterprise_clients_that_open(globals.versions(), plan.database_version) + ", which are those of open source " +
+         clients_that_open(globals.catalogue(), plan.database_version) + " (check --client-version V tells of one)\n";
 }
 
 }  // namespace
@@ -148,7 +149,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   if (!dry_run) {
     control.emplace(mongo, limits_of(settings), StopSignals::asked, warn_over(progress, log));
     run_settings.control = &*control;
-    if (services) services->set_control(&*control);
+    if (services) services->set_control(*control);
     const StopSignals signals(log);
     const auto finished = exclusive.finish_interrupted(catalogue, run_settings, observer, deployment.found);
     progress.clear();
@@ -234,9 +235,9 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
       save_plan(*options.save, options, catalogue, deployment, target, request, settings.undo_log,
                 services ? std::optional(services->saved(chosen, goal)) : std::nullopt, document);
     }
-    globals.print(shown(style) + (cost ? "\n" + estimate_text(*cost, style) : "") +
-                      access_text(frame.enterprise, catalogue, plan),
-                  document);
+    globals.print(
+        shown(style) + (cost ? "\n" + estimate_text(*cost, style) : "") + access_text(frame.enterprise, globals, plan),
+        document);
     return 0;
   }
   const bool refused = run_settings.refuse_all && !(plan.refused.empty() && survey.refused.empty());

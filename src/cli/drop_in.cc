@@ -147,7 +147,7 @@ int print_info(const DropInOptions& options, const DatabaseHeads& found, const C
   const auto rows = info_rows(found.heads, parked);
   if (rows.empty()) return 0;
   line("");
-  write_result(text_table({"dataset", "version"}, rows));
+  write_result(text_table({"dataset", "version"}, rows, kAnyWidth));
   return 0;
 }
 

@@ -118,6 +118,11 @@ ServiceRunner ServiceMigration::runner(Service service, RunObserver& observer) {
   return ServiceRunner(home(service), main_.session.mongo(), catalogue_, parameters_, settings, observer);
 }
 
+void ServiceMigration::set_control(Control& control) {
+  control_ = &control;
+  if (homes_.cas()) control.watch(*homes_.cas());
+}
+
 bool ServiceMigration::unfinished() const {
   return std::ranges::any_of(heads_, [](const ServiceHead& head) { return head.unfinished_to.has_value(); });
 }
@@ -331,17 +336,24 @@ std::string ServiceMigration::plan_text(const Style& style) const {
   rows.clear();
   for (const auto& [service, found] : surveys_) {
     for (const auto& one : found.collections) {
-      rows.push_back({name_of(service), one.name, format_count(one.edited), format_count(one.removed)});
+      rows.push_back({name_of(service), one.name, format_count(one.edited), format_count(one.removed),
+                      format_count(one.restored)});
     }
   }
   if (!rows.empty()) {
     out += "\n" + style.heading("Documents of services to write:") + "\n" +
-           text_table({"service", "collection", "edited", "removed"}, rows);
+           text_table({"service", "collection", "edited", "removed", "given back"}, rows);
   }
   for (const auto& [service, found] : surveys_) {
     if (found.absent.empty()) continue;
     out +=
         fmt::format("{} has no collection {}: nothing to do there\n", name_of(service), fmt::join(found.absent, ", "));
+  }
+  for (const auto& [service, found] : surveys_) {
+    if (found.warnings.empty()) continue;
+    out += "\n" + style.heading(fmt::format("Of {}:", name_of(service))) + "\n";
+    for (const auto& text : found.warnings) out += "  " + text + "\n";
+    if (found.more_warnings > 0) out += fmt::format("  and {} more\n", format_count(found.more_warnings));
   }
   if (!duplicates_.empty()) {
     out += fmt::format("\n{}\n  {}\n", style.error("Refused, because unique indexes cannot be made:"),
@@ -369,10 +381,13 @@ Array ServiceMigration::plan_documents() const {
     Array collections;
     Array losses;
     Array duplicates;
+    Array warnings;
     for (const auto& [service, found] : surveys_) {
       if (service != route.service) continue;
+      for (const auto& text : found.warnings) warnings.append(text);
       for (const auto& one : found.collections) {
-        collections.append(Document{{"collection", one.name}, {"edited", one.edited}, {"removed", one.removed}});
+        collections.append(Document{
+            {"collection", one.name}, {"edited", one.edited}, {"removed", one.removed}, {"restored", one.restored}});
       }
       for (const auto& loss : found.losses) {
         Array examples;
@@ -400,7 +415,8 @@ Array ServiceMigration::plan_documents() const {
                         {"revisions", std::move(revisions)},
                         {"documents", std::move(collections)},
                         {"losses", std::move(losses)},
-                        {"duplicates", std::move(duplicates)}});
+                        {"duplicates", std::move(duplicates)},
+                        {"warnings", std::move(warnings)}});
   };
   for (const auto& route : plan_.up) add(route);
   for (const auto& route : plan_.down) add(route);

@@ -27,8 +27,9 @@ class ServiceMigration {
   ServiceMigration(const Chosen& chosen, const Settings& settings, const Globals& globals, Deployment& main,
                    const Log& log);
 
-  // Asked between batches of documents and between services; outlives this.
-  void set_control(Control* control) { control_ = control; }
+  // Asked between batches of documents and between services; outlives this. It
+  // watches the server of cas from now on.
+  void set_control(Control& control);
 
   // Whether a killed run left a service half-way.
   bool unfinished() const;

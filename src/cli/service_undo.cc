@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -47,6 +48,7 @@ ServiceUndo::ServiceUndo(const RunRecord& run, const Settings& settings, const G
       control_(control),
       parameters_(parameters_of(settings)),
       homes_(with_cas(run, settings), settings, main, log) {
+  if (homes_.cas()) control_.watch(*homes_.cas());
   const auto parts = [&](std::vector<std::string> services) {
     std::vector<Part> out;
     std::ranges::reverse(services);
@@ -72,7 +74,11 @@ ServiceRunner ServiceUndo::runner(Service service, const std::string& by, RunObs
 
 void ServiceUndo::require_rights() {
   for (const auto* parts : {&before_, &after_}) {
-    for (const auto& part : *parts) fm::require_rights(homes_.of(part.service), needed_service_rights());
+    for (const auto& [service, record] : *parts) {
+      auto needed = needed_service_rights();
+      if (!record.dropped.empty()) std::ranges::copy(needed_to_make_collections(), std::back_inserter(needed));
+      fm::require_rights(homes_.of(service), needed);
+    }
   }
 }
 

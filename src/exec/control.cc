@@ -70,10 +70,27 @@ Lag worst_lag(Mongo& mongo, const std::set<std::string>& delayed) {
   return out;
 }
 
+// In the server's words, where it is no member of a replica set.
+std::optional<std::string> no_replica_set(Mongo& mongo) {
+  try {
+    worst_lag(mongo, {});
+    return std::nullopt;
+  } catch (const Error& error) {
+    if (error.code() == Exit::kRights) {
+      throw Error(Exit::kRights,
+                  "--max-lag cannot see how far the secondaries of the server of '" + mongo.database() +
+                      "' are: " + std::string(error.what()),
+                  "Give the user the role clusterMonitor, or leave --max-lag out.");
+    }
+    if (error.code() != Exit::kFailed) throw;
+    return error.what();
+  }
+}
+
 }  // namespace
 
 Control::Control(Mongo& mongo, Limits limits, Asked asked, Notice notice)
-    : mongo_(mongo),
+    : watched_{&mongo},
       limits_(limits),
       asked_(std::move(asked)),
       notice_(std::move(notice)),
@@ -81,17 +98,18 @@ Control::Control(Mongo& mongo, Limits limits, Asked asked, Notice notice)
       free_(start_),
       next_look_(start_) {
   if (!limits_.max_lag) return;
-  try {
-    worst_lag(mongo_, {});
-  } catch (const Error& error) {
-    if (error.code() == Exit::kRights) {
-      throw Error(Exit::kRights, "--max-lag cannot see how far the secondaries are: " + std::string(error.what()),
-                  "Give the user the role clusterMonitor, or leave --max-lag out.");
-    }
-    if (error.code() != Exit::kFailed) throw;
-    throw Error(Exit::kPrecondition,
-                "--max-lag needs a replica set, and this server is not a member of one: " + std::string(error.what()),
+  if (const auto why = no_replica_set(mongo)) {
+    throw Error(Exit::kPrecondition, "--max-lag needs a replica set, and this server is not a member of one: " + *why,
                 "Leave --max-lag (FIFTYONE_MIGRATOR_MAX_LAG) out.");
+  }
+}
+
+void Control::watch(Mongo& other) {
+  if (!limits_.max_lag) return;
+  if (no_replica_set(other)) {
+    notice_("--max-lag does not hold for '" + other.database() + "': its server has no secondaries");
+  } else {
+    watched_.push_back(&other);
   }
 }
 
@@ -118,7 +136,10 @@ void Control::wait_for_secondaries() {
   if (Clock::now() < next_look_) return;
   bool told = false;
   for (;;) {
-    const auto lag = worst_lag(mongo_, delayed_members(mongo_));
+    Lag lag;
+    for (auto* mongo : watched_) {
+      if (auto one = worst_lag(*mongo, delayed_members(*mongo)); one.ms > lag.ms) lag = std::move(one);
+    }
     next_look_ = Clock::now() + kLookEvery;
     if (lag.ms <= *limits_.max_lag * std::int64_t{1000}) break;
     if (!told) {

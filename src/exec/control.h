@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "store/mongo.h"
@@ -29,6 +30,10 @@ class Control {
   // Error(kRights) where it may not be seen.
   Control(Mongo& mongo, Limits limits, Asked asked, Notice notice);
 
+  // The secondaries of a second server, too: of one without any nothing waits,
+  // which a notice says. Throws Error(kRights). Before any checkpoint.
+  void watch(Mongo& other);
+
   // Between two pieces of work, where what is stored can be gone on with. Waits
   // while a secondary lags; throws Error: kInterrupted or kTerminated after a
   // signal, kPending once the time is over.
@@ -45,7 +50,7 @@ class Control {
   void wait_for_secondaries();
   void sleep_until(Clock::time_point time) const;
 
-  Mongo& mongo_;
+  std::vector<Mongo*> watched_;
   Limits limits_;
   Asked asked_;
   Notice notice_;

@@ -1,7 +1,9 @@
 #include "exec/prune.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -14,6 +16,12 @@ namespace fm {
 using bson::Array;
 using bson::Document;
 using bson::Value;
+
+namespace {
+
+constexpr std::size_t kAtOnce = 500;
+
+}  // namespace
 
 Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
   Residue residue(mongo);
@@ -80,14 +88,24 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
     ++out.files;
   }
   delete_files(mongo, unused);
+  std::map<std::pair<std::string, std::string>, Array> records;  // ids of documents, by run and collection
+  const auto remove = [&](const std::string& run, const std::string& collection, Array documents) {
+    out.images += mongo.remove_where(
+        kResidue,
+        Document{{"document", Document{{"$in", std::move(documents)}}}, {"run", run}, {"collection", collection}});
+  };
   for (const auto& image : victims) {
     for (const auto& collection : image.members) {
       if (collections.contains(collection)) continue;  // of a living dataset, or shared
       out.members +=
           mongo.remove_where(kResidueMembers, Document{{"_id.run", image.run}, {"_id.collection", collection}});
     }
-    out.images += mongo.remove_where(
-        kResidue, Document{{"document", image.document}, {"run", image.run}, {"collection", image.collection}});
+    auto& documents = records[{image.run, image.collection}];
+    documents.append(image.document);
+    if (documents.size() >= kAtOnce) remove(image.run, image.collection, std::exchange(documents, {}));
+  }
+  for (auto& [of, documents] : records) {
+    if (!documents.empty()) remove(of.first, of.second, std::move(documents));
   }
   for (const auto& run : finished) {
     out.members += mongo.remove_where(kResidueMembers, Document{{"_id.run", run}});

@@ -212,6 +212,8 @@ RunRecord run_of(const Document& record) {
   if (const auto* version = record.find("version"); version && version->as<Document>()) {
     out.version = *version->as<Document>();
   }
+  if (const auto* list = record.find("dropped"); list && list->as<Array>()) out.dropped = *list->as<Array>();
+  if (const auto* list = record.find("made"); list && list->as<Array>()) out.made = *list->as<Array>();
   return out;
 }
 
@@ -267,6 +269,8 @@ RunRecord Residue::begin(RunRecord run) {
     record.append("services", Document{{"up", list_of(run.services.up)}, {"down", list_of(run.services.down)}});
   }
   if (run.version) record.append("version", *run.version);
+  if (!run.dropped.empty()) record.append("dropped", run.dropped);
+  if (!run.made.empty()) record.append("made", run.made);
   mongo_.insert(kResidue, {record});
   return run;
 }

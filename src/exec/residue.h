@@ -2,7 +2,7 @@
 // back, and for giving back on the way up what a way down had no place for.
 //
 //   {_id: {run: RUN}, kind: "run" | "repair", seq, now, seed, target, config, database, undoes, undone_by,
-//    services: {up, down}, version}
+//    services: {up, down}, version, dropped, made}
 //   {_id: {run: RUN, service, collection, document: ID, part: N}, run, seq, service, collection, document, name,
 //    direction, from, to, open: [revisions], before, others: [{collection, document}], after, after_others,
 //    consumed: [{run, revisions}], revived: [{run, revisions}], files: [<GridFS ids>], members: [collections]}
@@ -105,6 +105,10 @@ struct RunRecord {
   // Of a service: its document in `migrator.versions` as it was; empty where it
   // had none. `target` is where the run takes the service.
   std::optional<bson::Document> version;
+  // Collections that the run drops, as they were made, and those that it makes
+  // again: [{collection, options, indexes}].
+  bson::Array dropped = {};
+  bson::Array made = {};
 };
 RunRecord record_of(std::string run, std::int64_t now_ms, std::string seed, std::string target);
 

@@ -78,6 +78,11 @@ const std::vector<Right>& needed_service_rights() {
   return kNeeded;
 }
 
+const std::vector<Right>& needed_to_make_collections() {
+  static const std::vector<Right> kNeeded = {{"createCollection", "collections that were dropped, with their options"}};
+  return kNeeded;
+}
+
 Privileges::Privileges(const Document& reply) {
   each_document(reply, "authInfo.authenticatedUsers",
                 [&](const Document& user) { users_.push_back(text_at(user, "user") + "@" + text_at(user, "db")); });

@@ -129,14 +129,17 @@ void ServiceRunner::edit_collection(ServiceWork& work, const std::string& collec
   if (!batch.empty()) flush();
 }
 
+std::map<std::string, std::vector<Image>> ServiceRunner::images_for(ServiceWork& work, const std::string& collection,
+                                                                    const std::vector<bson::Bytes>& documents) {
+  if (!work.has_images) return {};
+  Array ids;
+  for (const auto& bytes : documents) ids.append(*bson::View(bytes).get("_id"));
+  return work.residue.open(name_of(work.route.service), collection, ids);
+}
+
 void ServiceRunner::edit_batch(ServiceWork& work, const std::string& collection, std::vector<bson::Bytes> batch,
                                const std::set<std::string>& done) {
-  std::map<std::string, std::vector<Image>> images;
-  if (work.has_images) {
-    Array ids;
-    for (const auto& bytes : batch) ids.append(*bson::View(bytes).get("_id"));
-    images = work.residue.open(name_of(work.route.service), collection, ids);
-  }
+  const auto images = images_for(work, collection, batch);
   std::vector<ServiceEdit> edits;
   for (auto& bytes : batch) {
     // What was done of a batch under way is told apart by its hash.
@@ -245,6 +248,14 @@ std::optional<ServiceEdit> ServiceRunner::returned(ServiceWork& work, const std:
 }
 
 void ServiceRunner::return_removed(ServiceWork& work, const std::string& collection) {
+  each_returned(work, collection, [&](const std::vector<ServiceEdit>& edits) {
+    write(work, collection, edits);
+    if (settings_.control) settings_.control->checkpoint();
+  });
+}
+
+void ServiceRunner::each_returned(ServiceWork& work, const std::string& collection,
+                                  const std::function<void(const std::vector<ServiceEdit>&)>& visit) {
   const auto service = std::string(name_of(work.route.service));
   FindOptions options;
   options.projection = Document{{"document", 1}};
@@ -267,8 +278,7 @@ void ServiceRunner::return_removed(ServiceWork& work, const std::string& collect
       if (present.contains(key)) continue;
       if (auto one = returned(work, collection, images)) edits.push_back(std::move(*one));
     }
-    write(work, collection, edits);
-    if (settings_.control) settings_.control->checkpoint();
+    visit(edits);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "bson/read.h"
 #include "exec/history.h"
 #include "exec/service_work.h"
 
@@ -19,6 +20,7 @@ using bson::Value;
 namespace {
 
 constexpr std::size_t kExamples = 3;
+constexpr std::size_t kWarnings = 20;
 
 // "memberships.?.role" is counted as a value of memberships.
 std::string loss_name(const std::string& path) {
@@ -83,6 +85,11 @@ bool is_made(const std::vector<Document>& present, const ops::Index& index) {
   });
 }
 
+// Whether images of earlier ways down may give something back.
+bool may_restore(const ServiceRoute& route, const std::set<std::string>& there) {
+  return route.route.direction != Direction::kDown && !route.route.from.empty() && there.contains(kResidue);
+}
+
 std::string shown(const std::string& version) { return version.empty() ? "an unknown version" : "v" + version; }
 
 }  // namespace
@@ -92,6 +99,12 @@ ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_
   ServiceSurvey out;
   Losses losses(route.service);
   const auto there = home_.collection_names();
+  ServiceRun run;
+  run.to = route.route.to;
+  run.now_ms = now_ms;
+  run.seed = seed;
+  ServiceWork work{route, std::move(run), ServiceVersion(home_, route.service), Residue(home_), {}};
+  work.has_images = may_restore(route, there);
   auto duplicates = unique_indexes(steps, there);
   auto names = steps.collections();
   for (const auto& name : duplicates.collections()) {
@@ -102,25 +115,55 @@ ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_
       out.absent.push_back(name);
       continue;
     }
-    ServiceSurvey::Collection collection{name, 0, 0};
+    ServiceSurvey::Collection collection{name};
     const auto total = home_.estimated_count(name);
     const bool indexed = duplicates.collections().contains(name);
+    const auto take = [&](const ServiceEdit& edit) {
+      if (indexed && edit.after) duplicates.add(name, *edit.after, example_of(*edit.after));
+      if (edit.before.size() > 0) {
+        ++(edit.after ? collection.edited : collection.removed);
+        losses.add(name, edit);
+      }
+      if (!edit.consumed.empty()) ++collection.restored;
+      for (const auto& message : edit.messages) {
+        if (out.warnings.size() < kWarnings) {
+          out.warnings.push_back(message.text);
+        } else {
+          ++out.more_warnings;
+        }
+      }
+    };
     std::int64_t read = 0;
+    std::vector<bson::Bytes> batch;
+    const auto look = [&] {
+      const auto images = images_for(work, name, batch);
+      for (auto& bytes : std::exchange(batch, {})) {
+        const auto found = images.find(id_key(*bson::View(bytes).get("_id")));
+        auto one = edit(work, name, bytes, found == images.end() ? nullptr : &found->second);
+        if (one) {
+          take(*one);
+        } else if (indexed) {
+          const auto document = bytes.decode();
+          duplicates.add(name, document, example_of(document));
+        }
+      }
+      observer_.collection(name, read, std::max(read, total));
+      if (settings_.control) settings_.control->checkpoint();
+    };
     read_in_order(home_, name, std::nullopt, [&](bson::View view) {
-      if (++read % static_cast<std::int64_t>(kServiceBatch) == 0) {
-        observer_.collection(name, read, std::max(read, total));
-        if (settings_.control) settings_.control->checkpoint();
-      }
-      const auto edit = steps.edit(name, view.copy());
-      if (indexed && (!edit || edit->after)) {
-        const auto document = edit ? *edit->after : view.decode();
-        duplicates.add(name, document, example_of(document));
-      }
-      if (!edit) return;
-      ++(edit->removed ? collection.removed : collection.edited);
-      losses.add(name, *edit);
+      ++read;
+      batch.push_back(view.copy());
+      if (batch.size() >= kServiceBatch) look();
     });
-    if (collection.edited + collection.removed > 0) out.collections.push_back(std::move(collection));
+    if (!batch.empty()) look();
+    if (work.has_images) {
+      each_returned(work, name, [&](const std::vector<ServiceEdit>& edits) {
+        for (const auto& one : edits) take(one);
+      });
+    }
+    if (collection.edited + collection.removed + collection.restored > 0) {
+      out.collections.push_back(std::move(collection));
+    }
   }
   out.duplicates = std::move(duplicates).take();
   for (const auto& [name, index] : steps.indexes()) {
@@ -185,10 +228,11 @@ ServiceReport ServiceRunner::go(const ServiceRoute& route, ServiceRun run, bool 
   }
   try {
     const auto there = home_.collection_names();
-    work.has_images = !down && !route.route.from.empty() && there.contains(kResidue);
+    work.has_images = may_restore(route, there);
     if (settings_.undo_log) {
       auto record = record_of(work.run.run, work.run.now_ms, work.run.seed, work.run.to);
       record.version = work.version.document();
+      if (route.leaves && settings_.allow_drop) record.dropped = definitions(service);
       work.seq = work.residue.begin(std::move(record)).seq;
     }
     if (!begun) work.version.begin(route.route.from, work.run);
@@ -230,6 +274,20 @@ ServiceReport ServiceRunner::go(const ServiceRoute& route, ServiceRun run, bool 
   return work.report;
 }
 
+// How the collections that go were made.
+Array ServiceRunner::definitions(Service service) {
+  Array out;
+  for (const auto& info : home_.collections()) {
+    const auto& own = parameters_.of(service);
+    const bool goes = std::ranges::any_of(own, [&](const auto& one) { return one.second == info.name; });
+    if (!goes || info.type != "collection") continue;
+    Array indexes;
+    for (const auto& index : home_.indexes(info.name)) indexes.append(index);
+    out.append(Document{{"collection", info.name}, {"options", info.options}, {"indexes", std::move(indexes)}});
+  }
+  return out;
+}
+
 void ServiceRunner::note_failure(ServiceWork& work, const Error& error) {
   if (is_stop(error.code())) return;
   note_end(error, [&] { work.version.fail(); });
@@ -254,14 +312,20 @@ void ServiceRunner::make_indexes(ServiceWork& work, const std::vector<ServiceInd
     if (is_made(home_.indexes(collection), index)) continue;
     const auto key = collection + "/" + index.name();
     version.add_index(key);
-    try {
-      home_.create_indexes(collection, {index.definition()});
-    } catch (const Error& error) {
-      if (!is_duplicate(error)) throw;
-      version.forget_index(key);
-      observer_.message({ops::Message::Level::kWarning, fmt::format("The unique index {} on {} is left out: {}",
-                                                                    index.name(), collection, error.what())});
-    }
+    if (!make_index(collection, index.definition())) version.forget_index(key);
+  }
+}
+
+bool ServiceRunner::make_index(const std::string& collection, const Document& definition) {
+  try {
+    home_.create_indexes(collection, {definition});
+    return true;
+  } catch (const Error& error) {
+    if (!is_duplicate(error)) throw;
+    observer_.message(
+        {ops::Message::Level::kWarning, fmt::format("The unique index {} on {} is left out: {}",
+                                                    bson::text_at(definition, "name"), collection, error.what())});
+    return false;
   }
 }
 

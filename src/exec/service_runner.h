@@ -15,6 +15,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -43,6 +45,7 @@ struct ServiceSurvey {
     std::string name;
     std::int64_t edited = 0;
     std::int64_t removed = 0;
+    std::int64_t restored = 0;  // of these and of what was removed, from the undo log
   };
   std::vector<Collection> collections;  // with something to do
   std::vector<std::string> absent;      // that the steps name and the database lacks
@@ -50,6 +53,8 @@ struct ServiceSurvey {
   std::vector<std::string> indexes;  // "make orgs.id_1", "drop ..."
   // What keeps a unique index from being made. A run leaves such an index out.
   std::vector<ServiceDuplicate> duplicates;
+  std::vector<std::string> warnings;  // of the first documents that cause some
+  std::int64_t more_warnings = 0;     // beside these
 };
 
 struct ServiceReport {
@@ -109,7 +114,10 @@ class ServiceRunner {
   ServiceReport go(const ServiceRoute& route, ServiceRun run, bool begun);
   void drop_indexes(ServiceWork& work, const ServiceSteps& steps);
   void make_indexes(ServiceWork& work, const std::vector<ServiceIndex>& indexes);
+  // False, with a warning, where values stand twice.
+  bool make_index(const std::string& collection, const bson::Document& definition);
   ServiceDuplicates unique_indexes(const ServiceSteps& steps, const std::set<std::string>& there);
+  bson::Array definitions(Service service);
   // A run that was stopped, or lost its server, is not one that failed.
   static void note_failure(ServiceWork& work, const Error& error);
 
@@ -117,6 +125,9 @@ class ServiceRunner {
   void edit_collection(ServiceWork& work, const std::string& collection);
   void edit_batch(ServiceWork& work, const std::string& collection, std::vector<bson::Bytes> batch,
                   const std::set<std::string>& done);
+  // What a way up may give back to these documents.
+  static std::map<std::string, std::vector<Image>> images_for(ServiceWork& work, const std::string& collection,
+                                                              const std::vector<bson::Bytes>& documents);
   std::optional<ServiceEdit> only_image(ServiceWork& work, const std::string& collection, const bson::Bytes& bytes);
   const ServiceSteps& steps(ServiceWork& work, const std::string& from, const std::string& to);
   std::optional<bson::Document> moved(ServiceWork& work, const std::string& collection, const bson::Document& document,
@@ -124,6 +135,9 @@ class ServiceRunner {
   std::optional<ServiceEdit> edit(ServiceWork& work, const std::string& collection, bson::Bytes before,
                                   const std::vector<Image>* images);
   void return_removed(ServiceWork& work, const std::string& collection);
+  // What comes back of the documents that a way down has removed, in batches.
+  void each_returned(ServiceWork& work, const std::string& collection,
+                     const std::function<void(const std::vector<ServiceEdit>&)>& visit);
   std::optional<ServiceEdit> returned(ServiceWork& work, const std::string& collection,
                                       const std::vector<Image>& images);
   void write(ServiceWork& work, const std::string& collection, const std::vector<ServiceEdit>& batch);
@@ -141,6 +155,9 @@ class ServiceRunner {
   static std::optional<ServiceEdit> taken_back(const std::string& collection, const Image& image,
                                                const std::optional<bson::Document>& now,
                                                std::vector<std::string>& conflicts);
+  void make_collections(const RunRecord& part);
+  void make_their_indexes(const RunRecord& part);
+  void drop_collections(const RunRecord& part);
   void drop_made_indexes(ServiceWork& work, const RunRecord& part);
   void make_dropped_indexes(ServiceWork& work, const RunRecord& part);
 

@@ -142,10 +142,16 @@ ServiceReport ServiceRunner::take_back(Service service, const RunRecord& part, S
   auto own = record_of(work.run.run, work.run.now_ms, work.run.seed, work.run.to);
   own.undoes = part.run;
   own.version = work.version.document();
+  own.dropped = part.made;
+  const auto there = home_.collection_names();
+  for (const auto& one : part.dropped) {
+    if (!there.contains(bson::text_at(*one.as<Document>(), "collection"))) own.made.append(one);
+  }
   try {
     work.seq = work.residue.begin(std::move(own)).seq;
     work.version.begin(from, work.run);
     drop_made_indexes(work, part);
+    make_collections(part);
     touched(part, [&](const std::string& collection, const TouchedBatch& batch) {
       std::vector<ServiceEdit> edits;
       std::vector<std::string> kept;
@@ -156,6 +162,8 @@ ServiceReport ServiceRunner::take_back(Service service, const RunRecord& part, S
       write(work, collection, edits);
       if (settings_.control) settings_.control->checkpoint();
     });
+    make_their_indexes(part);
+    drop_collections(part);
     make_dropped_indexes(work, part);
     work.version.finish_undo(before);
     // Last: what is marked is not looked at again.
@@ -166,6 +174,37 @@ ServiceReport ServiceRunner::take_back(Service service, const RunRecord& part, S
     throw;
   }
   return work.report;
+}
+
+// A collection that is there meanwhile is the service's own.
+void ServiceRunner::make_collections(const RunRecord& part) {
+  const auto there = home_.collection_names();
+  for (const auto& one : part.dropped) {
+    const auto& definition = *one.as<Document>();
+    const auto name = bson::text_at(definition, "collection");
+    if (!there.contains(name)) home_.create(name, *definition.find("options")->as<Document>());
+  }
+}
+
+void ServiceRunner::make_their_indexes(const RunRecord& part) {
+  for (const auto& one : part.dropped) {
+    const auto& definition = *one.as<Document>();
+    const auto name = bson::text_at(definition, "collection");
+    const auto present = home_.index_names(name);
+    for (const auto& index : *definition.find("indexes")->as<Array>()) {
+      const auto& wanted = *index.as<Document>();
+      if (!present.contains(bson::text_at(wanted, "name"))) make_index(name, wanted);
+    }
+  }
+}
+
+void ServiceRunner::drop_collections(const RunRecord& part) {
+  const auto there = home_.collection_names();
+  for (const auto& one : part.made) {
+    const auto name = bson::text_at(*one.as<Document>(), "collection");
+    // What others have put there since stays.
+    if (there.contains(name) && home_.count(name, {}) == 0) home_.drop(name);
+  }
 }
 
 void ServiceRunner::drop_made_indexes(ServiceWork& work, const RunRecord& part) {

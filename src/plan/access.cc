@@ -45,6 +45,19 @@ std::string clients_that_open(const Catalogue& catalogue, const std::string& dat
   return *version < Version::parse(first->since) ? out + ", and " + database_version : out;
 }
 
+std::string enterprise_clients_that_open(const VersionMap& versions, const std::string& database_version) {
+  const VersionPair* first = nullptr;
+  const VersionPair* last = nullptr;
+  for (const auto& pair : versions.pairs()) {
+    if (client_refused(pair.open_source, "", database_version, "")) continue;
+    if (!first) first = &pair;
+    last = &pair;
+  }
+  if (!first) return "none";
+  if (last == &versions.newest()) return first->enterprise + " and later";
+  return first == last ? first->enterprise : first->enterprise + " to " + last->enterprise;
+}
+
 std::string opened_by(const std::string& client_version) {
   const auto version = Version::parse(client_version).base();
   std::string out;

@@ -5,12 +5,16 @@
 #include <string>
 
 #include "revisions/catalogue.h"
+#include "revisions/version_map.h"
 
 namespace fm {
 
 // The open-source versions that open a database at that version as it is:
 // "1.4.0 and later, below 2". Every version opens a database at its own version.
 std::string clients_that_open(const Catalogue& catalogue, const std::string& database_version);
+
+// The same as Enterprise versions: "2.7.0 and later", "0.9.0 to 0.10.0", or "none".
+std::string enterprise_clients_that_open(const VersionMap& versions, const std::string& database_version);
 
 // The databases that a client of that open-source version opens besides those
 // of its own version: ">=0.19,<2"; "" for none.

@@ -20,8 +20,10 @@ constexpr const char* kClient = "1.22.1";
 constexpr const char* kCompatible = ">=0.19,<2";
 
 void sort_revisions(std::vector<Revision>& revisions) {
-  std::sort(revisions.begin(), revisions.end(),
-            [](const Revision& a, const Revision& b) { return std::tie(a.version, a.id) < std::tie(b.version, b.id); });
+  // Of two with one id, the one that was there first stays first.
+  std::stable_sort(revisions.begin(), revisions.end(), [](const Revision& a, const Revision& b) {
+    return std::tie(a.version, a.id) < std::tie(b.version, b.id);
+  });
   const auto twice = std::adjacent_find(revisions.begin(), revisions.end(),
                                         [](const Revision& a, const Revision& b) { return a.id == b.id; });
   if (twice != revisions.end()) {

@@ -3,6 +3,7 @@ two databases of its own."""
 import itertools
 import os
 import sys
+import time
 
 import pytest
 
@@ -70,6 +71,18 @@ def server():
         yield s
 
 
+@pytest.fixture(scope="session")
+def replica_set():
+    """Of one member."""
+    with harness.Server("--replSet", "rs") as s:
+        host = s.uri[len("mongodb://"):]
+        s.client.admin.command("replSetInitiate", {"_id": "rs", "members": [{"_id": 0, "host": host}]})
+        end = time.monotonic() + 60
+        while not s.client.admin.command("hello")["isWritablePrimary"] and time.monotonic() < end:
+            time.sleep(0.05)
+        yield s
+
+
 @pytest.fixture
 def tool(server, tmp_path):
     name = "ent_%d" % next(NAMES)
@@ -91,4 +104,29 @@ def expected_documents(tool, version, born, seed=1, scale=0.1):
     }
 
 
-__all__ = ["ALL", "EnterpriseTool", "expected_documents", "harness", "open_source", "server", "tool"]
+# -- restores of both databases
+
+
+def changed(tool):
+    """Something in each database that a restore takes back."""
+    tool.client[tool.cas].users.update_many({}, {"$set": {"changed": True}})
+    tool.db.datasets.update_many({}, {"$set": {"changed": True}})
+    tool.db.api_keys.drop()
+    return tool.dump()
+
+
+def marked(tool):
+    """Whether a restore has left its mark: in the database of cas, and in the other one."""
+    return tuple(bool(tool.client[name]["migrator.restore"].find_one()) for name in (tool.cas, tool.name))
+
+
+def assert_named(tool, folder):
+    """The next command says what was cut off, and writes nothing."""
+    before = tool.dump()
+    r = tool.migrator("migrate")
+    assert r.status == 16 and "a restore of " + folder in r.err and "restore %s'" % folder in r.err, r.err
+    assert tool.dump() == before
+
+
+__all__ = ["ALL", "EnterpriseTool", "assert_named", "changed", "expected_documents", "harness", "marked", "open_source",
+           "replica_set", "server", "tool"]

@@ -169,7 +169,10 @@ def test_check(tool, args, status, text):
 
 def test_plan_tells_who_keeps_access(tool):
     tool.build("2.12.0", scale=0.02)
-    assert "those of open source 1.4.0 and later, below 2" in tool.migrator("plan").out
+    shown = "SDKs that open the database then: Enterprise %s, which are those of open source %s (check "
+    assert shown % ("2.7.0 and later", "1.4.0 and later, below 2") in tool.migrator("plan").out
+    assert shown % ("0.11.0 and later", "0.19.0 and later, below 2") in tool.migrator("plan", "1.1.0").out
+    assert shown % ("0.9.0 to 1.0.1", "0.17.0 and later, below 0.19") in tool.migrator("plan", "0.9.0").out
 
 
 def test_drop_of_what_is_left_behind(tool):
@@ -267,6 +270,33 @@ def test_broken_catalogue(tool, tmp_path, text, error):
     assert lint.status == 1 and error in lint.out
 
 
+def test_a_revision_that_is_there_twice(tool, tmp_path):
+    tool.build("2.12.0", scale=0.02)
+    file = tmp_path / "own" / "hub" / "1.4.0.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(OWN.replace("2.14.0", "1.4.0"))
+    own = "--catalogue", str(tmp_path / "own")
+    error = "%s:1:1: the revision 1.4.0 is there already, in hub/1.4.0.yaml" % file
+    refused(tool, 2, error, "migrate", *own)
+    r = tool.migrator("revisions", "lint", *own)
+    assert r.status == 1 and error in r.out
+    # The same id in another service, or of another name, is another revision.
+    file.rename(file.with_name("1.4.0-colour.yaml"))
+    (tmp_path / "own" / "cas").mkdir()
+    (tmp_path / "own" / "cas" / "1.4.0.yaml").write_text(OWN.replace("2.14.0", "1.4.0"))
+    assert tool.migrator("revisions", "lint", *own).status == 0
+
+
+def test_lint_names_what_is_wrong_in_every_file_of_a_catalogue(tool, tmp_path):
+    folder = tmp_path / "own" / "hub"
+    folder.mkdir(parents=True)
+    (folder / "2.14.0.yaml").write_text(OWN.replace("set_default", "sets"))
+    (folder / "2.15.0.yaml").write_text(OWN.replace("2.14.0", "2.15.0").replace("{collection: things}", "things"))
+    r = tool.migrator("revisions", "lint", "--catalogue", str(tmp_path / "own"))
+    assert r.status == 1 and "2 revisions checked, 2 faults" in r.out
+    assert "2.14.0.yaml:6:5: unknown operation 'sets'" in r.out and "2.15.0.yaml:6:5: 'over' names the unknown target" in r.out
+
+
 def test_collections_by_another_name(tool):
     tool.build("2.16.0", scale=0.05)
     tool.db.api_keys.rename("keys_of_ours")
@@ -295,6 +325,34 @@ def test_values_that_stand_twice_are_refused_before_the_first_write(tool):
     assert "The unique index scope_1_sid_1_provider_1_prefixes_1_where_present on cloud_credentials is left out" in r.err
     assert "id_1_where_present" not in tool.client[tool.cas].users.index_information()
     assert tool.db.cloud_credentials.count_documents({"scope": "GLOBAL"}) == tool.db.cloud_credentials.count_documents({})
+
+
+def test_what_comes_back_from_the_undo_log_may_stand_twice(tool):
+    tool.build("2.18.0", scale=0.05)
+    tool.migrate("2.18.0")
+    tool.migrate("2.12.0")
+    cas = tool.client[tool.cas]
+    assert cas.serviceAccounts.estimated_document_count() == 0
+    gone = cas["migrator.residue"].find_one({"collection": "serviceAccounts"})["before"]
+    cas.serviceAccounts.insert_one({"_id": "mine", "orgId": gone["orgId"], "name": gone["name"]})
+    # Somebody gave a labeler, a guest meanwhile, another role.
+    role = {"collection": "users", "before.memberships.role": "LABELER"}
+    labeler = cas["migrator.residue"].find_one(role)["before"]
+    cas.users.update_one({"_id": labeler["_id"]}, {"$set": {"memberships.$[].role": "ADMIN"}})
+    r = refused(tool, 16, "cas: 2 with equal orgId, name in serviceAccounts: ", "migrate", "2.18.0")
+    assert "%s and %s" % (gone["name"], gone["name"]) in r.err
+    (part,) = [s for s in tool.migrator("plan", "2.18.0", "-o", "json").json["services"] if s["service"] == "cas"]
+    assert [d["collection"] for d in part["duplicates"]] == ["serviceAccounts"]
+    written = {d["collection"]: (d["edited"], d["removed"], d["restored"]) for d in part["documents"]}
+    assert written["serviceAccounts"][2] > 1 and written["users"][2] > 0
+    assert any("was changed since the way down and keeps its own" in w for w in part["warnings"])
+    cas.serviceAccounts.delete_one({"_id": "mine"})
+    report = {s["service"]: s for s in tool.migrate("2.18.0", "-o", "json").json["services"]}
+    # As the plan said.
+    for service in tool.migrator("history", tool.migrator("history", "-o", "json").json["runs"][0]["run"], "-o",
+                                 "json").json["services"]:
+        planned = [d for d in service.get("documents", [])]
+        assert sum(d["restored"] for d in planned) == report[service["service"]]["restored"], service
 
 
 def test_what_only_looks_equal_is_not_refused(tool):

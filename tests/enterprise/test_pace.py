@@ -5,7 +5,10 @@ import signal
 import subprocess
 import time
 
-from enterprise import ALL, server, tool  # noqa: F401
+import pytest
+
+from enterprise import ALL, EnterpriseTool, replica_set, server, tool  # noqa: F401
+from test_faults import replica_set as members
 
 
 def state(tool):
@@ -62,3 +65,45 @@ def test_an_undo_is_stopped_by_the_clock_and_gone_on(tool):
     assert tool.dump() not in (start, high)
     assert tool.migrator("undo").status == 0
     assert tool.dump() == start
+
+
+def test_the_server_of_cas_has_no_secondaries(replica_set, server, tmp_path):
+    tool = EnterpriseTool(replica_set, "pace_one", str(tmp_path))
+    tool.fill("1.9.0", {"a": "1.9.0"}, kind="fiftyone-teams")
+    r = tool.migrate("2.13.0", "--max-lag", "5", CAS_DATABASE_URI=server.uri)
+    assert "--max-lag does not hold for '%s': its server has no secondaries" % tool.cas in r.err
+    r = tool.migrate("2.14.0", "--max-lag", "5")
+    assert "--max-lag" not in r.err
+    for client in tool.client, server.client:
+        client.drop_database(tool.name), client.drop_database(tool.cas)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("command", [["migrate", "2.18.0"], ["undo"]], ids=["migrate", "undo"])
+def test_a_secondary_of_the_server_of_cas_lags(replica_set, tmp_path, command):
+    tool = EnterpriseTool(replica_set, "pace_" + command[0], str(tmp_path))
+    with members() as others:
+        tool.build("2.12.0", scale=0.1)
+        moved = others.client[tool.cas]
+        for name in tool.client[tool.cas].list_collection_names():
+            moved[name].insert_many(list(tool.client[tool.cas][name].find()))
+        tool.client.drop_database(tool.cas)
+        tool.env["CAS_DATABASE_URI"] = others.uri
+        if command == ["undo"]:
+            tool.migrate("2.18.0")
+        late = next(s for s in others.servers if not s.client.admin.command("hello")["isWritablePrimary"])
+        late.client.admin.command("fsync", lock=True)
+        try:
+            moved.elsewhere.insert_one({})
+            time.sleep(4)
+            moved.elsewhere.insert_one({})
+            run = subprocess.Popen([os.path.join(tool.bin, "fiftyone-migrator"), *command, "--max-lag", "2"], env=tool.env,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            time.sleep(3)
+            assert run.poll() is None
+        finally:
+            late.client.admin.command("fsyncUnlock")
+        err = run.communicate(timeout=120)[1]
+        assert run.returncode == 0, err
+        assert "Waiting for " + late.uri[len("mongodb://"):] in err and "The secondaries have caught up" in err
+    tool.client.drop_database(tool.name)

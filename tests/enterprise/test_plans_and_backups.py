@@ -1,10 +1,15 @@
 """Saved plans and backups hold all services and both databases."""
+import itertools
 import json
 import os
+import signal
+import threading
 
+import bson
+import pymongo
 import pytest
 
-from enterprise import ALL, server, tool  # noqa: F401
+from enterprise import ALL, EnterpriseTool, assert_named, changed, marked, replica_set, server, tool  # noqa: F401
 
 
 @pytest.fixture
@@ -124,6 +129,96 @@ def test_a_damaged_file_of_the_second_database(tool, tmp_path):
     before = tool.dump()
     r = tool.migrator("restore", folder, "--overwrite")
     assert r.status == 15 and "users.bson" in r.err and tool.dump() == before
+
+
+# -- both databases at once
+
+
+def restores_cut(tool, folder, start, numbers):
+    """The states in which a restore killed at these of its writes leaves the marks of cas and of the other database."""
+    seen = set()
+    for number in numbers:
+        before = changed(tool)
+        r = tool._run("fiftyone-migrator-cut", ["restore", folder, "--overwrite", "-j", "1"], {"FM_CUT_AT": str(number)})
+        if r.status == 0:
+            assert tool.dump() == start
+            return seen
+        assert r.status == -signal.SIGKILL, r.err
+        marks, found = marked(tool), without_scratch(tool.dump())
+        seen.add(marks)
+        if any(marks):
+            assert_named(tool, folder)
+        else:
+            # Nothing of it, or all.
+            assert found in (before, start), number
+        r = tool.migrator("restore", folder, "--overwrite")
+        assert r.status == 0, (number, r.err)
+        assert tool.dump() == start and marked(tool) == (False, False), number
+    return seen
+
+
+def without_scratch(dump):
+    return {key: part for key, part in dump.items() if not key[1].startswith("migrator.")}
+
+
+@pytest.fixture
+def both_backed_up(tool, tmp_path):
+    tool.build("2.12.0", scale=0.02)
+    tool.migrate("2.12.0")
+    folder = str(tmp_path / "backup")
+    assert tool.migrator("backup", folder, "--all").status == 0
+    return folder, tool.dump()
+
+
+@pytest.mark.long
+def test_a_restore_of_both_killed_at_every_write(tool, both_backed_up):
+    folder, start = both_backed_up
+    seen = restores_cut(tool, folder, start, itertools.count(1))
+    assert seen == {(False, False), (True, False), (True, True), (False, True)}
+
+
+def test_both_databases_are_read_as_of_one_moment(replica_set, server, tmp_path):
+    tool = EnterpriseTool(replica_set, "one_moment", str(tmp_path))
+    tool.build("2.12.0", scale=0.02)
+    # Documents that take a while to read, and somebody who writes to the two in turn.
+    pad = "x" * 4000
+    tool.client[tool.cas].slow.insert_many([{"pad": pad} for _ in range(5000)])
+    tool.db.slow.insert_many([{"pad": pad} for _ in range(5000)])
+    stop = threading.Event()
+
+    def write():
+        client = pymongo.MongoClient(replica_set.uri, directConnection=True)
+        for i in itertools.count():
+            client[tool.name].counted.insert_one({"_id": i})
+            client[tool.cas].counted.insert_one({"_id": i})
+            if stop.is_set():
+                client.close()
+                return
+
+    tool.client[tool.name].counted.insert_one({"_id": -1})
+    tool.client[tool.cas].counted.insert_one({"_id": -1})
+    writer = threading.Thread(target=write)
+    writer.start()
+    folder = str(tmp_path / "backup")
+    try:
+        r = tool.migrator("backup", folder, "--all")
+    finally:
+        stop.set()
+        writer.join()
+    assert r.status == 0 and "the same for all collections of both databases" in r.out, r.out + r.err
+    parts = []
+    for file, name in ("fiftyone-migrator.json", tool.name), ("fiftyone-migrator.cas.json", tool.cas):
+        with open(os.path.join(folder, file)) as f:
+            manifest = json.load(f)
+        with open(os.path.join(folder, name, "counted.bson"), "rb") as f:
+            parts.append((manifest["snapshot"], len(bson.decode_all(f.read()))))
+    (time_of_main, of_main), (time_of_cas, of_cas) = parts
+    assert time_of_main == time_of_cas and of_main - of_cas in (0, 1) and of_main > 1
+    # Two servers have a time each.
+    r = tool.migrator("backup", str(tmp_path / "two"), "--all", CAS_DATABASE_URI=server.uri, CAS_DATABASE_NAME="elsewhere")
+    assert r.status == 0 and "; of cas none: standalone server" in r.out, r.out
+    for name in tool.name, tool.cas:
+        tool.client.drop_database(name)
 
 
 def test_backup_without_cas(tool, tmp_path):

@@ -43,8 +43,8 @@ def plain(value, born):
     return (type(value).__name__, value)
 
 
-def assert_as_built(tool, version, born):
-    found, wanted = tool.service_documents(), expected_documents(tool, version, born)
+def assert_as_built(tool, version, born, scale):
+    found, wanted = tool.service_documents(), expected_documents(tool, version, born, scale=scale)
     assert set(found) == set(wanted)
     for name, docs in wanted.items():
         # The corpus has operations of its own.
@@ -84,10 +84,10 @@ def without_copies(tool, dump):
     return out
 
 
-def check_up(tool, old, new):
-    tool.build(old)
+def check_up(tool, old, new, scale=0.1):
+    tool.build(old, scale=scale)
     tool.migrate(new)
-    assert_as_built(tool, new, old)
+    assert_as_built(tool, new, old, scale)
     assert tool.config() == {**tool.config(), "version": open_source(new), "type": "fiftyone-teams"}
     expected = {s: new for s in ALL if s != "cas" or numbers(old) >= (1, 6, 0)}
     assert tool.service_versions() == expected
@@ -97,12 +97,12 @@ def check_up(tool, old, new):
     assert tool.dump() == before
 
 
-def check_down_and_up(tool, old, new):
-    tool.build(new)
+def check_down_and_up(tool, old, new, scale=0.1):
+    tool.build(new, scale=scale)
     tool.migrate(new)  # writes down what was guessed, and makes the indexes
     start = without_copies(tool, tool.dump())
     tool.migrate(old, "--allow-loss")
-    assert_as_built(tool, old, new)
+    assert_as_built(tool, old, new, scale)
     if numbers(old) >= (1, 6, 0):
         assert tool.service_versions() == {s: old for s in ALL}
     low = tool.dump()
@@ -140,3 +140,35 @@ def test_up_all(tool, old, new):
 @pytest.mark.parametrize("old,new", [p for p in PAIRS if p not in SAMPLE], ids=str)
 def test_down_and_up_again_all(tool, old, new):
     check_down_and_up(tool, old, new)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("old,new", [("1.0.0", "2.25.0"), ("1.4.0", "2.18.0"), ("2.12.0", "2.16.0")], ids=str)
+def test_a_large_deployment(tool, old, new):
+    """Hundreds of users, groups, keys and credentials, thousands of delegated operations."""
+    check_up(tool, old, new, scale=2)
+    for database in tool.name, tool.cas:
+        tool.client.drop_database(database)
+    check_down_and_up(tool, old, new, scale=2)
+    assert tool.db.delegated_ops.estimated_document_count() > 3000 and tool.db.api_keys.estimated_document_count() > 300
+    assert tool.client[tool.cas].users.estimated_document_count() > 300
+
+
+@pytest.mark.long
+def test_from_the_oldest_and_back(tool):
+    check_up(tool, "0.7.1", "2.25.0", scale=1)
+    for database in tool.name, tool.cas:
+        tool.client.drop_database(database)
+    tool.build("2.25.0", scale=1)
+    # Nothing that old holds groups: the whole is refused, and then without them.
+    before = tool.dump()
+    r = tool.migrator("migrate", "0.7.1")
+    assert r.status == 16 and "groups were not supported" in r.err and tool.dump() == before
+    tool.db.datasets.delete_many({"media_type": "group"})
+    tool.migrate("2.25.0")
+    start = without_copies(tool, tool.dump())
+    tool.migrate("0.7.1", "--allow-loss")
+    assert tool.config()["version"] == "0.15.1"
+    assert tool.service_versions() == {"cas": None, "hub": "0.7.1", "enterprise": "0.7.1"}
+    tool.migrate("2.25.0")
+    assert documents_of(without_copies(tool, tool.dump())) == documents_of(start)

@@ -1,0 +1,98 @@
+"""Tables on a terminal fit its width, and are as wide as they need anywhere else."""
+import re
+import unicodedata
+
+import pytest
+
+
+def cells(text):
+    wide = {"W": 2, "F": 2}
+    return sum(0 if unicodedata.combining(c) else wide.get(unicodedata.east_asian_width(c), 1) for c in text)
+
+
+def tables(out):
+    """Of each table in a text: the widths of its columns, and its lines below the rule, cut into cells."""
+    lines = out.split("\n")
+    for i, line in enumerate(lines):
+        if not re.fullmatch(r"-+(?:  -+)*", line):
+            continue
+        widths = [len(rule) for rule in line.split("  ")]
+        rows = []
+        for row in lines[i + 1:]:
+            if not row or cells(row) > sum(widths) + 2 * len(widths):
+                break
+            rows.append(cut(row, widths))
+        yield widths, rows
+
+
+def cut(row, widths):
+    out = []
+    for width in widths:
+        cell, used = "", 0
+        while row and used < width:
+            used += cells(row[0])
+            cell, row = cell + row[0], row[1:]
+        while row and unicodedata.combining(row[0]):
+            cell, row = cell + row[0], row[1:]
+        assert row[:2].strip() == "", "a cell is wider than its column: %r" % (cell + row)
+        out.append(cell.strip())
+        row = row[2:]
+    return out
+
+
+def without_breaks(rows):
+    """All that stands in a column, whatever lines it stands in."""
+    return ["".join("".join(row[x] for row in rows).split()) for x in range(len(rows[0]))]
+
+
+@pytest.fixture
+def deployment(tool):
+    name = "Überblick 東京 の とても ながい なまえ " + "one-word-that-is-longer-than-any-column-" * 3
+    tool.fill("0.19.0", {name: "0.19.0", "e\u0301" * 60: "0.19.0", "quickstart": "0.16.0", "b" * 90: "0.14.0"})
+    tool.db.datasets.update_one({"name": name}, {"$set": {"sample_collection_name": "samples." + "long" * 20}})
+    return tool
+
+
+COMMANDS = [["info"], ["plan"], ["doctor"], ["versions"], ["revisions", "list"], ["dataset", "list"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids="-".join)
+@pytest.mark.parametrize("width", [50, 80, 240])
+def test_tables_fit_the_terminal(deployment, command, width):
+    wide = [found for found in tables(deployment.migrator(*command).out)]
+    assert wide and all(rows for _, rows in wide)
+    for env in {}, {"COLUMNS": str(width + 7)}:
+        room = width + (7 if env else 0)
+        shown = deployment.on_terminal(b"", *command, width=width, NO_COLOR="1", **env)
+        narrow = list(tables(shown.out))
+        assert len(narrow) == len(wide)
+        for (before, all_rows), (after, rows) in zip(wide, narrow):
+            assert sum(after) + 2 * (len(after) - 1) <= max(room, 10 * len(after))
+            if sum(before) + 2 * (len(before) - 1) <= room:
+                assert after == before
+            # Nothing is cut off. What is measured may have moved between the two runs.
+            if command[0] != "doctor":
+                assert without_breaks(rows) == without_breaks(all_rows)
+
+
+def test_no_terminal_no_limit(deployment):
+    plain = deployment.migrator("info").out
+    assert deployment.migrator("info", COLUMNS="40").out == plain
+    assert max(map(cells, plain.splitlines())) > 120
+
+
+def test_odd_widths(deployment):
+    plain = deployment.migrator("info").out
+    for columns in "0", "wide", "-5", "":
+        r = deployment.on_terminal(b"", "info", width=240, NO_COLOR="1", COLUMNS=columns)
+        assert r.status == 0 and list(tables(r.out))
+    # A terminal that does not know its width.
+    assert deployment.on_terminal(b"", "info", NO_COLOR="1").out == plain
+    for width in 1, 7, 20:
+        assert deployment.on_terminal(b"", "info", width=width, NO_COLOR="1").status == 0
+
+
+def test_the_command_of_the_original_keeps_its_layout(deployment):
+    """It is read by scripts."""
+    plain = deployment.fiftyone("migrate", "--info").out
+    assert max(map(cells, plain.splitlines())) > 100
