@@ -63,12 +63,13 @@ wheels: deps ## packages into dist/: wheel, sources, SDK facade, tarball
 	@JOBS=$(JOBS) scripts/wheels
 
 INDEX ?= dist/index
-index: ## serve dist/ behind tokens on 127.0.0.1:8415 (docs/install.md)
+BIND ?= 127.0.0.1:8415
+index: ## serve dist/ behind tokens on BIND, 127.0.0.1:8415 (docs/install.md)
 	@scripts/install-dist
 	@.venv-dist/bin/python deploy/index/index init $(INDEX)
 	@for f in dist/*.whl dist/*.tar.gz; do case $$f in *linux*.tar.gz) ;; *) \
 	  [[ -e $(INDEX)/packages/$${f##*/} ]] || .venv-dist/bin/python deploy/index/index add $(INDEX) $$f;; esac; done
-	@.venv-dist/bin/python deploy/index/index serve $(INDEX)
+	@.venv-dist/bin/python deploy/index/index serve $(INDEX) --bind $(BIND)
 
 deps:
 	@scripts/install-deps

@@ -159,7 +159,8 @@ class ServiceRunner {
   void make_their_indexes(const RunRecord& part);
   void drop_collections(const RunRecord& part);
   void drop_made_indexes(ServiceWork& work, const RunRecord& part);
-  void make_dropped_indexes(ServiceWork& work, const RunRecord& part);
+  // `own`: the record of the undo, as it began.
+  void make_dropped_indexes(ServiceWork& work, const RunRecord& part, const RunRecord& own);
 
   Mongo& home_;
   Mongo& main_;

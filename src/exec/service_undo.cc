@@ -148,7 +148,9 @@ ServiceReport ServiceRunner::take_back(Service service, const RunRecord& part, S
     if (!there.contains(bson::text_at(*one.as<Document>(), "collection"))) own.made.append(one);
   }
   try {
-    work.seq = work.residue.begin(std::move(own)).seq;
+    // One that goes on finds what the first attempt wrote down.
+    const auto begun = work.residue.begin(std::move(own));
+    work.seq = begun.seq;
     work.version.begin(from, work.run);
     drop_made_indexes(work, part);
     make_collections(part);
@@ -164,7 +166,7 @@ ServiceReport ServiceRunner::take_back(Service service, const RunRecord& part, S
     });
     make_their_indexes(part);
     drop_collections(part);
-    make_dropped_indexes(work, part);
+    make_dropped_indexes(work, part, begun);
     work.version.finish_undo(before);
     // Last: what is marked is not looked at again.
     work.residue.undone(part.run, work.run.run);
@@ -217,9 +219,10 @@ void ServiceRunner::drop_made_indexes(ServiceWork& work, const RunRecord& part) 
   }
 }
 
-void ServiceRunner::make_dropped_indexes(ServiceWork& work, const RunRecord& part) {
+void ServiceRunner::make_dropped_indexes(ServiceWork& work, const RunRecord& part, const RunRecord& own) {
   const auto before = part.version.value_or(Document());
-  const auto wanted = without(indexes_of(before), work.version.indexes());
+  // Not those that are noted now: one may be noted and not made yet.
+  const auto wanted = without(indexes_of(before), indexes_of(own.version.value_or(Document())));
   if (wanted.empty()) return;
   // All that a way up to that version makes.
   const auto route = service_route(catalogue_, work.route.service, std::nullopt, ServiceVersion::stands_at(before));

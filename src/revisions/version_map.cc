@@ -125,7 +125,12 @@ const VersionPair& VersionMap::resolve(std::string_view typed) const {
   const Version enterprise = Version::parse(typed).base();
   const auto [first, last] = of_release(release_of(enterprise));
   if (first == last) {
-    throw Error(Exit::kIncompatible, fmt::format("Unknown Enterprise version '{}'; {}", typed, nearest(enterprise)),
+    auto text = fmt::format("Unknown Enterprise version '{}'; {}", typed, nearest(enterprise));
+    const auto* other = newest_for_open_source(typed);
+    if (other && Version::parse(other->open_source) == enterprise) {
+      text += fmt::format("; it is the open-source version of Enterprise {}", other->enterprise);
+    }
+    throw Error(Exit::kIncompatible, text,
                 "'fiftyone-migrator versions' lists the known ones, --versions FILE adds others, and an open-source "
                 "version is named with --os-version.");
   }

@@ -65,7 +65,7 @@ def test_the_same_database_twice(tool):
         (["--include", "csa"], 2, "There is no service 'csa'; did you mean 'cas'?"),
         (["--exclude", ",".join(["datasets", *ALL])], 2, "No service is left to migrate"),
         (["2.99"], 14, "Unknown Enterprise version '2.99'; the newest known one is 2.25.0"),
-        (["1.8.0"], 14, "Unknown Enterprise version '1.8.0'"),
+        (["1.8.0"], 14, "; it is the open-source version of Enterprise 2.11."),
         (["0.25.0"], 14, "Unknown Enterprise version '0.25.0'"),
         (["two"], 14, "Invalid version: 'two'"),
         (["--set", "cas.group=x"], 2, "There is no collection 'cas.group'; did you mean 'cas.groups'?"),

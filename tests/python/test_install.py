@@ -17,7 +17,7 @@ import pytest
 from datasets import HERE, ROOT
 sys.path.append(os.path.join(ROOT, "tests", "cli"))
 from object_servers import S3  # noqa: E402
-from test_index import free_port, index, issue, serving, small_wheel, tls  # noqa: E402
+from test_index import free_port, index, issue, process, serving, small_wheel, tls  # noqa: E402
 
 pytestmark = pytest.mark.long
 OLD = "0.0.9"
@@ -172,6 +172,22 @@ def test_the_pages_lines_as_printed(environment, served, tmp_path):
         assert install(migrator.replace("--extra-index-url", "--index-url"))[1] == served.migrator
 
 
+def test_make_index(environment, dist, tmp_path):
+    """The index that the Makefile makes of dist/, as it says."""
+    home, port = tmp_path / "made", free_port()
+    command = ["make", "-C", ROOT, "index", "INDEX=%s" % home, "BIND=127.0.0.1:%d" % port]
+    with process(command, port, tmp_path / "make.log"):
+        token = issue(home)[1]
+        environment.pip("install", "--index-url", "http://%s@127.0.0.1:%d" % (token, port), "--upgrade", "fiftyone")
+        p = environment.pip("download", "--no-deps", "--index-url", "http://wrong@127.0.0.1:%d" % port, "fiftyone", check=False)
+        assert p.returncode != 0
+    (wheel,) = glob.glob(dist + "/fiftyone_migrator-*.whl")
+    assert environment.version("fiftyone-migrator") == os.path.basename(wheel).split("-")[1]
+    assert environment.run("fiftyone-migrator", "--version").returncode == 0
+    assert sorted(os.listdir(home / "packages")) == sorted(
+        n for n in os.listdir(dist) if n.endswith(".whl") or n.endswith(".tar.gz") and "linux" not in n)
+
+
 def test_install_migrate_pin_upgrade(environment, served, place):
     url, (old, newest), migrator = served.url, served.facade, served.migrator
     environment.pip("install", "--index-url", url, "--upgrade", "fiftyone")
@@ -292,6 +308,19 @@ def test_media_needs_its_extra(environment, dist, served, place, tmp_path):
         settings["AWS_ENDPOINT_URL"] = store.url
         p = environment.run("fiftyone-migrator", "media", "upload", "b", "s3://bucket/x", **settings)
         assert list(store.objects()) == ["x/a.jpg"], p.stdout
+
+
+def test_pip_builds_a_wheel_of_the_source(environment, dist, tmp_path):
+    """With what pip itself fetches to build it, apart from everything here."""
+    (source,) = glob.glob(dist + "/fiftyone_migrator-*.tar.gz")
+    network = {name: value for name, value in os.environ.items() if name.startswith("PIP_") or name.lower().endswith("_proxy")}
+    environment.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, source,
+                    "--config-settings=build-dir=build-wheel", timeout=3600, CC="/usr/bin/cc",
+                    CXX="/usr/bin/c++", PATH=environment.folder + "/bin:/usr/bin:/bin", CCACHE_BASEDIR="/", **network,
+                    CCACHE_DIR=os.environ.get("CCACHE_DIR") or os.path.expanduser("~/.cache/ccache"))
+    (wheel,) = glob.glob(str(tmp_path / "*.whl"))
+    environment.pip("install", "--no-index", wheel)
+    assert environment.run("fiftyone-migrator", "--version").stdout.startswith("fiftyone-migrator ")
 
 
 def test_the_source_builds(environment, dist):

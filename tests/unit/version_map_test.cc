@@ -49,10 +49,12 @@ TEST(VersionMap, Resolves) {
       {"SDK below the shared numbers", "0.9.2", "0.9.2 = 0.17.2"},
       {"known in the other series only", "0.10.1", "1.0.1 = 0.18.0"},
       {"too high for the SDK series", "0.20.0",
-       "Unknown Enterprise version '0.20.0'; the nearest known ones are 0.17.1 and 2.0.0"},
+       "Unknown Enterprise version '0.20.0'; the nearest known ones are 0.17.1 and 2.0.0; it is the open-source "
+       "version of Enterprise 1.2.0"},
       {"unknown", "2.9.0", "Unknown Enterprise version '2.9.0'; the nearest known ones are 2.8.2 and 2.9.1"},
       {"unknown between the series", "1.9.0",
-       "Unknown Enterprise version '1.9.0'; the nearest known ones are 1.7.1 and 2.0.0"},
+       "Unknown Enterprise version '1.9.0'; the nearest known ones are 1.7.1 and 2.0.0; it is the open-source version "
+       "of Enterprise 2.12.0"},
       {"unknown in the SDK series", "0.13.4",
        "Unknown Enterprise version '0.13.4'; the nearest known ones are 0.13.3 and 0.13.5"},
       {"unknown in the deployment series", "1.3.4",
