@@ -271,7 +271,7 @@ BackupReport backup(Mongo& mongo, const BackupRequest& request, const BytesProgr
   if (request.cas) {
     // Two servers may have databases of one name.
     const auto name = request.cas->database();
-    cas.emplace(*request.cas, request, name + (name == mongo.database() ? ".cas" : ""));
+    cas.emplace(Side{*request.cas, request, name + (name == mongo.database() ? ".cas" : "")});
     cas->request.collections = request.cas_collections;
     const auto process = process_of(mongo);
     if (!process.empty() && process == process_of(*request.cas)) {
