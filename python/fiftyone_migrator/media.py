@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import tempfile
 
 from .archives import _flag, _path, _told, _value
 from .reading import resolve
+from .stores import get_file_system, split_prefix
 
 # Where labels keep their path.
 _ATTRIBUTES = {
@@ -35,14 +37,16 @@ def upload_media(
     ``update_filepaths``: writes the new path to each sample once its file is safe.
     ``overwrite``: replaces objects that are there. ``skip_failures``: goes on without
     files that are missing. ``progress``: a callable that takes lines of text, or True
-    for stderr. ``cache`` is not supported.
+    for stderr. ``cache``: leaves each file in the media cache, too, so that nobody has to
+    download it: True or ``"copy"``, or ``"move"``, which takes it from its place. The cache
+    is that of the media cache config; nothing is dropped from it here.
 
     Returns remote paths, aligned with ``values(media_field, unwind=True)``; None for
     what was left out. A call that was cut off goes on where it stopped when it is
     made again.
     """
-    if cache:
-        raise ValueError("cache is not supported; leave it False")
+    if cache not in (False, True, "copy", "move"):
+        raise ValueError("cache is False, True, 'copy' or 'move', not %r" % (cache,))
     dataset = sample_collection
     dataset.reload()
     field = _field(dataset, media_field)
@@ -56,13 +60,33 @@ def upload_media(
         words += _flag("--overwrite", overwrite)
         words += _flag("--skip-failures", skip_failures)
         dataset._database.run(*words, "--", dataset.name, str(remote_dir), progress=_told(progress))
-        if update_filepaths:
-            return [path if path is not None and "://" in path else None for path in dataset.values(field, unwind=True)]
         with open(report) as lines:
             remote = {line["local"]: line["remote"] for line in map(json.loads, lines) if "error" not in line}
     finally:
         os.remove(report)
+    if cache:
+        for path, uri in remote.items():
+            _keep(path, uri, move=cache == "move")
+    if update_filepaths:
+        return [path if path is not None and "://" in path else None for path in dataset.values(field, unwind=True)]
     return [path if path is not None and "://" in path else remote.get(path) for path in local]
+
+
+def _keep(path, uri, move):
+    """Puts a file where the media cache has that of a URI."""
+    config = os.environ.get("FIFTYONE_MEDIA_CACHE_CONFIG_PATH") or "~/.fiftyone/media_cache_config.json"
+    folder = os.environ.get("FIFTYONE_MEDIA_CACHE_DIR")
+    if not folder and os.path.isfile(os.path.expanduser(config)):
+        with open(os.path.expanduser(config)) as f:
+            folder = json.load(f).get("cache_dir")
+    folder = os.path.expanduser(folder or "~/fiftyone/__cache__")
+    place = os.path.join(folder, "media", get_file_system(uri).value, split_prefix(uri)[1])
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    partial = place + ".partial"
+    shutil.copy2(path, partial)
+    os.replace(partial, place)
+    if move:
+        os.remove(path)
 
 
 def _field(dataset, name):

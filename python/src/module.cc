@@ -6,6 +6,7 @@
 #include "errors.h"
 #include "revisions/catalogue.h"
 #include "revisions/version_map.h"
+#include "storage.h"
 
 namespace nb = nanobind;
 
@@ -13,6 +14,7 @@ NB_MODULE(_core, module) {
   module.doc() = "The compiled part of fiftyone_migrator; its interface is the package around it.";
   fm::python::translate_errors();
   fm::python::bind_connection(module);
+  fm::python::bind_storage(module);
 
   const auto& catalogue = fm::built_in_catalogue();
   module.attr("DATA_MODEL") = catalogue.client.c_str();

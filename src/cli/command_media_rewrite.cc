@@ -6,8 +6,11 @@
 #include "base/text.h"
 #include "cli/deployment.h"
 #include "cli/media_commands.h"
+#include "cli/program_version.h"
+#include "cli/signals.h"
 #include "cli/table.h"
 #include "config/environment.h"
+#include "exec/control.h"
 #include "exec/restore_mark.h"
 #include "media/rewrite.h"
 #include "media/verify_media.h"
@@ -113,7 +116,7 @@ int run_rewrite(const RewriteOptions& options, const Globals& globals) {
   auto document = counts_document(counts, remap);
   auto text = counts_text(counts, globals.style(STDOUT_FILENO));
   const auto total = matched(counts);
-  Progress progress(globals.progress_mode());
+  Progress progress(globals.progress_mode(), &log);
   if (options.check) check_targets(mongo, dataset, fields, remap, progress);
   if (settings.dry_run) {
     document.append("dry_run", true);
@@ -122,9 +125,12 @@ int run_rewrite(const RewriteOptions& options, const Globals& globals) {
     return 0;
   }
   progress.phase("Rewriting", 1);
-  const auto run = media::rewrite_paths(mongo, dataset, fields, remap,
+  Control control(mongo, {}, StopSignals::asked, [&](const std::string& line) { log.warning(line); });
+  const StopSignals signals(log);
+  const auto run = media::rewrite_paths(mongo, dataset, fields, remap, {globals.command_line, program_version()},
                                         [&](const std::string& collection, std::int64_t done, std::int64_t of) {
                                           progress.collection(collection, done, of);
+                                          control.checkpoint();
                                         });
   progress.clear();
   document.append("run", run.empty() ? bson::Value() : bson::Value(run));

@@ -5,6 +5,9 @@
 #include "base/text.h"
 #include "cli/deployment.h"
 #include "cli/media_commands.h"
+#include "cli/program_version.h"
+#include "cli/signals.h"
+#include "exec/control.h"
 #include "exec/restore_mark.h"
 #include "media/undo.h"
 #include "store/lease.h"
@@ -29,11 +32,14 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   const Lease lease(mongo);
   refuse_while_restoring(mongo);
   const auto run = media::Runs(mongo).find(options.run);
-  Progress progress(globals.progress_mode());
+  Progress progress(globals.progress_mode(), &log);
   progress.phase("Taking back", 1);
-  const auto report = media::undo_run(mongo, run, options.skip_changed,
+  Control control(mongo, {}, StopSignals::asked, [&](const std::string& text) { log.warning(text); });
+  const StopSignals signals(log);
+  const auto report = media::undo_run(mongo, run, options.skip_changed, {globals.command_line, program_version()},
                                       [&](const std::string& collection, std::int64_t done, std::int64_t of) {
                                         progress.collection(collection, done, of);
+                                        control.checkpoint();
                                       });
   progress.clear();
   bson::Array examples;

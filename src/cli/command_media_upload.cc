@@ -10,8 +10,11 @@
 #include "bson/json.h"
 #include "cli/deployment.h"
 #include "cli/media_commands.h"
+#include "cli/program_version.h"
+#include "cli/signals.h"
 #include "cli/table.h"
 #include "config/environment.h"
+#include "exec/control.h"
 #include "exec/restore_mark.h"
 #include "media/upload.h"
 #include "store/lease.h"
@@ -108,6 +111,8 @@ int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile&
   const auto files = static_cast<std::int64_t>(plan.files.size());
   auto text = fmt::format("Would upload {} files, {}, for {} paths; nothing was written.\n", format_count(files),
                           size(plan.bytes), format_count(plan.paths - plan.missing_paths));
+  if (plan.equal_files > 0)
+    text += fmt::format("Of the same content as others: {} files.\n", format_count(plan.equal_files));
   if (plan.remote_paths > 0) text += fmt::format("Remote already: {} paths.\n", format_count(plan.remote_paths));
   if (plan.missing_paths > 0) {
     text += fmt::format("Not there: {} files.\n", format_count(plan.missing_paths));
@@ -121,6 +126,7 @@ int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile&
                                {"paths", plan.paths},
                                {"remote_paths", plan.remote_paths},
                                {"missing_paths", plan.missing_paths},
+                               {"equal_files", plan.equal_files},
                                {"missing", std::move(missing)},
                                {"clashes", clashes_array(plan.clashes)}});
   return 0;
@@ -133,6 +139,8 @@ int show_report(const media::UploadReport& report, const media::UploadPlan& plan
   if (report.adopted > 0)
     text += fmt::format("There already, with the same content: {} files.\n", format_count(report.adopted));
   if (report.known > 0) text += fmt::format("Uploaded by an earlier attempt: {} files.\n", format_count(report.known));
+  if (plan.equal_files > 0)
+    text += fmt::format("Of the same content as others: {} files.\n", format_count(plan.equal_files));
   if (plan.remote_paths > 0) text += fmt::format("Remote already: {} paths.\n", format_count(plan.remote_paths));
   if (plan.missing_paths > 0)
     text += fmt::format("Not there, and left out: {} files.\n", format_count(plan.missing_paths));
@@ -169,6 +177,7 @@ int show_report(const media::UploadReport& report, const media::UploadPlan& plan
                                {"seconds", seconds},
                                {"remote_paths", plan.remote_paths},
                                {"missing_paths", plan.missing_paths},
+                               {"equal_files", plan.equal_files},
                                {"documents", report.documents},
                                {"changed", report.changed},
                                {"run", report.run.empty() ? bson::Value() : bson::Value(report.run)},
@@ -189,6 +198,7 @@ int run_upload(UploadOptions options, const Globals& globals) {
                      : options.on_clash == "hash" ? Clash::kHash
                                                   : Clash::kError;
   request.outside_by_name = options.outside == "basename";
+  request.origin = {globals.command_line, program_version()};
   const auto log = Log::to_stderr(settings, globals.quiet);
   media::Stores stores{media::MediaConfig(Environment::process())};
   if (settings.jobs) stores.set_workers(*settings.jobs);
@@ -206,13 +216,16 @@ int run_upload(UploadOptions options, const Globals& globals) {
   if (!settings.dry_run) manifest.emplace(manifest_path(options, header), header);
   auto plan = media::plan_upload(mongo, dataset, request, stores, manifest ? &*manifest : nullptr);
   if (settings.dry_run) return show_plan(plan, globals, report);
-  Progress progress(globals.progress_mode());
+  Progress progress(globals.progress_mode(), &log);
   progress.phase("Uploading");
+  Control control(mongo, {}, StopSignals::asked, [&](const std::string& line) { log.warning(line); });
+  const StopSignals signals(log);
   const auto done = media::upload(
       mongo, dataset, request, plan, stores, &*manifest,
       [&](const media::UploadProgress& at) {
         progress.files(at.files, at.files_total);
         progress.bytes(at.bytes, at.bytes_total);
+        control.checkpoint();
       },
       [&](const media::PlannedFile& file, const std::string& state, const std::string& error) {
         report.line(file, state, error);
@@ -235,13 +248,14 @@ void setup_media_upload(Program& program, CLI::App& media) {
   const auto many = [&](const char* name, std::vector<std::string>& values, const char* text, const char* help) {
     command->add_option(name, values, help)->option_text(text)->allow_extra_args(false);
   };
-  many("--media-field", request.fields, "F", "several times; '*': all, each in a folder; else filepath");
+  many("--media-field", request.fields, "F", "several times; '*': all; else filepath");
   many("--group-slice", request.group_slices, "S", "only this slice; several times");
   request.fields.clear();
   command->add_option("--rel-dir", request.rel_dir, "keep the folders below this one")->option_text("DIR");
   command->add_flag("--update-filepaths", request.update, "write the new paths to the dataset");
   command->add_flag("--overwrite", request.overwrite, "replace objects that are there");
   command->add_flag("--skip-failures", request.skip_failures, "leave missing files out");
+  command->add_flag("--dedupe", request.dedupe, "files of equal content go once");
   command->add_flag("--verify-full", request.verify_full, "read every object back");
   const auto choice = [&](const char* name, std::string& value, const std::vector<std::string>& values,
                           const char* help) {

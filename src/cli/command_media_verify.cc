@@ -37,7 +37,7 @@ int run_verify(const VerifyOptions& options, const Globals& globals) {
   const auto fields =
       media::select_fields(dataset, options.fields.empty() ? std::vector<std::string>{"*"} : options.fields);
   const auto uploads = media::known_uploads(environment.expand_user(media::kManifestFolder));
-  Progress progress(globals.progress_mode());
+  Progress progress(globals.progress_mode(), &log);
   progress.phase("Looking at media", 1);
   const auto check =
       media::verify_media(mongo, dataset, fields, stores, uploads, options.full, nullptr,

@@ -105,6 +105,10 @@ bson::Document Progress::fields() const {
   if (in_bytes_) {
     progress.append("bytes", bytes_done_);
     progress.append("of_bytes", bytes_total_);
+    if (files_total_ > 0) {
+      progress.append("files", files_done_);
+      progress.append("of_files", files_total_);
+    }
   } else {
     progress.append("datasets", static_cast<std::int64_t>(done_));
     progress.append("of_datasets", static_cast<std::int64_t>(total_));

@@ -5,7 +5,9 @@
 #include <arrow/util/key_value_metadata.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <string_view>
 
 #include "base/error.h"
 #include "cloud/status.h"
@@ -18,29 +20,6 @@ using media::ObjectFacts;
 namespace {
 
 constexpr std::int64_t kRead = std::int64_t{8} << 20;
-
-// A part of an object in memory. While it lives it takes a slot, so that a file
-// is not read faster than it is sent.
-class Part final : public arrow::Buffer {
- public:
-  Part(std::counting_semaphore<>& slots, std::size_t capacity)
-      : Buffer(nullptr, 0), slots_(slots), bytes_(capacity, '\0') {
-    slots_.acquire();
-  }
-  Part(const Part&) = delete;
-  Part& operator=(const Part&) = delete;
-  ~Part() override { slots_.release(); }
-
-  void fill(const Content& content) {
-    size_ = static_cast<std::int64_t>(content.read(bytes_.data(), bytes_.size()));
-    capacity_ = size_;
-    data_ = reinterpret_cast<const std::uint8_t*>(bytes_.data());
-  }
-
- private:
-  std::counting_semaphore<>& slots_;
-  std::string bytes_;
-};
 
 // A stream that is dropped without Close publishes what it has.
 class Stream {
@@ -55,8 +34,8 @@ class Stream {
     (void)stream_->Abort();
     if (clean_) clean_();
   }
-  void write(const std::shared_ptr<arrow::Buffer>& part, const std::string& doing) {
-    check(stream_->Write(part), doing);
+  void write(std::string_view part, const std::string& doing) {
+    check(stream_->Write(part.data(), static_cast<std::int64_t>(part.size())), doing);
   }
   void close(const std::string& doing) {
     check(stream_->Close(), doing);
@@ -113,7 +92,7 @@ void take_metadata(const arrow::KeyValueMetadata& metadata, ObjectFacts& out) {
 }  // namespace
 
 ArrowStore::ArrowStore(Traits traits, std::function<FileSystems(const std::string& bucket)> open)
-    : traits_(std::move(traits)), open_(std::move(open)), slots_(traits_.part_slots) {}
+    : traits_(std::move(traits)), open_(std::move(open)) {}
 
 std::string ArrowStore::doing(const char* verb, const std::string& key) const {
   return traits_.name + ", " + verb + " '" + key + "'";
@@ -133,16 +112,14 @@ std::optional<ObjectFacts> ArrowStore::stat(const std::string& key) {
   return out;
 }
 
-void ArrowStore::put(const std::string& key, const Content& content, const std::string& content_type) {
+std::optional<ObjectFacts> ArrowStore::put(const std::string& key, const Content& content,
+                                           const std::string& content_type) {
   const auto text = doing("writing", key);
   const auto place = at(key);
   // One byte more than there should be tells a file that grew.
   const auto capacity = static_cast<std::size_t>(std::min(content.size + 1, media::kPartSize));
-  const auto next = [&] {
-    auto part = std::make_shared<Part>(slots_, capacity);
-    part->fill(content);
-    return part;
-  };
+  const std::unique_ptr<char[]> buffer(new char[capacity]);
+  const auto next = [&] { return std::string_view(buffer.get(), content.read(buffer.get(), capacity)); };
   auto part = next();  // what cannot be read opens no object
   auto& fs = content.size >= media::kPartSize ? *place.parts : *place.one;
   auto opened = check(fs.OpenOutputStream(key, arrow::key_value_metadata({"Content-Type"}, {content_type})), text);
@@ -150,17 +127,15 @@ void ArrowStore::put(const std::string& key, const Content& content, const std::
     if (!traits_.abort_discards) (void)fs.DeleteFile(key);
   });
   std::int64_t size = 0;
-  while (part->size() > 0) {
-    size += part->size();
-    const bool last = part->size() < static_cast<std::int64_t>(capacity);
+  while (!part.empty()) {
+    size += static_cast<std::int64_t>(part.size());
     stream.write(part, text);
-    part.reset();
-    if (last || size > content.size) break;
+    if (part.size() < capacity || size > content.size) break;
     part = next();
   }
   if (size != content.size) throw Error(Exit::kFailed, "The content for '" + key + "' changed while it was read");
-  part.reset();
   stream.close(text);
+  return std::nullopt;
 }
 
 void ArrowStore::get(const std::string& key, const std::function<void(std::string_view)>& sink) {
@@ -187,7 +162,9 @@ void ArrowStore::list(const std::string& folder, bool recursive, const std::func
       const auto path = info.path().substr(0, slash);
       if (folders.insert(path).second) visit({path, 0, true});
     } else if (info.type() == arrow::fs::FileType::File) {
-      visit({info.path(), info.size(), false});
+      const auto since = info.mtime().time_since_epoch();
+      const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+      visit({info.path(), info.size(), false, info.mtime() == arrow::fs::kNoTime ? -1 : ms});
     } else if (info.type() == arrow::fs::FileType::Directory && !recursive) {
       visit({info.path(), 0, true});
     }

@@ -5,7 +5,6 @@
 
 #include <functional>
 #include <memory>
-#include <semaphore>
 #include <string>
 
 #include "media/object_store.h"
@@ -21,31 +20,32 @@ struct FileSystems {
 };
 
 struct Traits {
-  std::string name;               // for messages: "S3"
-  bool abort_discards = false;    // what was written before an abort is gone
-  bool lists_folders = true;      // a listing of one level names the folders in it
-  std::ptrdiff_t part_slots = 8;  // parts in memory at the same time
+  std::string name;             // for messages: "S3"
+  bool abort_discards = false;  // what was written before an abort is gone
+  bool lists_folders = true;    // a listing of one level names the folders in it
 };
 
-class ArrowStore final : public media::ObjectStore {
+class ArrowStore : public media::ObjectStore {
  public:
   // `open` is asked with the bucket of each key; it has to be thread-safe.
   ArrowStore(Traits traits, std::function<FileSystems(const std::string& bucket)> open);
 
   std::optional<media::ObjectFacts> stat(const std::string& key) override;
-  void put(const std::string& key, const media::Content& content, const std::string& content_type) override;
+  std::optional<media::ObjectFacts> put(const std::string& key, const media::Content& content,
+                                        const std::string& content_type) override;
   void get(const std::string& key, const std::function<void(std::string_view)>& sink) override;
   void list(const std::string& folder, bool recursive, const std::function<void(const Entry&)>& visit) override;
   void copy(const std::string& from, const std::string& to) override;
   void remove(const std::string& key) override;
 
+ protected:
+  std::string doing(const char* verb, const std::string& key) const;
+
  private:
   FileSystems at(const std::string& key) const { return open_(key.substr(0, key.find('/'))); }
-  std::string doing(const char* verb, const std::string& key) const;
 
   Traits traits_;
   std::function<FileSystems(const std::string& bucket)> open_;
-  std::counting_semaphore<> slots_;
 };
 
 // By provider. Throw Error where credentials are missing.

@@ -59,7 +59,6 @@ std::unique_ptr<media::ObjectStore> open_azure(const media::StoreConfig& config)
   const std::shared_ptr<arrow::fs::FileSystem> fs = check(afs::AzureFileSystem::Make(options), "Azure");
   Traits traits;
   traits.name = "Azure";
-  traits.part_slots = config.connections;
   return std::make_unique<ArrowStore>(traits, [fs](const std::string&) { return FileSystems{fs, fs}; });
 }
 

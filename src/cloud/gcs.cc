@@ -27,7 +27,6 @@ std::unique_ptr<media::ObjectStore> open_gcs(const media::StoreConfig& config) {
   Traits traits;
   traits.name = "Google Cloud Storage";
   traits.lists_folders = false;
-  traits.part_slots = config.connections;
   return std::make_unique<ArrowStore>(traits, [fs](const std::string&) { return FileSystems{fs, fs}; });
 }
 

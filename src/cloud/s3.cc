@@ -2,12 +2,15 @@
 #include <arrow/io/interfaces.h>
 #include <arrow/util/thread_pool.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <mutex>
 
 #include "base/error.h"
 #include "cloud/arrow_store.h"
+#include "cloud/part_memory.h"
+#include "cloud/s3_requests.h"
 #include "cloud/status.h"
 
 namespace fm::cloud {
@@ -77,12 +80,20 @@ afs::S3Options options_of(const media::StoreConfig& config) {
 // is configured.
 class Regions {
  public:
-  explicit Regions(const media::StoreConfig& config) : config_(config), options_(options_of(config)) {}
+  explicit Regions(const media::StoreConfig& config)
+      : config_(config), options_(options_of(config)), memory_(config.connections) {}
+
+  std::string region() const {
+    return config_.region.empty() && !config_.endpoint.empty() ? "us-east-1" : config_.region;
+  }
+  // Asked for anew where they are those of a role.
+  S3Credentials credentials() const {
+    return {options_.GetAccessKey(), options_.GetSecretKey(), options_.GetSessionToken()};
+  }
 
   FileSystems at(const std::string& bucket) {
     const std::lock_guard lock(mutex_);
-    auto region = config_.region;
-    if (region.empty() && !config_.endpoint.empty()) region = "us-east-1";
+    auto region = this->region();
     if (region.empty() && bucket.empty()) region = "us-east-1";
     if (region.empty()) {
       auto& known = regions_[bucket];
@@ -95,7 +106,7 @@ class Regions {
       options.region = region;
       made.one = check(afs::S3FileSystem::Make(options), "S3");
       options.background_writes = true;
-      made.parts = check(afs::S3FileSystem::Make(options), "S3");
+      made.parts = check(afs::S3FileSystem::Make(options, arrow::io::IOContext(&memory_)), "S3");
     }
     return made;
   }
@@ -103,9 +114,40 @@ class Regions {
  private:
   media::StoreConfig config_;
   afs::S3Options options_;
+  PartMemory memory_;
   std::mutex mutex_;
   std::map<std::string, std::string> regions_;
   std::map<std::string, FileSystems> systems_;
+};
+
+// Arrow, but for requests that are dear there, to services that are named by an
+// endpoint.
+class S3Store final : public ArrowStore {
+ public:
+  S3Store(Traits traits, const media::StoreConfig& config, const std::shared_ptr<Regions>& regions)
+      : ArrowStore(std::move(traits), [regions](const std::string& bucket) { return regions->at(bucket); }),
+        regions_(regions) {
+    // A path in an endpoint is Arrow's matter, and so are requests without a signature.
+    const bool plain = std::count(config.endpoint.begin(), config.endpoint.end(), '/') == 2;
+    if (plain && !config.anonymous) {
+      direct_.emplace(config.endpoint, config.ca_file, [regions] { return regions->credentials(); });
+    }
+  }
+
+  std::optional<media::ObjectFacts> put(const std::string& key, const media::Content& content,
+                                        const std::string& content_type) override {
+    if (!direct_ || content.size >= media::kPartSize) return ArrowStore::put(key, content, content_type);
+    return direct_->put(key, regions_->region(), content, content_type, doing("writing", key));
+  }
+
+  void remove(const std::string& key) override {
+    if (!direct_) return ArrowStore::remove(key);
+    direct_->remove(key, regions_->region(), doing("deleting", key));
+  }
+
+ private:
+  std::shared_ptr<Regions> regions_;
+  std::optional<S3Requests> direct_;
 };
 
 }  // namespace
@@ -116,8 +158,7 @@ std::unique_ptr<media::ObjectStore> open_s3(const media::StoreConfig& config) {
   Traits traits;
   traits.name = config.system == media::FileSystem::kMinio ? "MinIO" : "S3";
   traits.abort_discards = true;
-  traits.part_slots = config.connections;
-  return std::make_unique<ArrowStore>(traits, [regions](const std::string& bucket) { return regions->at(bucket); });
+  return std::make_unique<S3Store>(traits, config, regions);
 }
 
 }  // namespace fm::cloud

@@ -32,7 +32,8 @@ std::filesystem::path own_folder() {
 FmOpenCloudStore load() {
   const auto folder = own_folder();
   std::string why = "there is no " + std::string(kCloudModule) + " beside the program";
-  for (const auto& path : {folder / kCloudModule, folder / ".." / "lib" / kCloudModule}) {
+  for (const auto& path :
+       {folder / kCloudModule, folder / "bin" / kCloudModule, folder / ".." / "lib" / kCloudModule}) {
     std::error_code error;
     if (!std::filesystem::exists(path, error)) continue;
     // Never closed: Arrow's threads outlive it.

@@ -117,7 +117,7 @@ std::optional<ObjectFacts> LocalStore::stat(const std::string& key) {
   return out;
 }
 
-void LocalStore::put(const std::string& key, const Content& content, const std::string&) {
+std::optional<ObjectFacts> LocalStore::put(const std::string& key, const Content& content, const std::string&) {
   Draft draft(key);
   std::vector<char> buffer(kBuffer);
   std::int64_t size = 0;
@@ -129,6 +129,7 @@ void LocalStore::put(const std::string& key, const Content& content, const std::
   }
   if (size != content.size) throw Error(Exit::kFailed, "The content for '" + key + "' changed while it was read");
   draft.finish();
+  return std::nullopt;
 }
 
 void LocalStore::get(const std::string& key, const std::function<void(std::string_view)>& sink) {

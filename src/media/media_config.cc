@@ -217,6 +217,19 @@ void MediaConfig::read_gcs(const Environment& environment) {
   }
 }
 
+std::string MediaConfig::root(FileSystem system) const {
+  std::string out;
+  for (const auto& root : roots_) {
+    if (root.system == system && root.root.size() > out.size()) out = root.root;
+  }
+  if (system == FileSystem::kS3) return "s3://";
+  if (system == FileSystem::kGcs) return "gs://";
+  if (out.empty() && system == FileSystem::kAzure && !azure_.account.empty()) {
+    return "https://" + azure_.account + ".blob.core.windows.net/";
+  }
+  return out;
+}
+
 StoreConfig MediaConfig::store(const Location& location) const {
   switch (location.system) {
     case FileSystem::kS3:

@@ -24,6 +24,9 @@ class MediaConfig {
   Location locate(std::string_view path) const { return media::locate(path, roots_, home_); }
   // The provider of a location that is not local or on the web.
   StoreConfig store(const Location& location) const;
+  // What paths of a provider begin with; the longest where settings give several,
+  // empty where none says where it is.
+  std::string root(FileSystem system) const;
   int workers() const { return workers_; }
 
  private:

@@ -24,7 +24,8 @@ std::optional<ObjectFacts> MemoryStore::stat(const std::string& key) {
   return out;
 }
 
-void MemoryStore::put(const std::string& key, const Content& content, const std::string& content_type) {
+std::optional<ObjectFacts> MemoryStore::put(const std::string& key, const Content& content,
+                                            const std::string& content_type) {
   if (at_put) at_put(key);
   std::string bytes(static_cast<std::size_t>(content.size) + 1, '\0');
   const auto size = content.read(bytes.data(), bytes.size());
@@ -34,6 +35,7 @@ void MemoryStore::put(const std::string& key, const Content& content, const std:
   bytes.resize(size);
   const std::lock_guard lock(mutex_);
   objects_[key] = {std::move(bytes), content_type};
+  return std::nullopt;
 }
 
 void MemoryStore::get(const std::string& key, const std::function<void(std::string_view)>& sink) {

@@ -47,8 +47,10 @@ class ObjectStore {
   // Writes the object, over one of that key. When it throws, none is left that
   // holds a part of the content (an Azure store that loses its connection then
   // may leave an empty one). Throws Error(kFailed) when the content has another
-  // size than it says. Memory: one part.
-  virtual void put(const std::string& key, const Content& content, const std::string& content_type) = 0;
+  // size than it says. Returns what the store answered of the object, where that
+  // names its content (an ETag); else stat() has to ask. Memory: one part.
+  virtual std::optional<ObjectFacts> put(const std::string& key, const Content& content,
+                                         const std::string& content_type) = 0;
 
   // From the first byte to the last. Throws Error(kNotFound).
   virtual void get(const std::string& key, const std::function<void(std::string_view)>& sink) = 0;
@@ -57,6 +59,7 @@ class ObjectStore {
     std::string key;
     std::int64_t size = 0;
     bool folder = false;
+    std::int64_t modified_ms = -1;  // since 1970; -1 where it is not said
   };
   // What lies under a folder ("bucket/a"), or the buckets for "". Nothing when
   // there is none. Folders come only without `recursive`.

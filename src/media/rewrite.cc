@@ -138,19 +138,26 @@ std::vector<PathCount> count_paths(Mongo& mongo, const MediaDataset& dataset, co
 }
 
 std::string rewrite_paths(Mongo& mongo, const MediaDataset& dataset, const std::vector<MediaField>& fields,
-                          const Remap& remap, const PassProgress& progress) {
-  Runs runs(mongo);
+                          const Remap& remap, const RunOrigin& origin, const PassProgress& progress) {
+  Runs runs(mongo, origin);
   if (!runs.unfinished(dataset) && !any_fits(mongo, dataset, fields, remap)) return "";
   const auto run = runs.begin("rewrite", dataset, fields, request_of(remap));
-  for (const bool frames : {false, true}) {
-    const auto of_these = run.fields_of(frames);
-    if (of_these.empty()) continue;
-    const auto& collection = frames ? dataset.frames : dataset.samples;
-    Pass pass(mongo, collection, run.records(frames), of_these, remap);
-    for_each_range(
-        mongo, collection, kRange, [&](const Document& range) { pass.run(range); }, progress);
+  try {
+    std::int64_t documents = 0;
+    for (const bool frames : {false, true}) {
+      const auto of_these = run.fields_of(frames);
+      if (of_these.empty()) continue;
+      const auto& collection = frames ? dataset.frames : dataset.samples;
+      Pass pass(mongo, collection, run.records(frames), of_these, remap);
+      for_each_range(
+          mongo, collection, kRange, [&](const Document& range) { pass.run(range); }, progress);
+      documents += mongo.estimated_count(run.records(frames));
+    }
+    runs.done(run, documents);
+  } catch (const Error& error) {
+    runs.broken_off(run, error);
+    throw;
   }
-  runs.set_state(run, "done");
   return run.id;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "exec/history.h"
 #include "exec/ranges.h"
 #include "media/fields.h"
 #include "media/remap.h"
@@ -31,6 +32,6 @@ std::vector<PathCount> count_paths(Mongo& mongo, const MediaDataset& dataset, co
 // Needs the lease. Per range: one aggregation that writes the records, one
 // update of documents that match.
 std::string rewrite_paths(Mongo& mongo, const MediaDataset& dataset, const std::vector<MediaField>& fields,
-                          const Remap& remap, const PassProgress& progress);
+                          const Remap& remap, const RunOrigin& origin, const PassProgress& progress);
 
 }  // namespace fm::media

@@ -94,7 +94,7 @@ void stream(ObjectStore& from, const std::string& key, std::int64_t size, Object
   });
   try {
     const Content content{size, [&](char* buffer, std::size_t capacity) { return pipe.read(buffer, capacity); }};
-    to.put(target.key, content, content_type_of(target.key));
+    (void)to.put(target.key, content, content_type_of(target.key));
   } catch (...) {
     pipe.break_off();
     reader.join();
@@ -158,20 +158,26 @@ void Storage::write_file(const std::string& path, const std::string& content) {
                          at += n;
                          return n;
                        }};
-  stores_.at(location).put(location.key, source, content_type_of(path));
+  (void)stores_.at(location).put(location.key, source, content_type_of(path));
 }
 
 std::vector<std::string> Storage::list_files(const std::string& folder, const ListOptions& options) {
+  std::vector<std::string> out;
+  for (auto& file : files_in(folder, options)) out.push_back(std::move(file.path));
+  return out;
+}
+
+std::vector<Storage::File> Storage::files_in(const std::string& folder, const ListOptions& options) {
   const auto location = stores_.locate(without_slash(folder));
   const auto start = join(location.key, "").size();
-  std::vector<std::string> out;
+  std::vector<File> out;
   stores_.at(location).list(location.key, options.recursive, [&](const ObjectStore::Entry& entry) {
     if (entry.folder) return;
     const auto relative = entry.key.substr(std::min(entry.key.size(), start));
     if (!options.include_hidden_files && hidden(relative)) return;
-    out.push_back(options.abs_paths ? location.root + entry.key : relative);
+    out.push_back({options.abs_paths ? location.root + entry.key : relative, entry.size, entry.modified_ms});
   });
-  if (options.sort) std::sort(out.begin(), out.end());
+  if (options.sort) std::sort(out.begin(), out.end(), [](const File& a, const File& b) { return a.path < b.path; });
   return out;
 }
 

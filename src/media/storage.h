@@ -54,7 +54,13 @@ class Storage {
   std::string read_file(const std::string& path);
   void write_file(const std::string& path, const std::string& content);
 
+  struct File {
+    std::string path;
+    std::int64_t size = 0;
+    std::int64_t modified_ms = -1;  // since 1970; -1 where the store does not say
+  };
   // Nothing for a folder that is not there.
+  std::vector<File> files_in(const std::string& folder, const ListOptions& options);
   std::vector<std::string> list_files(const std::string& folder, const ListOptions& options);
   std::vector<std::string> list_subdirs(const std::string& folder, const ListOptions& options);
   // With their prefix; of the store that a path below leads to ("s3://").

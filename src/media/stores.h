@@ -26,6 +26,7 @@ class Stores {
   int workers() const { return workers_; }
   // Before the first store is opened.
   void set_workers(int count) { workers_ = count; }
+  std::string root(FileSystem system) const { return config_.root(system); }
 
   // For tests: paths that begin with `root` are kept by `store`.
   void add(const std::string& root, std::unique_ptr<ObjectStore> store);

@@ -166,9 +166,9 @@ bool Transfer::settle(std::size_t index, ObjectStore& store, LocalFile& file) {
   }
 }
 
-std::string Transfer::confirm(ObjectStore& store, const std::string& key, std::int64_t size,
-                              const LocalFile::Hashes& hashes) {
-  const auto facts = store.stat(key);
+std::string Transfer::confirm(ObjectStore& store, const std::string& key, std::optional<ObjectFacts> answer,
+                              std::int64_t size, const LocalFile::Hashes& hashes) {
+  const auto facts = answer ? std::move(answer) : store.stat(key);
   if (!facts) throw Changed("The store says that it has '" + key + "' and then that it has not");
   if (facts->size != size) {
     throw Changed("'" + key + "' has " + std::to_string(facts->size) + " bytes in the store instead of " +
@@ -215,10 +215,11 @@ FileResult Transfer::upload(std::size_t index, ObjectStore& store) {
   const auto target = place(index);
   std::int64_t sent = 0;
   try {
-    store.put(target.key, counted(file.content(in_parts(target.system)), bytes_done_, sent), content_type_of(local));
+    auto answer = store.put(target.key, counted(file.content(in_parts(target.system)), bytes_done_, sent),
+                            content_type_of(local));
     const auto hashes = file.hashes();
     if (!file.unchanged()) throw Changed("'" + local + "' changed while it was uploaded");
-    const auto how = confirm(store, target.key, file.state().size, hashes);
+    const auto how = confirm(store, target.key, std::move(answer), file.state().size, hashes);
     if (manifest_) manifest_->add(local, {target.path(), file.state(), hashes.sha256, hashes.etag, how, true});
   } catch (const Error& error) {
     bytes_done_ -= sent;
@@ -274,12 +275,12 @@ FileResult Transfer::upload_scene(std::size_t index, ObjectStore& store) {
     }
   }
   if (manifest_) manifest_->add(local, {target.path(), state, "", "", "", false});
-  store.put(target.key, content_of(text), content_type_of(local));
+  auto answer = store.put(target.key, content_of(text), content_type_of(local));
   LocalFile::Hashes hashes;
   hashes.sha256 = sha256_hex(text);
   hashes.md5 = to_hex(md5(text));
   hashes.etag = hashes.md5;
-  const auto how = confirm(store, target.key, static_cast<std::int64_t>(text.size()), hashes);
+  const auto how = confirm(store, target.key, std::move(answer), static_cast<std::int64_t>(text.size()), hashes);
   bytes_done_ += state.size;
   if (manifest_) manifest_->add(local, {target.path(), state, hashes.sha256, hashes.etag, how, true});
   return {State::kUploaded, ""};

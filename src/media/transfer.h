@@ -48,8 +48,10 @@ class Transfer {
   bool wait_for_assets(std::size_t index);
   // Whether the object there has the content of the local file.
   bool same_content(ObjectStore& store, const std::string& key, LocalFile& file);
-  // Whether the store has what was sent; how that is known.
-  std::string confirm(ObjectStore& store, const std::string& key, std::int64_t size, const LocalFile::Hashes& hashes);
+  // Whether the store has what was sent; how that is known. `answer`: what it
+  // said when it took it.
+  std::string confirm(ObjectStore& store, const std::string& key, std::optional<ObjectFacts> answer, std::int64_t size,
+                      const LocalFile::Hashes& hashes);
   // Decides over an object that is there already. True: adopted.
   bool settle(std::size_t index, ObjectStore& store, LocalFile& file);
   Location place(std::size_t index) const;

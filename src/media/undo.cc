@@ -148,7 +148,8 @@ class Collection {
 
 }  // namespace
 
-UndoReport undo_run(Mongo& mongo, const Run& run, bool skip_changed, const PassProgress& progress) {
+UndoReport undo_run(Mongo& mongo, const Run& run, bool skip_changed, const RunOrigin& origin,
+                    const PassProgress& progress) {
   if (run.state == "undone") {
     throw Error(Exit::kPrecondition, "Run " + run.id + " has been taken back already");
   }
@@ -176,17 +177,16 @@ UndoReport undo_run(Mongo& mongo, const Run& run, bool skip_changed, const PassP
           "Nothing was written. --skip-changed takes the others back.");
     }
   }
-  Runs runs(mongo);
-  runs.set_state(run, "undoing");
-  auto report = pass(true);
-  // What was skipped can be looked at, and taken back later, while records are there.
-  if (report.changed == 0) {
-    runs.drop_records(run);
-    runs.set_state(run, "undone");
-  } else {
-    runs.set_state(run, "done");
+  Runs runs(mongo, origin);
+  const auto begun = runs.begin_undo(run);
+  try {
+    auto report = pass(true);
+    runs.undone(begun, report.restored, report.changed == 0);
+    return report;
+  } catch (const Error& error) {
+    runs.undo_broken_off(begun, error);
+    throw;
   }
-  return report;
 }
 
 }  // namespace fm::media

@@ -22,6 +22,7 @@ struct UndoReport {
 // Error(kPrecondition) before the first write. Killed at any instant, the same
 // call goes on. Needs the lease. Reads every record and its document, twice
 // without `skip_changed`.
-UndoReport undo_run(Mongo& mongo, const Run& run, bool skip_changed, const PassProgress& progress);
+UndoReport undo_run(Mongo& mongo, const Run& run, bool skip_changed, const RunOrigin& origin,
+                    const PassProgress& progress);
 
 }  // namespace fm::media

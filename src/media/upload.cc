@@ -166,26 +166,36 @@ class Upload {
         request_(request),
         plan_(plan),
         stores_(stores),
+        runs_(mongo, request.origin),
         transfer_(plan, request, stores, manifest),
         crew_(plan, transfer_, request, report),
         progress_(progress) {}
 
   UploadReport run() {
+    try {
+      work();
+    } catch (const Error& error) {
+      if (run_) runs_.broken_off(*run_, error);
+      throw;
+    }
+    if (run_) runs_.done(*run_, report_.documents);
+    return report();
+  }
+
+ private:
+  void work() {
     crew_.scout();
     crew_.start(stores_.workers());
     if (request_.update) {
       for (const bool frames : {false, true}) write_paths(frames);
-      if (run_) Runs(mongo_).set_state(*run_, "done");
     }
     while (!crew_.wait_for_all(kTick)) tell();
     crew_.join();
     tell();
     // What failed for all is thrown once everything that succeeded is written.
     crew_.rethrow();
-    return report();
   }
 
- private:
   void tell() {
     progress_({static_cast<std::int64_t>(crew_.done()), static_cast<std::int64_t>(plan_.files.size()),
                transfer_.bytes_done(), plan_.bytes});
@@ -271,7 +281,7 @@ class Upload {
       if (any && all) whole.push_back(field);
     }
     if (whole.empty()) return;
-    if (!run_) run_ = Runs(mongo_).begin("upload", dataset_, plan_.fields, described());
+    if (!run_) run_ = runs_.begin("upload", dataset_, plan_.fields, described());
     if (!writer) writer.emplace(mongo_, *run_, collection, frames);
     writer->add(document, whole, [&](const std::string& text) -> std::optional<std::string> {
       const auto file = file_of(text);
@@ -307,6 +317,7 @@ class Upload {
   const UploadRequest& request_;
   UploadPlan& plan_;
   Stores& stores_;
+  Runs runs_;
   Transfer transfer_;
   Crew crew_;
   const std::function<void(const UploadProgress&)>& progress_;

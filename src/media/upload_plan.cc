@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 
 #include "base/error.h"
 #include "bson/json.h"
@@ -26,6 +27,15 @@ std::string whole(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) throw Error(Exit::kFailed, "'" + path + "' cannot be read", "", "OSError");
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string sha256_of_file(const std::string& path) {
+  LocalFile file(path);
+  const auto content = file.content(false);
+  std::string buffer(std::size_t{1} << 20, '\0');
+  while (content.read(buffer.data(), buffer.size()) == buffer.size()) {
+  }
+  return file.hashes().sha256;
 }
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
@@ -64,6 +74,7 @@ class Planner {
     if (request_.rel_dir) rel_dir_ = stores_.locate(*request_.rel_dir).key;
     for (const bool frames : {false, true}) read(frames);
     check_found();
+    if (request_.dedupe) leave_out_equal_files();
     if (!destination_.local() || fs::exists(destination_.key)) {
       stores_.at(destination_).list(destination_.key, true, [&](const ObjectStore::Entry& entry) {
         plan_.present.emplace(entry.key, entry.size);
@@ -215,6 +226,41 @@ class Planner {
     }
   }
 
+  // Of files with the same content the first one goes for all. Scenes, which are
+  // rewritten, and what has to keep its place beside another file go by themselves.
+  void leave_out_equal_files() {
+    std::unordered_map<std::int64_t, std::size_t> sizes;
+    for (const auto& file : plan_.files) ++sizes[file.state.size];
+    std::map<std::pair<std::int64_t, std::string>, std::size_t> first;  // size and hash -> new index
+    std::vector<std::size_t> moved(plan_.files.size());
+    std::vector<PlannedFile> kept;
+    std::vector<std::string> wanted;
+    std::vector<bool> fixed;
+    for (std::size_t i = 0; i < plan_.files.size(); ++i) {
+      const auto& file = plan_.files[i];
+      moved[i] = kept.size();
+      if (!file.scene && !fixed_[i] && sizes[file.state.size] > 1) {
+        const auto [known, added] = first.emplace(std::pair(file.state.size, sha256_of_file(file.local)), kept.size());
+        moved[i] = known->second;
+        if (!added) {
+          ++plan_.equal_files;
+          plan_.bytes -= file.state.size;
+          continue;
+        }
+      }
+      kept.push_back(file);
+      wanted.push_back(wanted_[i]);
+      fixed.push_back(fixed_[i]);
+    }
+    for (auto& file : kept) {
+      for (auto& asset : file.assets) asset = moved[asset];
+    }
+    for (auto& [local, index] : plan_.by_local) index = moved[index];
+    plan_.files = std::move(kept);
+    wanted_ = std::move(wanted);
+    fixed_ = std::move(fixed);
+  }
+
   bool free(const std::string& key, std::size_t index) const {
     if (given_.contains(key)) return false;
     if (plan_.taken.contains(key)) return false;
@@ -266,13 +312,11 @@ class Planner {
   }
 
   std::string hashed(std::size_t index) const {
-    Sha256 hash;
-    hash.update(whole(plan_.files[index].local));
     const auto& key = wanted_[index];
     const auto name = key.substr(key.find_last_of('/') + 1);
     const auto dot = name.rfind('.');
-    return join(folder_of(key),
-                to_hex(hash.finish()).substr(0, 16) + (dot == std::string::npos ? "" : name.substr(dot)));
+    return join(folder_of(key), sha256_of_file(plan_.files[index].local).substr(0, 16) +
+                                    (dot == std::string::npos ? "" : name.substr(dot)));
   }
 
   Mongo& mongo_;

@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "exec/history.h"
 #include "media/fields.h"
 #include "media/local_file.h"
 #include "media/manifest.h"
@@ -28,8 +29,10 @@ struct UploadRequest {
   bool skip_failures = false;
   bool stop_on_failure = false;                     // the first file that fails ends the upload
   bool verify_full = false;                         // read everything back
+  bool dedupe = false;                              // files of equal content go once
   std::vector<std::string> group_slices;            // of a grouped dataset; all when empty
   std::optional<std::vector<bson::Value>> samples;  // _ids; all without
+  RunOrigin origin;                                 // for the history
 };
 
 // A local file and where it goes.
@@ -60,13 +63,14 @@ struct UploadPlan {
   std::int64_t paths = 0;  // local ones, with repetitions
   std::int64_t remote_paths = 0;
   std::int64_t missing_paths = 0;
+  std::int64_t equal_files = 0;      // left out, because another one has the same content
   std::vector<std::string> missing;  // "<sample id> <path>", up to 20
 };
 
 // Reads the paths once, looks at each file, and lists the destination. Throws
 // Error(kPrecondition) for missing files (unless skip_failures), files outside
 // of rel_dir, and clashes where they are errors. Memory: some 500 bytes a file.
-// `manifest` may be null.
+// `manifest` may be null. With dedupe, files of equal size are read.
 UploadPlan plan_upload(Mongo& mongo, const MediaDataset& dataset, const UploadRequest& request, Stores& stores,
                        const Manifest* manifest);
 

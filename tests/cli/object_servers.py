@@ -71,16 +71,16 @@ class S3(Process):
         return {"AWS_ENDPOINT_URL": url or self.url, "AWS_ACCESS_KEY_ID": "AKIDTESTS", "AWS_SECRET_ACCESS_KEY": SECRET,
                 "AWS_EC2_METADATA_DISABLED": "true"}
 
+    def keys(self, prefix="", bucket="bucket"):
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
     def objects(self, prefix="", bucket="bucket"):
         """{key: content}"""
-        out = {}
-        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for item in page.get("Contents", []):
-                out[item["Key"]] = self.client.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
-        return out
+        return {key: self.client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in self.keys(prefix, bucket)}
 
     def clear(self):
-        for key in self.objects():
+        for key in self.keys():
             self.client.delete_object(Bucket="bucket", Key=key)
 
     def puts(self):
@@ -106,6 +106,8 @@ class Gcs(Process):
     @property
     def url(self):
         return "http://127.0.0.1:%d" % self.port
+
+    root = url
 
     def env(self):
         return {"STORAGE_EMULATOR_HOST": self.url}
@@ -134,12 +136,19 @@ class Azure(Process):
         super().__init__(folder, "azurite")
 
     @property
-    def url(self):
-        return "http://127.0.0.1:%d/%s" % (self.port, self.account)
+    def root(self):
+        return "http://127.0.0.1:%d" % self.port
 
-    def env(self):
+    def env(self, root=None):
         return {"AZURE_STORAGE_CONNECTION_STRING": "DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;"
-                "BlobEndpoint=%s;" % (self.account, AZURITE_KEY, self.url), "AZURE_ALIAS": "az"}
+                "BlobEndpoint=%s/%s;" % (self.account, AZURITE_KEY, root or self.root, self.account), "AZURE_ALIAS": "az"}
+
+    def container(self):
+        from pyarrow import fs
+        place = "127.0.0.1:%d" % self.port
+        fs.AzureFileSystem(
+            self.account, account_key=AZURITE_KEY, blob_storage_authority=place, dfs_storage_authority=place,
+            blob_storage_scheme="http", dfs_storage_scheme="http").create_dir("container")
 
 
 class Proxy:
@@ -147,7 +156,8 @@ class Proxy:
 
     ``rule(method, path, number)`` gives None, or what happens instead: a status
     to answer with, "cut" (the connection ends in the middle of the request),
-    "lose" (the server does it, its answer is lost) or "slow".
+    "lose" (the server does it, its answer is lost), "slow", or "spoil" (the
+    server gets another content).
     """
 
     def __init__(self, port, rule):
@@ -210,6 +220,8 @@ class Proxy:
             return False
         if what == "slow":
             time.sleep(1.5)
+        if what == "spoil":
+            body = body[:-1] + b"?"
         lines = [line for line in head.split(b"\r\n")[:-2] if not line.lower().startswith((b"connection", b"expect"))]
         with socket.create_connection(("127.0.0.1", self.target)) as server:
             server.sendall(b"\r\n".join([*lines, b"Connection: close"]) + b"\r\n\r\n" + body)

@@ -1,6 +1,7 @@
 """`media rewrite` and `media undo`."""
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -196,3 +197,19 @@ def test_killed_runs_go_on(tool):
     assert other.status == 16 and runs[0]["_id"] in other.err
     killed("media", "undo", runs[0]["_id"], "--skip-changed")
     assert without_times(samples.find()) == before
+
+
+def test_without_the_module_for_stores(demo, tmp_path):
+    """As where Arrow was missing when it was built: rewriting works, a store says how to get it."""
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(os.path.join(demo.bin, "fiftyone-migrator"), alone)
+    demo.bin = str(alone)
+    before = content(demo.db)
+    r = demo.migrator("media", "upload", "demo", "s3://bucket/x", "--skip-failures", AWS_ACCESS_KEY_ID="k",
+                      AWS_SECRET_ACCESS_KEY="s")
+    assert (r.status, content(demo.db)) == (16, before) and "fiftyone-migrator[media]" in r.err, r.err
+    assert "build it again" in r.err
+    local = demo.migrator("-o", "json", "media", "upload", "demo", str(tmp_path / "target"), "--skip-failures")
+    assert local.status == 3 and local.json["uploaded"] == 0
+    assert demo.migrator("media", "rewrite", "demo", "--from", "/data/demo", "--to", "s3://b").status == 0

@@ -29,11 +29,7 @@ def store(request, tmp_path_factory):
         if not azurite_program():
             pytest.skip("Azurite is not installed: scripts/install-azurite needs npm")
         with Azure(folder) as server:
-            from pyarrow import fs
-            place = "127.0.0.1:%d" % server.port
-            fs.AzureFileSystem(
-                server.account, account_key=AZURITE_KEY, blob_storage_authority=place, dfs_storage_authority=place,
-                blob_storage_scheme="http", dfs_storage_scheme="http").create_dir("container")
+            server.container()
             yield Store(server, "az://container/t", server.env())
 
 

@@ -1,5 +1,4 @@
-"""Media in object stores; see ``fiftyone_migrator.media``."""
+"""Files in object stores; see ``fiftyone_migrator.storage``."""
 
-from fiftyone_migrator.media import upload_media
-
-__all__ = ["upload_media"]
+from fiftyone_migrator.storage import *
+from fiftyone_migrator.storage import __all__

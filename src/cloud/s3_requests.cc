@@ -1,0 +1,244 @@
+#include "cloud/s3_requests.h"
+
+#include <arrow/status.h>
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <random>
+#include <thread>
+
+#include "base/error.h"
+#include "cloud/status.h"
+
+namespace fm::cloud {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int kAttempts = 5;
+constexpr std::chrono::milliseconds kFirstPause = 200ms;
+constexpr std::chrono::milliseconds kLongestPause = 20s;
+constexpr long kConnectSeconds = 5;
+constexpr long kSilentSeconds = 60;
+constexpr std::size_t kLongestAnswer = std::size_t{64} << 10;
+
+struct Answer {
+  CURLcode failure = CURLE_OK;
+  long status = 0;
+  std::string etag;
+  std::string body;
+  std::string date;
+  long retry_after = 0;  // seconds
+
+  bool good() const { return failure == CURLE_OK && (status == 200 || status == 204); }
+  bool skewed() const { return status == 403 && body.find("RequestTimeTooSkewed") != std::string::npos; }
+  bool may_pass() const {
+    if (failure != CURLE_OK) return failure != CURLE_PEER_FAILED_VERIFICATION;
+    return status == 429 || status == 408 || status >= 500 || body.find("RequestTimeout<") != std::string::npos;
+  }
+  // For the table of cloud/status.cc.
+  std::string text() const {
+    if (failure != CURLE_OK) return std::string("curl: ") + curl_easy_strerror(failure);
+    const auto inside = [&](const std::string& tag) {
+      const auto start = body.find("<" + tag + ">");
+      const auto end = body.find("</" + tag + ">");
+      if (start == std::string::npos || end == std::string::npos) return std::string();
+      return body.substr(start + tag.size() + 2, end - start - tag.size() - 2);
+    };
+    return "HTTP status " + std::to_string(status) + " " + inside("Code") + ": " + inside("Message");
+  }
+};
+
+std::string value_of(std::string_view line, std::string_view name) {
+  if (line.size() < name.size() || strncasecmp(line.data(), name.data(), name.size()) != 0) return "";
+  auto value = line.substr(name.size());
+  while (!value.empty() && (value.front() == ' ' || value.front() == '"')) value.remove_prefix(1);
+  while (!value.empty() && (value.back() == '\n' || value.back() == '\r' || value.back() == ' ' || value.back() == '"'))
+    value.remove_suffix(1);
+  return std::string(value);
+}
+
+std::size_t on_header(char* data, std::size_t, std::size_t size, void* answer) {
+  auto& out = *static_cast<Answer*>(answer);
+  const std::string_view line(data, size);
+  if (const auto value = value_of(line, "etag:"); !value.empty()) out.etag = value;
+  if (const auto value = value_of(line, "date:"); !value.empty()) out.date = value;
+  if (const auto value = value_of(line, "retry-after:"); !value.empty()) out.retry_after = std::atol(value.c_str());
+  return size;
+}
+
+std::size_t on_body(char* data, std::size_t, std::size_t size, void* answer) {
+  auto& out = *static_cast<Answer*>(answer);
+  if (out.body.size() < kLongestAnswer) out.body.append(data, size);
+  return size;
+}
+
+std::string amazon_time(std::time_t seconds) {
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &parts)};
+}
+
+void pause(int attempt, long retry_after) {
+  static thread_local std::mt19937 random(std::random_device{}());
+  std::uniform_real_distribution<double> part(0.5, 1.0);
+  const auto own = std::chrono::duration_cast<std::chrono::milliseconds>(kFirstPause * (1 << attempt) * part(random));
+  std::this_thread::sleep_for(
+      std::min<std::chrono::milliseconds>(kLongestPause, std::max(own, std::chrono::milliseconds(1000 * retry_after))));
+}
+
+}  // namespace
+
+struct S3Requests::Connection {
+  struct Close {
+    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+  };
+  std::unique_ptr<CURL, Close> handle{curl_easy_init()};
+  std::vector<char> content;
+  std::size_t size = 0;
+  std::size_t sent = 0;
+
+  Answer send(const std::string& method, const std::string& url, const std::string& host,
+              const std::map<std::string, std::string>& headers, const std::string& ca_file);
+};
+
+namespace {
+
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+
+std::size_t on_read(char* buffer, std::size_t, std::size_t capacity, void* connection) {
+  auto& from = *static_cast<S3Requests::Connection*>(connection);
+  const auto n = std::min(capacity, from.size - from.sent);
+  std::copy_n(from.content.data() + from.sent, n, buffer);
+  from.sent += n;
+  return n;
+}
+
+// A connection that was kept and is closed by now: libcurl sends it again.
+int on_seek(void* connection, curl_off_t offset, int) {
+  static_cast<S3Requests::Connection*>(connection)->sent = static_cast<std::size_t>(offset);
+  return CURL_SEEKFUNC_OK;
+}
+
+}  // namespace
+
+Answer S3Requests::Connection::send(const std::string& method, const std::string& url, const std::string& host,
+                                    const std::map<std::string, std::string>& headers, const std::string& ca_file) {
+  Answer answer;
+  sent = 0;
+  std::unique_ptr<curl_slist, FreeList> list;
+  const auto add = [&](const std::string& line) {
+    curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+    if (longer) (void)list.release();
+    list.reset(longer);
+  };
+  add("Host: " + host);
+  add("Expect:");
+  for (const auto& [name, value] : headers) add(name + ": " + value);
+  CURL* curl = handle.get();
+  curl_easy_reset(curl);  // the connection stays
+  curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+  if (method == "PUT") {
+    curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
+  } else {
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method.c_str());
+  }
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list.get());
+  curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+  curl_easy_setopt(curl, CURLOPT_READDATA, this);
+  curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+  curl_easy_setopt(curl, CURLOPT_SEEKDATA, this);
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answer);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+  curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 1L << 18);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_PROXY, "");  // as Arrow: settings name proxies, the environment does not
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, kSilentSeconds);
+  if (!ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file.c_str());
+  answer.failure = curl_easy_perform(curl);
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
+  return answer;
+}
+
+S3Requests::S3Requests(std::string endpoint, std::string ca_file, std::function<S3Credentials()> credentials)
+    : endpoint_(std::move(endpoint)), ca_file_(std::move(ca_file)), credentials_(std::move(credentials)) {
+  static const bool started = curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK;
+  (void)started;
+  host_ = endpoint_.substr(endpoint_.find("://") + 3);
+}
+
+S3Requests::~S3Requests() = default;
+
+std::unique_ptr<S3Requests::Connection> S3Requests::take() {
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return std::make_unique<Connection>();
+  auto out = std::move(idle_.back());
+  idle_.pop_back();
+  return out;
+}
+
+std::optional<media::ObjectFacts> S3Requests::put(const std::string& key, const std::string& region,
+                                                  const media::Content& content, const std::string& content_type,
+                                                  const std::string& doing) {
+  auto connection = take();
+  // One byte more than there should be tells a file that grew.
+  const auto capacity = static_cast<std::size_t>(content.size) + 1;
+  if (connection->content.size() < capacity) connection->content.resize(capacity);
+  connection->size = content.read(connection->content.data(), capacity);
+  if (connection->size != static_cast<std::size_t>(content.size)) {
+    throw Error(Exit::kFailed, "The content for '" + key + "' changed while it was read");
+  }
+  S3Request request{"PUT", host_, encoded_path("/" + key), {{"content-type", content_type}}, ""};
+  request.content_sha256 = content_sha256({connection->content.data(), connection->size});
+  const auto etag = exchange(std::move(connection), request, region, doing);
+  if (etag.empty()) return std::nullopt;
+  return media::ObjectFacts{content.size, etag, "", "", content_type};
+}
+
+void S3Requests::remove(const std::string& key, const std::string& region, const std::string& doing) {
+  const S3Request request{"DELETE", host_, encoded_path("/" + key), {}, content_sha256("")};
+  (void)exchange(take(), request, region, doing);
+}
+
+std::string S3Requests::exchange(std::unique_ptr<Connection> connection, const S3Request& request,
+                                 const std::string& region, const std::string& doing) {
+  bool by_their_clock = false;
+  for (int attempt = 0;; ++attempt) {
+    long skew = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      skew = skew_;
+    }
+    const auto headers = sign(request, credentials_(), region, amazon_time(std::time(nullptr) + skew));
+    const auto answer = connection->send(request.method, endpoint_ + request.path, host_, headers, ca_file_);
+    if (answer.good()) {
+      const std::lock_guard lock(mutex_);
+      idle_.push_back(std::move(connection));
+      return answer.etag;
+    }
+    const auto theirs = answer.skewed() ? curl_getdate(answer.date.c_str(), nullptr) : -1;
+    if (theirs >= 0 && !by_their_clock) {
+      by_their_clock = true;
+      const std::lock_guard lock(mutex_);
+      skew_ = static_cast<long>(theirs - std::time(nullptr));
+      continue;
+    }
+    if (!answer.may_pass() || attempt + 1 == kAttempts) fail(arrow::Status::IOError(answer.text()), doing);
+    pause(attempt, answer.retry_after);
+  }
+}
+
+}  // namespace fm::cloud

@@ -1,0 +1,87 @@
+#include "cloud/s3_signature.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "base/error.h"
+
+namespace fm::cloud {
+
+namespace {
+
+std::string hex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+std::string hmac(const std::string& key, std::string_view text) {
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  if (!HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
+            text.size(), out, &size)) {
+    throw Error(Exit::kFailed, "the cryptographic library refused to compute a signature");
+  }
+  return {reinterpret_cast<const char*>(out), size};
+}
+
+}  // namespace
+
+std::string encoded_path(std::string_view path) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : path) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                       c == '.' || c == '_' || c == '~' || c == '/';
+    if (plain) {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+std::string content_sha256(std::string_view content) {
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  if (EVP_Digest(content.data(), content.size(), out, &size, EVP_sha256(), nullptr) != 1) {
+    throw Error(Exit::kFailed, "the cryptographic library refused to compute a hash");
+  }
+  return hex({reinterpret_cast<const char*>(out), size});
+}
+
+std::map<std::string, std::string> sign(const S3Request& request, const S3Credentials& credentials,
+                                        const std::string& region, const std::string& time) {
+  auto headers = request.headers;
+  headers["host"] = request.host;
+  headers["x-amz-content-sha256"] = request.content_sha256;
+  headers["x-amz-date"] = time;
+  if (!credentials.session_token.empty()) headers["x-amz-security-token"] = credentials.session_token;
+  std::string lines;
+  std::string names;
+  for (const auto& [name, value] : headers) {
+    lines += name + ":" + value + "\n";
+    names += (names.empty() ? "" : ";") + name;
+  }
+  const auto canonical =
+      request.method + "\n" + request.path + "\n\n" + lines + "\n" + names + "\n" + request.content_sha256;
+  const auto day = time.substr(0, 8);
+  const auto scope = day + "/" + region + "/s3/aws4_request";
+  const auto text = "AWS4-HMAC-SHA256\n" + time + "\n" + scope + "\n" + content_sha256(canonical);
+  const auto key = hmac(hmac(hmac(hmac("AWS4" + credentials.secret_key, day), region), "s3"), "aws4_request");
+  headers["authorization"] = "AWS4-HMAC-SHA256 Credential=" + credentials.access_key + "/" + scope +
+                             ",SignedHeaders=" + names + ",Signature=" + hex(hmac(key, text));
+  headers.erase("host");
+  return headers;
+}
+
+}  // namespace fm::cloud
