@@ -30,9 +30,13 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
   ~Stream() {
     if (closed_) return;
-    (void)stream_->Flush();  // parts under way
-    (void)stream_->Abort();
-    if (clean_) clean_();
+    try {
+      (void)stream_->Flush();  // parts under way
+      (void)stream_->Abort();
+      if (clean_) clean_();
+    } catch (const std::exception&) {
+      // What ended the writing is told.
+    }
   }
   void write(std::string_view part, const std::string& doing) {
     check(stream_->Write(part.data(), static_cast<std::int64_t>(part.size())), doing);
@@ -47,6 +51,18 @@ class Stream {
   std::function<void()> clean_;
   bool closed_ = false;
 };
+
+// The library of Azure throws where an answer is not what it expects.
+template <class Work>
+auto guarded(const std::string& doing, const Work& work) {
+  try {
+    return work();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    fail(arrow::Status::IOError(error.what()), doing);
+  }
+}
 
 int digit(char c) {
   if (c >= 'A' && c <= 'Z') return c - 'A';
@@ -99,85 +115,95 @@ std::string ArrowStore::doing(const char* verb, const std::string& key) const {
 }
 
 std::optional<ObjectFacts> ArrowStore::stat(const std::string& key) {
-  auto opened = at(key).one->OpenInputFile(key);
-  if (!opened.ok()) {
-    if (is_not_found(opened.status())) return std::nullopt;
-    fail(opened.status(), doing("looking at", key));
-  }
-  const auto& file = *opened;
-  ObjectFacts out;
-  out.size = check(file->GetSize(), doing("looking at", key));
-  const auto metadata = check(file->ReadMetadata(), doing("looking at", key));
-  if (metadata) take_metadata(*metadata, out);
-  return out;
+  return guarded(doing("looking at", key), [&]() -> std::optional<ObjectFacts> {
+    auto opened = at(key).one->OpenInputFile(key);
+    if (!opened.ok()) {
+      if (is_not_found(opened.status())) return std::nullopt;
+      fail(opened.status(), doing("looking at", key));
+    }
+    const auto& file = *opened;
+    ObjectFacts out;
+    out.size = check(file->GetSize(), doing("looking at", key));
+    const auto metadata = check(file->ReadMetadata(), doing("looking at", key));
+    if (metadata) take_metadata(*metadata, out);
+    return out;
+  });
 }
 
 std::optional<ObjectFacts> ArrowStore::put(const std::string& key, const Content& content,
                                            const std::string& content_type) {
-  const auto text = doing("writing", key);
-  const auto place = at(key);
-  // One byte more than there should be tells a file that grew.
-  const auto capacity = static_cast<std::size_t>(std::min(content.size + 1, media::kPartSize));
-  const std::unique_ptr<char[]> buffer(new char[capacity]);
-  const auto next = [&] { return std::string_view(buffer.get(), content.read(buffer.get(), capacity)); };
-  auto part = next();  // what cannot be read opens no object
-  auto& fs = content.size >= media::kPartSize ? *place.parts : *place.one;
-  auto opened = check(fs.OpenOutputStream(key, arrow::key_value_metadata({"Content-Type"}, {content_type})), text);
-  Stream stream(std::move(opened), [&] {
-    if (!traits_.abort_discards) (void)fs.DeleteFile(key);
+  return guarded(doing("writing", key), [&]() -> std::optional<ObjectFacts> {
+    const auto text = doing("writing", key);
+    const auto place = at(key);
+    // One byte more than there should be tells a file that grew.
+    const auto capacity = static_cast<std::size_t>(std::min(content.size + 1, media::kPartSize));
+    const std::unique_ptr<char[]> buffer(new char[capacity]);
+    const auto next = [&] { return std::string_view(buffer.get(), content.read(buffer.get(), capacity)); };
+    auto part = next();  // what cannot be read opens no object
+    auto& fs = content.size >= media::kPartSize ? *place.parts : *place.one;
+    auto opened = check(fs.OpenOutputStream(key, arrow::key_value_metadata({"Content-Type"}, {content_type})), text);
+    Stream stream(std::move(opened), [&] {
+      if (!traits_.abort_discards) (void)fs.DeleteFile(key);
+    });
+    std::int64_t size = 0;
+    while (!part.empty()) {
+      size += static_cast<std::int64_t>(part.size());
+      stream.write(part, text);
+      if (part.size() < capacity || size > content.size) break;
+      part = next();
+    }
+    if (size != content.size) throw Error(Exit::kFailed, "The content for '" + key + "' changed while it was read");
+    stream.close(text);
+    return std::nullopt;
   });
-  std::int64_t size = 0;
-  while (!part.empty()) {
-    size += static_cast<std::int64_t>(part.size());
-    stream.write(part, text);
-    if (part.size() < capacity || size > content.size) break;
-    part = next();
-  }
-  if (size != content.size) throw Error(Exit::kFailed, "The content for '" + key + "' changed while it was read");
-  stream.close(text);
-  return std::nullopt;
 }
 
 void ArrowStore::get(const std::string& key, const std::function<void(std::string_view)>& sink) {
-  const auto text = doing("reading", key);
-  const auto stream = check(at(key).one->OpenInputStream(key), text);
-  while (true) {
-    const auto buffer = check(stream->Read(kRead), text);
-    if (buffer->size() == 0) return;
-    sink({reinterpret_cast<const char*>(buffer->data()), static_cast<std::size_t>(buffer->size())});
-  }
+  return guarded(doing("reading", key), [&] {
+    const auto text = doing("reading", key);
+    const auto stream = check(at(key).one->OpenInputStream(key), text);
+    while (true) {
+      const auto buffer = check(stream->Read(kRead), text);
+      if (buffer->size() == 0) return;
+      sink({reinterpret_cast<const char*>(buffer->data()), static_cast<std::size_t>(buffer->size())});
+    }
+  });
 }
 
 void ArrowStore::list(const std::string& folder, bool recursive, const std::function<void(const Entry&)>& visit) {
-  arrow::fs::FileSelector selector;
-  selector.base_dir = folder;
-  selector.recursive = recursive || !traits_.lists_folders;
-  selector.allow_not_found = true;
-  const auto found = check(at(folder).one->GetFileInfo(selector), doing("listing", folder));
-  const auto start = folder.empty() ? 0 : folder.size() + 1;
-  std::set<std::string> folders;
-  for (const auto& info : found) {
-    const auto slash = info.path().find('/', start);
-    if (selector.recursive && !recursive && slash != std::string::npos) {
-      const auto path = info.path().substr(0, slash);
-      if (folders.insert(path).second) visit({path, 0, true});
-    } else if (info.type() == arrow::fs::FileType::File) {
-      const auto since = info.mtime().time_since_epoch();
-      const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
-      visit({info.path(), info.size(), false, info.mtime() == arrow::fs::kNoTime ? -1 : ms});
-    } else if (info.type() == arrow::fs::FileType::Directory && !recursive) {
-      visit({info.path(), 0, true});
+  return guarded(doing("listing", folder), [&] {
+    arrow::fs::FileSelector selector;
+    selector.base_dir = folder;
+    selector.recursive = recursive || !traits_.lists_folders;
+    selector.allow_not_found = true;
+    const auto found = check(at(folder).one->GetFileInfo(selector), doing("listing", folder));
+    const auto start = folder.empty() ? 0 : folder.size() + 1;
+    std::set<std::string> folders;
+    for (const auto& info : found) {
+      const auto slash = info.path().find('/', start);
+      if (selector.recursive && !recursive && slash != std::string::npos) {
+        const auto path = info.path().substr(0, slash);
+        if (folders.insert(path).second) visit({path, 0, true});
+      } else if (info.type() == arrow::fs::FileType::File) {
+        const auto since = info.mtime().time_since_epoch();
+        const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+        visit({info.path(), info.size(), false, info.mtime() == arrow::fs::kNoTime ? -1 : ms});
+      } else if (info.type() == arrow::fs::FileType::Directory && !recursive) {
+        visit({info.path(), 0, true});
+      }
     }
-  }
+  });
 }
 
 void ArrowStore::copy(const std::string& from, const std::string& to) {
-  check(at(from).one->CopyFile(from, to), doing("copying", from));
+  return guarded(doing("copying", from), [&] { check(at(from).one->CopyFile(from, to), doing("copying", from)); });
 }
 
 void ArrowStore::remove(const std::string& key) {
-  const auto status = at(key).one->DeleteFile(key);
-  if (!status.ok() && !is_not_found(status)) fail(status, doing("deleting", key));
+  return guarded(doing("deleting", key), [&] {
+    const auto status = at(key).one->DeleteFile(key);
+    if (!status.ok() && !is_not_found(status)) fail(status, doing("deleting", key));
+  });
 }
 
 }  // namespace fm::cloud

@@ -81,9 +81,20 @@ const std::vector<Meaning>& meanings() {
         "REQUEST_TIME_TOO_SKEWED",
         "Server Error",
         "Failed to connect",
-        "Fail to get a new connection"}},
+        "Fail to get a new connection",
+        "Failed to parse"}},
   };
   return kMeanings;
+}
+
+// A session of Google that lost an answer may be unknown, or stand elsewhere,
+// when it is asked; the next one begins anew. A bucket that is not there shows
+// when a session is begun.
+bool lost_session(const std::string& text) {
+  const bool begun = text.find("retry.function=UploadChunk") != std::string::npos ||
+                     text.find("retry.function=QueryResumableUpload") != std::string::npos;
+  return begun &&
+         (text.find("NOT_FOUND") != std::string::npos || text.find("Invalid Content-Range") != std::string::npos);
 }
 
 // Signatures in the query of a URL, and lines after the first.
@@ -102,6 +113,7 @@ bool is_not_found(const arrow::Status& status) {
 void fail(const arrow::Status& status, const std::string& doing) {
   const auto& text = status.message();
   const auto what = doing + ": " + shown(text);
+  if (lost_session(text)) throw Error(Exit::kUnreachable, what, "It may succeed later: run the same command again.");
   for (const auto& meaning : meanings()) {
     for (const auto* part : meaning.texts) {
       if (text.find(part) != std::string::npos) throw Error(meaning.code, what, meaning.remedy);

@@ -61,7 +61,7 @@ def test_what_passes_is_tried_again(tool, store, tmp_path, what):
 
     with Proxy(store.server.port, rule) as proxy:
         r = upload(tool, store, "passes-%s" % what, proxy.url)
-    assert r.status == 0, r.err
+    assert r.status == 0, r.err + r.out
     assert r.json["uploaded"] + r.json["adopted"] == 8 and consistent(tool, store, tmp_path) == 8
 
 
