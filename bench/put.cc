@@ -21,7 +21,7 @@ struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 struct CloseHandle {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+  void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
 };
 struct CloseMulti {
   void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }

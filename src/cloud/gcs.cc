@@ -16,7 +16,7 @@ std::unique_ptr<media::ObjectStore> open_gcs(const media::StoreConfig& config) {
   } else {
     options = afs::GcsOptions::Defaults();
   }
-  options.retry_limit_seconds = 60;  // its own limit is 15 minutes a request
+  options.retry_limit_seconds = 8;  // its own limit is 15 minutes a request; transfers are tried again besides
   if (!config.endpoint.empty()) {
     const auto colon = config.endpoint.find("://");
     options.scheme = colon == std::string::npos ? "http" : config.endpoint.substr(0, colon);

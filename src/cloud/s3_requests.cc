@@ -96,7 +96,7 @@ void pause(int attempt, long retry_after) {
 
 struct S3Requests::Connection {
   struct Close {
-    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+    void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
   };
   std::unique_ptr<CURL, Close> handle{curl_easy_init()};
   std::vector<char> content;
