@@ -45,8 +45,6 @@ def s3(tmp_path):
 
 
 def test_the_last_section(server, place, s3, tmp_path):
-    if not os.access(PEER, os.X_OK):
-        pytest.skip("the original is not installed: scripts/install-peer")
     there = {"FIFTYONE_DATABASE_NAME": place.name + "_source", "FIFTYONE_DO_NOT_TRACK": "1", "PYTHONPATH": "",
              "HOME": str(tmp_path)}
     here = {"PYTHONPATH": os.pathsep.join([FACADE, PACKAGE]), "HOME": str(tmp_path), **s3.env()}
