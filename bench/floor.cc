@@ -4,13 +4,15 @@
 //   bench-floor replace     --uri U --db DB --after DB2 --coll NAME... [--prefix P]... [--guard] [--journal]
 //   bench-floor update-many --uri U --db DB --coll NAME --kind created|polylines [--journal]
 //   bench-floor info        --uri U --db DB
+//   bench-floor dump|load   --uri U --db DB --dir DIR
 //
 // replace: reads every document of the collections and replaces it by the
 // document of the same _id in DB2; those were loaded before the clock started.
 // --guard: each only if it is still as it was read, which is what any tool has to
 // do that must not overwrite what others write meanwhile.
 // update-many: one updateMany over the whole collection. info: what --info has
-// to read. The clock runs from the first byte to the server to the last reply,
+// to read. dump, load: all documents of all collections into files, and out of
+// them. The clock runs from the first byte to the server to the last reply,
 // connecting included. Prints one line of JSON.
 
 #include <mongoc/mongoc.h>
@@ -22,6 +24,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -78,7 +82,7 @@ struct Reply {
 }
 
 struct Request {
-  std::string mode, uri, db, after, kind;
+  std::string mode, uri, db, after, kind, dir;
   std::vector<std::string> collections, prefixes;
   bool journal = false;
   bool guard = false;
@@ -346,6 +350,69 @@ Result info(const Request& r) {
   return result;
 }
 
+Result dump(const Request& r) {
+  Bson all(bson_new());
+  Result result;
+  const auto start = Clock::now();
+  Client client = connect(r);
+  Request every = r;
+  every.after = r.db;
+  every.prefixes = {""};
+  for (const std::string& name : names_of(every, client.get())) {
+    std::ofstream out(r.dir + "/" + name + ".bson", std::ios::binary);
+    Collection coll(mongoc_client_get_collection(client.get(), r.db.c_str(), name.c_str()));
+    Cursor cursor(mongoc_collection_find_with_opts(coll.get(), all.get(), nullptr, nullptr));
+    const bson_t* doc = nullptr;
+    while (mongoc_cursor_next(cursor.get(), &doc)) {
+      out.write(reinterpret_cast<const char*>(bson_get_data(doc)), doc->len);
+      ++result.read;
+      result.bytes += doc->len;
+    }
+    finish(cursor.get());
+    if (!out.flush()) throw std::runtime_error("cannot write to " + r.dir);
+  }
+  result.seconds = since(start);
+  return result;
+}
+
+Result load(const Request& r) {
+  constexpr std::size_t kBulk = 1000;
+  Result result;
+  bson_error_t error;
+  const auto start = Clock::now();
+  Client client = connect(r);
+  for (const auto& file : std::filesystem::directory_iterator(r.dir)) {
+    std::ifstream in(file.path(), std::ios::binary);
+    Collection coll(mongoc_client_get_collection(client.get(), r.db.c_str(), file.path().stem().c_str()));
+    std::vector<std::uint8_t> bytes;
+    for (bool more = true; more;) {
+      Bulk bulk(mongoc_collection_create_bulk_operation_with_opts(coll.get(), nullptr));
+      std::size_t n = 0;
+      for (; n < kBulk; ++n) {
+        std::uint32_t length = 0;
+        if (!in.read(reinterpret_cast<char*>(&length), sizeof length)) break;
+        length = BSON_UINT32_FROM_LE(length);
+        bytes.resize(length);
+        std::memcpy(bytes.data(), &length, sizeof length);
+        bson_t doc;
+        if (!in.read(reinterpret_cast<char*>(bytes.data()) + sizeof length, length - sizeof length) ||
+            !bson_init_static(&doc, bytes.data(), length)) {
+          throw std::runtime_error("cut off: " + file.path().string());
+        }
+        if (!mongoc_bulk_operation_insert_with_opts(bulk.get(), &doc, nullptr, &error)) fail("insert", error);
+        result.bytes += length;
+      }
+      more = n == kBulk;
+      if (n == 0) break;
+      Reply reply;
+      if (mongoc_bulk_operation_execute(bulk.get(), &reply.doc, &error) == 0) fail("bulk", error);
+      result.written += number(&reply.doc, "nInserted");
+    }
+  }
+  result.seconds = since(start);
+  return result;
+}
+
 Request parse(int argc, char** argv) {
   Request r;
   if (argc < 2) throw std::invalid_argument("a mode is needed");
@@ -366,6 +433,8 @@ Request parse(int argc, char** argv) {
       r.after = value;
     else if (option == "--kind")
       r.kind = value;
+    else if (option == "--dir")
+      r.dir = value;
     else if (option == "--coll")
       r.collections.push_back(value);
     else if (option == "--prefix")
@@ -381,6 +450,8 @@ Result run(const Request& r) {
   if (r.mode == "replace") return replace(r);
   if (r.mode == "update-many") return update_many(r);
   if (r.mode == "info") return info(r);
+  if (r.mode == "dump") return dump(r);
+  if (r.mode == "load") return load(r);
   throw std::invalid_argument("unknown mode " + r.mode);
 }
 

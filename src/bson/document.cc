@@ -383,6 +383,11 @@ CDoc::CDoc(const Document& doc) {
   }
 }
 
+void CDoc::append(std::string_view key, const Bytes& document) {
+  if (bson_append_document(&bson_, key.data(), static_cast<int>(key.size()), View(document).c())) return;
+  throw Error(Exit::kFailed, "a document is too large for BSON");
+}
+
 void CDoc::append(const Document& doc) {
   std::size_t before = bson_.len;
   std::size_t after = before + Codec::size(doc) - 5;

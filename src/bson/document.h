@@ -264,6 +264,8 @@ class CDoc {
   bson_t* out() { return &bson_; }
   // Adds the elements of `doc` at the end.
   void append(const Document& doc);
+  // Adds an encoded document as the value of a key: nothing of it is decoded.
+  void append(std::string_view key, const Bytes& document);
 
  private:
   bson_t bson_;

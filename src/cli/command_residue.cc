@@ -15,6 +15,7 @@
 #include "exec/prepare.h"
 #include "exec/prune.h"
 #include "exec/rights.h"
+#include "exec/set_aside.h"
 
 namespace fm::cli {
 
@@ -70,11 +71,16 @@ int list(const Globals& globals, const Settings& settings) {
                               {"revisions", std::move(open)}});
   };
   Residue(deployment.session.mongo()).each(add);
+  Array collections;
+  for (const auto& one : collections_set_aside(deployment.session.mongo())) {
+    rows.push_back({one.run, "", "collection " + one.name, "", "", "set aside", ""});
+    collections.append(Document{{"run", one.run}, {"name", one.name}});
+  }
   ServiceHomes homes(has_cas(deployment, settings), settings, deployment, log);
   if (homes.cas()) Residue(*homes.cas()).each(add);
   globals.print(rows.empty() ? "Nothing is kept.\n"
                              : text_table({"run", "service", "dataset", "from", "to", "state", "comes back in"}, rows),
-                Document{{"images", std::move(documents)}});
+                Document{{"images", std::move(documents)}, {"collections", std::move(collections)}});
   return 0;
 }
 
@@ -102,8 +108,12 @@ int prune(const PruneOptions& options, const Globals& globals) {
   if (homes.cas() && goes && homes.cas()->collection_names().contains(kResidue))
     pruned.images += prune_residue(*homes.cas(), {options.run, options.all}).images;
   globals.print("Removed " + format_count(pruned.images) + " images of datasets, " + format_count(pruned.members) +
-                    " of samples and frames, and " + format_count(pruned.files) + " files.\n",
-                Document{{"images", pruned.images}, {"members", pruned.members}, {"files", pruned.files}});
+                    " of samples and frames, " + format_count(pruned.files) + " files, and " +
+                    format_count(pruned.collections) + " collections of no dataset.\n",
+                Document{{"images", pruned.images},
+                         {"members", pruned.members},
+                         {"files", pruned.files},
+                         {"collections", pruned.collections}});
   return 0;
 }
 

@@ -164,7 +164,7 @@ int run(const Options& options, const Globals& globals) {
   Exclusive exclusive(mongo, "");
   exclusive.take(deployment.found);
 
-  Progress progress(globals.progress_mode());
+  Progress progress(globals.progress_mode(), &log);
   MigrateObserver observer(progress, log, false);
   RoundtripSettings wanted;
   wanted.size = {options.sample, jobs_of(settings)};

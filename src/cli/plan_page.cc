@@ -346,7 +346,8 @@ std::string Page::make() const {
        {"returns", section("returns", "Comes back from the undo log", tallies(survey_.returns))},
        {"estimate", section("estimate", "Estimate", estimate())},
        {"timeline", timeline()},
-       {"drops", section("drops", "Collections that are dropped", drops())},
+       {"drops", section("drops", survey_.undo_log ? "Collections that are set aside" : "Collections that are dropped",
+                         drops())},
        {"datasets", section("datasets", "Datasets", datasets())},
        {"footer", "Made by " + escaped(facts_.tool) + " at " + utc_text(facts_.made_ms) + ". Nothing was written."}});
 }

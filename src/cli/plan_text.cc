@@ -246,7 +246,9 @@ std::string plan_text(const Plan& plan, const Heads& heads, const Survey& survey
 
   std::string drops;
   for (const auto& name : survey.drops) drops += "  " + one_line(name, kNameCells * 2) + "\n";
-  part("Collections that no dataset names, to be dropped:", drops);
+  part(survey.undo_log ? "Collections that no dataset names, to be set aside (`residue prune` drops them):"
+                       : "Collections that no dataset names, to be dropped:",
+       drops);
   if (!survey.losses.empty()) part("", loss_text(survey.losses, survey.undo_log, style));
   if (!survey.returns.empty()) {
     part("", style.heading("Comes back from the undo log:") + " " + in_words(survey.returns) + "\n" +

@@ -726,7 +726,7 @@ Image BatchRunner::image_of(const Route& route, const Value& id, const std::stri
   out.from = route.from;
   out.to = route.to;
   Residue::check("Dataset '" + name + "'", before);
-  out.before = before.decode();
+  out.stored = before;
   if (route.direction == Direction::kDown) {
     for (const auto* revision : route.revisions) out.open.push_back(revision->text);
   }

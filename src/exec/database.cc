@@ -1,7 +1,5 @@
 #include "exec/database.h"
 
-#include <set>
-
 #include "base/error.h"
 #include "base/version.h"
 
@@ -9,8 +7,6 @@ namespace fm {
 
 using bson::Document;
 using bson::Value;
-
-namespace {
 
 std::set<std::string> named_collections(Mongo& mongo) {
   std::set<std::string> out;
@@ -26,22 +22,16 @@ std::set<std::string> named_collections(Mongo& mongo) {
   return out;
 }
 
-}  // namespace
-
 std::vector<std::string> droppable(Mongo& mongo, const ops::DropCollections& step) {
   const auto collections = mongo.collection_names();
   return step.victims(collections, named_collections(mongo));
 }
 
-std::size_t drop_unreferenced(Mongo& mongo, const ops::DropCollections& step) {
-  std::size_t dropped = 0;
-  for (const auto& name : droppable(mongo, step)) {
+void drop_unreferenced(Mongo& mongo, const std::vector<std::string>& collections) {
+  for (const auto& name : collections) {
     // A dataset may have been made since the list was.
-    if (named_collections(mongo).contains(name)) continue;
-    mongo.drop(name);
-    ++dropped;
+    if (!named_collections(mongo).contains(name)) mongo.drop(name);
   }
-  return dropped;
 }
 
 bool config_has_type(const std::string& version) {

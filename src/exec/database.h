@@ -2,6 +2,7 @@
 // belong to no dataset.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,11 +13,14 @@
 
 namespace fm {
 
+// Those that a dataset names as its samples or frames.
+std::set<std::string> named_collections(Mongo& mongo);
+
 // Collections a step would drop now.
 std::vector<std::string> droppable(Mongo& mongo, const ops::DropCollections& step);
 
-// Drops them one by one, each only if it is still unreferenced; how many.
-std::size_t drop_unreferenced(Mongo& mongo, const ops::DropCollections& step);
+// Drops them one by one, each only if it is still unreferenced.
+void drop_unreferenced(Mongo& mongo, const std::vector<std::string>& collections);
 
 // Whether a database at that version carries `type` in `config`: from 0.15.1.
 bool config_has_type(const std::string& version);

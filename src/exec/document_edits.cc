@@ -133,7 +133,7 @@ std::optional<Document> DocumentEdits::current(Mongo& mongo, const DocumentEdit&
 
 void DocumentEdits::of_run(Mongo& mongo, const std::string& run, const Document& filter,
                            const std::function<void(DocumentEdit)>& visit) {
-  Document query{{"_id.run", run}};
+  auto query = members_kept_by(run);
   for (const auto& [key, value] : filter) query.append(key, value);
   mongo.find(kResidueMembers, query, {}, [&](bson::View view) {
     if (auto edit = read_edit(view.decode())) visit(std::move(*edit));

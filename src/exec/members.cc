@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/error.h"
 #include "bson/merge.h"
 #include "bson/path.h"
 #include "exec/prepare.h"
@@ -24,6 +25,16 @@ namespace {
 
 constexpr std::size_t kBatch = 256;
 
+void keep_indexes(Mongo& mongo, const std::string& run, const std::string& collection, const std::string& key) {
+  std::vector<Document> kept;
+  for (auto& index : mongo.unique_indexes(collection, key)) {
+    const Document name{{"index", *index.find("name")}};
+    kept.push_back(
+        {{"_id", Document{{"run", run}, {"collection", collection}, {"document", name}}}, {"index", std::move(index)}});
+  }
+  mongo.insert(kResidueMembers, kept);
+}
+
 }  // namespace
 
 void keep_members(Mongo& mongo, const std::string& run, const std::vector<ops::CollectionWork>& works) {
@@ -39,6 +50,7 @@ void keep_members(Mongo& mongo, const std::string& run, const std::vector<ops::C
                                                    {"whenNotMatched", "insert"}}}});
       mongo.aggregate_merge(collection, pipeline);
     }
+    if (const auto unique = ops::drops_unique(work)) keep_indexes(mongo, run, unique->first, unique->second);
   }
 }
 
@@ -55,7 +67,7 @@ namespace {
 // Calls `visit` with every document that has an image, and both sides of the merge.
 using Visit = std::function<void(const Document& mine, const Document& base, const Document& theirs)>;
 
-void each_image(Mongo& mongo, const MemberRestore& restore, const MemberRestore::Make& base, const Visit& visit,
+void each_image(Mongo& mongo, const MemberRestore& restore, const MemberRestore::MakeBeside& base, const Visit& visit,
                 const std::function<void()>& flushed) {
   struct Image {
     Document before;
@@ -69,7 +81,7 @@ void each_image(Mongo& mongo, const MemberRestore& restore, const MemberRestore:
       const auto mine = view.decode();
       const auto& [before, after] = images.at(id_key(*mine.find("_id")));
       if (!after) {
-        visit(mine, base(before), restore.theirs(before));
+        visit(mine, base(before, mine), restore.theirs(before));
       } else if (restore.forward) {
         visit(mine, before, *after);
       } else {
@@ -79,7 +91,7 @@ void each_image(Mongo& mongo, const MemberRestore& restore, const MemberRestore:
     flushed();
     images.clear();
   };
-  Document filter{{"_id.run", restore.run}, {"_id.collection", restore.collection}};
+  auto filter = members_kept_by(restore.run, restore.collection);
   for (const auto& [key, value] : restore.owner) filter.append("before." + key, value);
   mongo.find(kResidueMembers, filter, {}, [&](bson::View view) {
     const auto record = view.decode();
@@ -110,12 +122,28 @@ bson::Merged merge(const MemberRestore& restore, const Document& mine, const Doc
   return merged;
 }
 
+void restore_indexes(Mongo& mongo, const MemberRestore& restore) {
+  auto filter = members_kept_by(restore.run, restore.collection);
+  filter.append("index", Document{{"$type", "object"}});
+  std::vector<Document> indexes;
+  mongo.find(kResidueMembers, filter, {}, [&](bson::View view) {
+    if (const auto index = view.get("index"); index && index->as<Document>()) indexes.push_back(*index->as<Document>());
+  });
+  for (const auto& index : indexes) {
+    try {
+      mongo.create_indexes(restore.collection, {index});
+    } catch (const Error& error) {
+      if (error.code() != Exit::kFailed && error.code() != Exit::kRights) throw;
+    }
+  }
+}
+
 }  // namespace
 
 MemberCount check_members(Mongo& mongo, const MemberRestore& restore) {
   MemberCount count;
   each_image(
-      mongo, restore, restore.made,
+      mongo, restore, [&](Document image, const Document&) { return restore.made(std::move(image)); },
       [&](const Document& mine, const Document& base, const Document& theirs) {
         merge(restore, mine, base, theirs, count);
       },
@@ -146,6 +174,7 @@ MemberCount restore_members(Mongo& mongo, const MemberRestore& restore, const st
         kept.clear();
         updates.clear();
       });
+  if (!restore.forward) restore_indexes(mongo, restore);
   return count;
 }
 

@@ -13,7 +13,8 @@
 namespace fm {
 
 // Before any of the works is run. Server-side: one scan of a collection for
-// each work; an image that is there already stays.
+// each work; an image that is there already stays. With them unique indexes that
+// works, or their way back, drop.
 void keep_members(Mongo& mongo, const std::string& run, const std::vector<ops::CollectionWork>& works);
 // The collections that keep_members() looks into.
 std::vector<std::string> member_collections(const std::vector<ops::CollectionWork>& works);
@@ -26,8 +27,9 @@ struct MemberRestore {
   // which stands there when it is restored; what it is to be. An image that
   // holds what the run made of it needs none of them.
   using Make = std::function<bson::Document(bson::Document image)>;
+  using MakeBeside = std::function<bson::Document(bson::Document image, const bson::Document& stands)>;
   Make made;
-  Make base;
+  MakeBeside base;
   Make theirs;
   bool forward = false;  // from `before` to what the run made of it
 };
@@ -43,7 +45,9 @@ MemberCount check_members(Mongo& mongo, const MemberRestore& restore);
 
 // After the passes: merges (bson/merge.h) every image into its document, unless
 // that was deleted. With `keep` those that change are kept for that run first, as
-// they were and as they will be. Memory: some hundred documents. Can be repeated.
+// they were and as they will be. Then indexes are made again that the run dropped,
+// unless the documents no longer allow it, or the user may not. Memory: some
+// hundred documents. Can be repeated.
 MemberCount restore_members(Mongo& mongo, const MemberRestore& restore, const std::string& keep = "");
 
 // Documents that an undo of these works would change for good, because they were

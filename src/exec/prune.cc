@@ -10,6 +10,7 @@
 #include "exec/gridfs.h"
 #include "exec/journal.h"
 #include "exec/residue.h"
+#include "exec/set_aside.h"
 
 namespace fm {
 
@@ -57,6 +58,8 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
     finished.insert(image.run);
     victims.push_back(std::move(image));
   });
+  const auto aside = collections_set_aside(mongo, request.all ? "" : request.run);
+  for (const auto& one : aside) finished.insert(one.run);
   if (request.all) {
     for (const auto& run : residue.runs()) finished.insert(run.run);
   }
@@ -88,6 +91,10 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
     ++out.files;
   }
   delete_files(mongo, unused);
+  for (const auto& one : aside) {
+    drop_aside(mongo, one);
+    ++out.collections;
+  }
   std::map<std::pair<std::string, std::string>, Array> records;  // ids of documents, by run and collection
   const auto remove = [&](const std::string& run, const std::string& collection, Array documents) {
     out.images += mongo.remove_where(
@@ -97,8 +104,7 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
   for (const auto& image : victims) {
     for (const auto& collection : image.members) {
       if (collections.contains(collection)) continue;  // of a living dataset, or shared
-      out.members +=
-          mongo.remove_where(kResidueMembers, Document{{"_id.run", image.run}, {"_id.collection", collection}});
+      out.members += mongo.remove_where(kResidueMembers, members_kept_by(image.run, collection));
     }
     auto& documents = records[{image.run, image.collection}];
     documents.append(image.document);
@@ -108,7 +114,7 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
     if (!documents.empty()) remove(of.first, of.second, std::move(documents));
   }
   for (const auto& run : finished) {
-    out.members += mongo.remove_where(kResidueMembers, Document{{"_id.run", run}});
+    out.members += mongo.remove_where(kResidueMembers, members_kept_by(run));
     mongo.remove_where(kResidue, Document{{"_id", Document{{"run", run}}}});
   }
   if (!mongo.find_one(kResidue, {})) {

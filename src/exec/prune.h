@@ -9,14 +9,17 @@
 namespace fm {
 
 struct PruneRequest {
-  std::string run;   // all of this run; empty: images of datasets that are deleted
+  // All of this run; empty: images of datasets that are deleted, and collections
+  // of no dataset that runs have set aside.
+  std::string run;
   bool all = false;  // everything
 };
 
 struct Pruned {
   std::int64_t images = 0;   // documents of migrator.residue
   std::int64_t members = 0;  // samples and frames
-  std::int64_t files = 0;    // GridFS files that no run refers to any more
+  std::int64_t collections = 0;
+  std::int64_t files = 0;  // GridFS files that no run refers to any more
 };
 
 // Files go first, images last: cut off in the middle, it can be repeated.

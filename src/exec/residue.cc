@@ -59,8 +59,9 @@ Document record_id(const Image& image, std::int32_t part) {
           {"part", part}};
 }
 
-// One record, or several where the others need the room.
-std::vector<Document> records_of(const Image& image) {
+// One record, or several where the others need the room. What was read goes into
+// the first as it came.
+std::vector<bson::Bytes> records_of(const Image& image) {
   std::vector<Document> out;
   std::size_t bytes = 0;
   Array others;
@@ -83,6 +84,7 @@ std::vector<Document> records_of(const Image& image) {
       first.append("before", *image.before);
       bytes += bson::encoded_size(*image.before);
     }
+    bytes += image.stored.size();
     if (!image.consumed.empty()) first.append("consumed", list_of(image.consumed));
     if (!image.revived.empty()) first.append("revived", list_of(image.revived));
     if (!image.files.empty()) first.append("files", image.files);
@@ -119,7 +121,14 @@ std::vector<Document> records_of(const Image& image) {
     out.back().append("after", *image.after);
     add("after_others", image.after_others);
   }
-  return out;
+  std::vector<bson::Bytes> encoded;
+  encoded.reserve(out.size());
+  for (const auto& record : out) {
+    bson::CDoc whole(record);
+    if (encoded.empty() && image.stored.size() > 0) whole.append("before", image.stored);
+    encoded.emplace_back(whole.get());
+  }
+  return encoded;
 }
 
 // Adds one record to what others of its image gave.
@@ -205,6 +214,7 @@ RunRecord run_of(const Document& record) {
   out.database = bson::text_at(record, "database");
   out.undoes = text("undoes");
   out.undone_by = text("undone_by");
+  out.brought_back = words_of(record, "brought_back");
   out.repair = bson::text_at(record, "kind") == "repair";
   if (const auto* services = record.find("services"); services && services->as<Document>()) {
     out.services = {words_of(*services->as<Document>(), "up"), words_of(*services->as<Document>(), "down")};
@@ -218,6 +228,18 @@ RunRecord run_of(const Document& record) {
 }
 
 Document run_id_of(const std::string& run) { return {{"run", run}}; }
+
+const Value& last() {
+  static const Value kLast(bson::Raw(bson_value_t{BSON_TYPE_MAXKEY, 0, {}}));
+  return kLast;
+}
+
+// Ids that begin with these elements and go on with `key`.
+Document beginning_with(const Document& id, const std::string& key) {
+  auto end = id;
+  end.append(key, last());
+  return Document{{"_id", Document{{"$gt", id}, {"$lte", std::move(end)}}}};
+}
 
 }  // namespace
 
@@ -245,13 +267,18 @@ std::vector<Image> read_images(const std::vector<Document>& records) {
   return out;
 }
 
+Document kept_by(const std::string& run) { return beginning_with(run_id_of(run), "service"); }
+
+Document members_kept_by(const std::string& run, const std::string& collection) {
+  if (collection.empty()) return beginning_with(run_id_of(run), "collection");
+  return beginning_with(Document{{"run", run}, {"collection", collection}}, "document");
+}
+
 RunRecord Residue::begin(RunRecord run) {
   if (const auto found = this->run(run.run)) return *found;
   try {
     mongo_.create_indexes(kResidue, {Document{{"key", Document{{"document", 1}}}, {"name", "document"}},
-                                     Document{{"key", Document{{"run", 1}}}, {"name", "run"}}});
-    mongo_.create_indexes(kResidueMembers, {Document{{"key", Document{{"_id.run", 1}, {"_id.collection", 1}}},
-                                                     {"name", "run_collection"}}});
+                                     Document{{"key", Document{{"kind", 1}}}, {"name", "kind"}, {"sparse", true}}});
   } catch (const Error& error) {
     // Without the right to index, looking an image up takes a scan.
     if (error.code() != Exit::kRights) throw;
@@ -265,6 +292,7 @@ RunRecord Residue::begin(RunRecord run) {
     record.append("database", run.database);
   }
   if (run.undoes) record.append("undoes", *run.undoes);
+  if (!run.brought_back.empty()) record.append("brought_back", list_of(run.brought_back));
   if (!run.services.empty()) {
     record.append("services", Document{{"up", list_of(run.services.up)}, {"down", list_of(run.services.down)}});
   }
@@ -282,7 +310,7 @@ std::optional<RunRecord> Residue::run(const std::string& run) {
 
 std::vector<RunRecord> Residue::runs() {
   std::vector<RunRecord> out;
-  mongo_.find(kResidue, Document{{"run", Document{{"$exists", false}}}}, {},
+  mongo_.find(kResidue, Document{{"kind", Document{{"$exists", true}}}}, {},
               [&](bson::View view) { out.push_back(run_of(view.decode())); });
   std::sort(out.begin(), out.end(), [](const RunRecord& a, const RunRecord& b) { return a.seq > b.seq; });
   return out;
@@ -296,7 +324,7 @@ void Residue::check(const std::string& what, const bson::Bytes& document) {
 }
 
 void Residue::keep(const std::vector<Image>& images, bool keep_first) {
-  std::vector<Document> records;
+  std::vector<bson::Bytes> records;
   for (const auto& image : images) {
     for (auto& record : records_of(image)) records.push_back(std::move(record));
   }
@@ -305,7 +333,7 @@ void Residue::keep(const std::vector<Image>& images, bool keep_first) {
   if (keep_first) return;
   std::vector<Update> updates;
   for (const auto index : there) {
-    updates.emplace_back(Document{{"_id", *records[index].find("_id")}}, records[index]);
+    updates.emplace_back(bson::encode(Document{{"_id", *bson::View(records[index]).get("_id")}}), records[index]);
   }
   mongo_.replace(kResidue, updates);
 }
@@ -363,7 +391,7 @@ void Residue::of_run(const std::string& run, const std::function<void(Image)>& v
   Assembler assembler(visit);
   FindOptions options;
   options.sort = Document{{"_id", 1}};
-  mongo_.find(kResidue, Document{{"run", run}}, options, [&](bson::View view) { assembler.add(view.decode()); });
+  mongo_.find(kResidue, kept_by(run), options, [&](bson::View view) { assembler.add(view.decode()); });
   assembler.finish();
 }
 
@@ -444,11 +472,14 @@ void Residue::undone(const std::string& run, const std::optional<std::string>& b
 }
 
 std::int64_t Residue::drop_unwritten(const std::string& run) {
-  const Document before{{"$exists", true}};
+  auto written = kept_by(run);
+  written.append("service", "datasets");
+  auto kept = written;
+  kept.append("before", Document{{"$exists", true}});
   const Document now{{"$arrayElemAt", Array{"$now", 0}}};
   const Array same{Document{{"$eq", Array{"$before", now}}}, Document{{"$ne", Array{"$before", "$after"}}}};
   Array pipeline{
-      Document{{"$match", Document{{"run", run}, {"service", "datasets"}, {"before", before}}}},
+      Document{{"$match", std::move(kept)}},
       Document{{"$lookup",
                 Document{{"from", "datasets"}, {"localField", "document"}, {"foreignField", "_id"}, {"as", "now"}}}},
       Document{{"$match", Document{{"$expr", Document{{"$and", same}}}}}},
@@ -456,8 +487,8 @@ std::int64_t Residue::drop_unwritten(const std::string& run) {
   Array documents;
   mongo_.aggregate(kResidue, pipeline, [&](bson::View view) { documents.append(*view.get("document")); });
   if (documents.empty()) return 0;
-  return mongo_.remove_where(
-      kResidue, Document{{"run", run}, {"service", "datasets"}, {"document", Document{{"$in", std::move(documents)}}}});
+  written.append("document", Document{{"$in", std::move(documents)}});
+  return mongo_.remove_where(kResidue, written);
 }
 
 }  // namespace fm

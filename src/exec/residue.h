@@ -2,7 +2,7 @@
 // back, and for giving back on the way up what a way down had no place for.
 //
 //   {_id: {run: RUN}, kind: "run" | "repair", seq, now, seed, target, config, database, undoes, undone_by,
-//    services: {up, down}, version, dropped, made}
+//    brought_back: [collections], services: {up, down}, version, dropped, made}
 //   {_id: {run: RUN, service, collection, document: ID, part: N}, run, seq, service, collection, document, name,
 //    direction, from, to, open: [revisions], before, others: [{collection, document}], after, after_others,
 //    consumed: [{run, revisions}], revived: [{run, revisions}], files: [<GridFS ids>], members: [collections]}
@@ -31,6 +31,11 @@ namespace fm {
 inline constexpr const char* kResidue = "migrator.residue";
 // Documents of samples and frames, one each: {_id: {run, collection, document}, before}.
 inline constexpr const char* kResidueMembers = "migrator.residue.members";
+// What a run has kept in either of them, by ranges of the index on _id: no other
+// index need know the run. Of `migrator.residue` without the record of the run
+// itself; of the other one all, or of one collection.
+bson::Document kept_by(const std::string& run);
+bson::Document members_kept_by(const std::string& run, const std::string& collection = "");
 
 // A document of another collection that belongs to the one that is migrated.
 struct OtherDocument {
@@ -52,6 +57,7 @@ struct Image {
   // down.
   std::vector<std::string> open;
   std::optional<bson::Document> before;  // nothing: the run made the document
+  bson::Bytes stored;                    // for keep(), in place of `before`: as it was read
   std::vector<OtherDocument> others;
 
   // The document as the run left it, kept only where the revisions alone do not
@@ -98,6 +104,8 @@ struct RunRecord {
   std::string database;                  // the version that the run left there
   std::optional<std::string> undoes;
   std::optional<std::string> undone_by;
+  // Of an undo: collections that the run had set aside (exec/set_aside.h).
+  std::vector<std::string> brought_back;
   // Of a repair, or an undo of one: it edited documents one by one, and what it
   // keeps is in exec/document_edits.h.
   bool repair = false;

@@ -57,6 +57,7 @@ const std::vector<Right>& needed_rights() {
       {"remove", "the journal, and documents that a version does not know"},
       {"listCollections", "which collections there are"},
       {"dropCollection", "the journal at the end, and collections without a dataset (0.15.0)"},
+      {"renameCollectionSameDB", "keeping collections without a dataset for undo (0.15.0)"},
       {"listIndexes", "going below 0.6.2"},
       {"dropIndex", "going below 0.6.2: an index of frames that its layout cannot keep"},
   };

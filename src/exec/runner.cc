@@ -16,6 +16,7 @@
 #include "exec/repair.h"
 #include "exec/residue.h"
 #include "exec/residue_apply.h"
+#include "exec/set_aside.h"
 #include "exec/undo.h"
 #include "ops/naming.h"
 #include "ops/operation.h"
@@ -337,6 +338,21 @@ bool Runner::needs_survey(const Plan& plan) const {
   });
 }
 
+std::size_t Runner::drop_orphans(const ops::DropCollections& step) {
+  const auto orphans = droppable(mongo_, step);
+  if (!settings_.undo_log) {
+    drop_unreferenced(mongo_, orphans);
+    return orphans.size();
+  }
+  const auto stay = set_aside(mongo_, facts_.run, orphans);
+  for (const auto& name : stay) {
+    observer_.message({ops::Message::Level::kWarning, "Collection '" + name +
+                                                          "', which no dataset names, cannot be renamed to be kept "
+                                                          "for undo, and stays"});
+  }
+  return orphans.size() - stay.size();
+}
+
 void Runner::run_database(const Plan& plan, const DatabaseHeads& heads) {
   for (const auto& route : plan.database) {
     const auto direction = route.direction == Direction::kUp ? "up" : "down";
@@ -350,8 +366,7 @@ void Runner::run_database(const Plan& plan, const DatabaseHeads& heads) {
       }
     }
     for (const auto* drop : drops_of(route)) {
-      const auto n = drop_unreferenced(mongo_, *drop);
-      if (n > 0) {
+      if (const auto n = drop_orphans(*drop); n > 0) {
         observer_.message({ops::Message::Level::kInfo,
                            "Dropping " + std::to_string(n) +
                                " orphan collections that were unintentionally left behind when datasets were deleted"});
@@ -558,7 +573,7 @@ void Runner::run_datasets(const Plan& plan, const Heads&, const std::vector<Batc
   std::set<const ops::DropCollections*> dropped;
   for (const auto& route : plan.routes) {
     for (const auto* drop : drops_of(route)) {
-      if (dropped.insert(drop).second) drop_unreferenced(mongo_, *drop);
+      if (dropped.insert(drop).second) drop_orphans(*drop);
     }
   }
   observer_.phase("migrating", all.size());

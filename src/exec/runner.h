@@ -82,6 +82,8 @@ class Runner {
              RunReport& report);
   // The run's own record in the undo log.
   void keep_run(const Plan& plan, const DatabaseHeads& heads);
+  // Drops collections, or sets them aside; how many.
+  std::size_t drop_orphans(const ops::DropCollections& step);
   void run_database(const Plan& plan, const DatabaseHeads& heads);
   void run_datasets(const Plan& plan, const Heads& heads, const std::vector<BatchRunner::Item>& items,
                     RunReport& report);

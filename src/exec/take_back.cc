@@ -71,7 +71,11 @@ std::vector<MemberRestore> members_of(const RunImage& origin, const std::vector<
     }
     out.push_back({origin.run.run, collection, std::move(owner),
                    [=](Document member) { return run(collection, std::move(member), ops::there); },
-                   [=](Document member) { return run(collection, std::move(member), ops::there_and_back); },
+                   [=](const Document& image, const Document& stands) {
+                     auto member = run(collection, image, ops::there_and_back);
+                     for (const auto& work : works) ops::left_alone(work, collection, image, stands, member);
+                     return member;
+                   },
                    [](Document member) { return member; }, forward});
   }
   return out;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "bson/read.h"
+#include "exec/set_aside.h"
 #include "exec/undo_repair.h"
 #include "exec/verify_document.h"
 
@@ -221,6 +222,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
     own.config = heads.config.value_or(Document());
     own.database = begun.to;
   }
+  for (auto& one : collections_set_aside(mongo_, record.run)) own.brought_back.push_back(std::move(one.name));
   Residue residue(mongo_);
   facts_.seq = residue.begin(std::move(own)).seq;
   const auto ended = [&](const std::string& state, const std::optional<Error>& error) {
@@ -230,14 +232,18 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
   };
   try {
     if (settings_.before_writes) settings_.before_writes();
+    bring_back(mongo_, record.run);
     if (report.database) {
       if (record.config->empty()) {
         if (heads.config) mongo_.remove("config", {*heads.config->find("_id")});
-      } else if (heads.config) {
-        mongo_.replace("config", {{Document{{"_id", *heads.config->find("_id")}}, *record.config}});
+      } else {
+        // Where it was taken away, it is as it was.
+        const auto& there = heads.config ? *heads.config : *record.config;
+        mongo_.upsert("config", {Document{{"_id", *there.find("_id")}}, *record.config});
       }
     }
     write(record, entries, unchanged, report);
+    set_aside(mongo_, facts_.run, record.brought_back);
   } catch (const Error& error) {
     const auto planned = unchanged.size() + entries.size();
     const auto said = is_stop(error.code()) ? with_counts(error, report.datasets, planned, journal) : error;

@@ -156,8 +156,32 @@ UndoReport UndoRepair::run(const RunRecord& record, bool skip_changed) {
   begun.origin = settings_.origin;
   begun.details = Document{{"undoes", record.run}};
   history.begin(begun);
+  const auto ended = [&](const std::string& state, const std::optional<Error>& error) {
+    report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    RunEnd end;
+    end.state = state;
+    end.failures = report.failures;
+    end.seconds = report.seconds;
+    end.error = error;
+    end.details = Document{{"documents", report.documents}};
+    history.end(facts_.run, end);
+  };
+  try {
+    write(record, report);
+  } catch (const Error& error) {
+    note_end(error, [&] { ended(state_after(error), error); });
+    throw;
+  }
+  history.undone(record.run, facts_.run);
+  if (record.undoes) history.undone(*record.undoes, std::nullopt);
+  ended("done", std::nullopt);
+  journal.end();
+  return report;
+}
+
+void UndoRepair::write(const RunRecord& record, UndoReport& report) {
   Residue residue(mongo_);
-  auto own = record_of(facts_.run, facts_.now_ms, seed_, plan.target);
+  auto own = record_of(facts_.run, facts_.now_ms, seed_, Undo::target(record));
   own.undoes = record.run;
   own.repair = true;
   const auto seq = residue.begin(std::move(own)).seq;
@@ -174,17 +198,6 @@ UndoReport UndoRepair::run(const RunRecord& record, bool skip_changed) {
   report.datasets = images.size();
   residue.undone(record.run, facts_.run);
   if (record.undoes) residue.undone(*record.undoes, std::nullopt);
-  history.undone(record.run, facts_.run);
-  if (record.undoes) history.undone(*record.undoes, std::nullopt);
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  RunEnd end;
-  end.state = "done";
-  end.failures = report.failures;
-  end.seconds = report.seconds;
-  end.details = Document{{"documents", report.documents}};
-  history.end(facts_.run, end);
-  journal.end();
-  return report;
 }
 
 }  // namespace fm

@@ -21,6 +21,7 @@ class UndoRepair {
  private:
   // One walk over what is kept: counts what is to go back, and names what was
   // changed since.
+  void write(const RunRecord& record, UndoReport& report);
   void pass(const RunRecord& record, bool write, UndoReport& report);
   void batch(std::vector<DocumentEdit>& kept, bool write, UndoReport& report);
   // What puts the document back; nothing where it was changed since.

@@ -329,7 +329,8 @@ std::vector<MemberRestore> DatasetReplay::members(const Version& lowest, const V
     const auto there_and_up = [=](Document member) {
       return run(up, collection, run(down, collection, std::move(member)));
     };
-    out.push_back({image_.run, collection, std::move(owner), there_and_up, there_and_up,
+    out.push_back({image_.run, collection, std::move(owner), there_and_up,
+                   [=](Document member, const Document&) { return there_and_up(std::move(member)); },
                    [=](Document member) { return run(beyond, collection, std::move(member)); }});
   }
   return out;

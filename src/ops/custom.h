@@ -33,6 +33,10 @@ struct CustomFunction {
   // Of joins: the same for frames, and the key of theirs that is written.
   bson::Document (*displaced_frames)(const bson::Document& arguments) = nullptr;
   const char* frames_key = nullptr;
+  // Of joins whose way back writes a key of every sample: that key, and whether
+  // they themselves change this sample.
+  const char* sample_key = nullptr;
+  bool (*changes)(const bson::Document& sample, const bson::Document& arguments) = nullptr;
   // And what it does to the labels of these frames: the arguments of polyline_shapes.
   std::optional<bson::Document> (*frame_polylines)(const bson::Document& arguments) = nullptr;
   // Documents of other collections it will ask the context for.

@@ -228,11 +228,15 @@ const CustomFunction kFrameMap{
         [](const Document& arguments) {
           return Document{{"up", !goes_up(arguments)}};
         },
-    .displaced = [](const Document&) -> std::optional<Document> {
-      return Document{{"frames", Document{{"$exists", true}}}};
+    // Going up, also those without a map, which the way back gives one.
+    .displaced = [](const Document& arguments) -> std::optional<Document> {
+      return goes_up(arguments) ? Document() : Document{{"frames", Document{{"$exists", true}}}};
     },
     .displaced_frames = displaced_frames,
     .frames_key = "_sample_id",
+    .sample_key = "frames",
+    .changes = [](const Document& sample,
+                  const Document& arguments) { return !goes_up(arguments) || map_of(sample) != nullptr; },
     .frame_polylines = [](const Document& arguments) -> std::optional<Document> {
       return goes_up(arguments) ? std::optional(Document{{"wrap", true}}) : std::nullopt;
     },

@@ -114,6 +114,25 @@ void there_and_back(const CollectionWork& work, const std::string& collection, D
   if (const auto labels = on_frames(work, collection)) apply_to_member(labels->back, member, context);
 }
 
+void left_alone(const CollectionWork& work, const std::string& collection, const Document& image,
+                const Document& stands, Document& member) {
+  const auto* custom = std::get_if<Custom>(&work.step->operation);
+  if (!custom || !custom->function->changes || collection != work.collection) return;
+  if (custom->function->changes(image, custom->arguments)) return;
+  const auto* key = custom->function->sample_key;
+  if (const auto* made = stands.find(key)) {
+    member.set(key, *made);
+  } else {
+    member.take(key);
+  }
+}
+
+std::optional<std::pair<std::string, std::string>> drops_unique(const CollectionWork& work) {
+  const auto* custom = std::get_if<Custom>(&work.step->operation);
+  if (!custom || !custom->function->frames_key || work.frames.empty()) return std::nullopt;
+  return std::pair<std::string, std::string>(work.frames, custom->function->frames_key);
+}
+
 Lowered back_and_there(const std::vector<CollectionWork>& works, const Bindings& bindings) {
   struct Way {
     Lowered there;

@@ -2,6 +2,7 @@
 // all documents but those that displaced() names, whose images are restored.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,12 @@ std::vector<std::pair<std::string, bson::Document>> displaced(const CollectionWo
 // what becomes of it when the step was run before.
 void there_and_back(const CollectionWork& work, const std::string& collection, bson::Document& member,
                     Context& context);
+// The same as far as it takes the document as it stands after the way back: of a
+// sample that a join has left alone, what its way back has made of it.
+void left_alone(const CollectionWork& work, const std::string& collection, const bson::Document& image,
+                const bson::Document& stands, bson::Document& member);
+// A collection and a key of it whose unique indexes a join or its way back drops.
+std::optional<std::pair<std::string, std::string>> drops_unique(const CollectionWork& work);
 // The step itself; of a join only what it takes away.
 void there(const CollectionWork& work, const std::string& collection, bson::Document& member, Context& context);
 

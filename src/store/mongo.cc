@@ -399,16 +399,23 @@ Document Mongo::write(mongoc_bulk_operation_t* bulk, const std::string& doing, s
 }
 
 std::vector<std::size_t> Mongo::insert(const std::string& collection, const std::vector<Document>& docs) {
+  std::vector<bson::Bytes> encoded;
+  encoded.reserve(docs.size());
+  for (const auto& doc : docs) encoded.push_back(bson::encode(doc));
+  return insert(collection, encoded);
+}
+
+std::vector<std::size_t> Mongo::insert(const std::string& collection, const std::vector<bson::Bytes>& docs) {
   std::vector<std::size_t> duplicates;
   if (docs.empty()) return duplicates;
   const Collection coll(*this, collection);
   const Bulk bulk = coll.bulk();
   bson_error_t error;
   const std::string doing = "inserting into " + collection;
+  const bson::CDoc opts(Document{{"validate", false}});
   for (const auto& doc : docs) {
-    const bson::CDoc c_doc(doc);
-    const bson::CDoc opts(Document{{"validate", false}});
-    if (!mongoc_bulk_operation_insert_with_opts(bulk.get(), c_doc.get(), opts.get(), &error)) fail(error, doing);
+    const bson::View view(doc);
+    if (!mongoc_bulk_operation_insert_with_opts(bulk.get(), view.c(), opts.get(), &error)) fail(error, doing);
   }
   write(bulk.get(), doing, &duplicates);
   return duplicates;
@@ -558,22 +565,20 @@ std::set<std::string> Mongo::index_names(const std::string& collection) {
   return out;
 }
 
+std::vector<Document> Mongo::unique_indexes(const std::string& collection, const std::string& key) {
+  auto out = indexes(collection);
+  std::erase_if(out, [&](const Document& index) {
+    const auto* keys = index.find("key");
+    const auto* unique = index.find("unique");
+    return !keys || !keys->as<Document>() || !keys->as<Document>()->has(key) || !unique || !unique->truthy();
+  });
+  return out;
+}
+
 void Mongo::drop_unique_indexes(const std::string& collection, const std::string& key) {
-  std::vector<std::string> names;
-  {
-    const Collection coll(*this, collection);
-    const Cursor cursor(mongoc_collection_find_indexes_with_opts(coll.get(), nullptr));
-    visit_all(cursor, "listing indexes of " + collection, [&](bson::View view) {
-      const auto index = view.decode();
-      const auto* keys = index.find("key");
-      const auto* unique = index.find("unique");
-      const auto* name = index.find("name");
-      if (keys && keys->as<Document>() && keys->as<Document>()->has(key) && unique && unique->truthy() && name) {
-        names.push_back(*name->as<std::string>());
-      }
-    });
+  for (const auto& index : unique_indexes(collection, key)) {
+    run(Document{{"dropIndexes", full_name(collection)}, {"index", *index.find("name")}}, true);
   }
-  for (const auto& name : names) run(Document{{"dropIndexes", full_name(collection)}, {"index", name}}, true);
 }
 
 void Mongo::drop_index(const std::string& collection, const std::string& name) {
@@ -634,6 +639,11 @@ void Mongo::change_view(const std::string& view, const Document& options) {
   Document command{{"collMod", full_name(view)}};
   for (const auto& [key, value] : options) command.append(key, value);
   run(command, true);
+}
+
+void Mongo::rename(const std::string& from, const std::string& to) {
+  run(Document{{"renameCollection", database_ + "." + full_name(from)}, {"to", database_ + "." + full_name(to)}}, true,
+      "admin");
 }
 
 void Mongo::rename_over(const std::string& from, const std::string& to) {

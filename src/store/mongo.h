@@ -104,6 +104,7 @@ class Mongo {
   // Unordered; an _id that is there already is returned by its index instead
   // of thrown.
   std::vector<std::size_t> insert(const std::string& collection, const std::vector<bson::Document>& docs);
+  std::vector<std::size_t> insert(const std::string& collection, const std::vector<bson::Bytes>& docs);
   // Unordered; how many filters found their document.
   std::int64_t replace(const std::string& collection, const std::vector<Update>& updates);
   std::int64_t update(const std::string& collection, const std::vector<Update>& updates);
@@ -161,11 +162,15 @@ class Mongo {
   void create_indexes(const std::string& collection, const std::vector<bson::Document>& indexes);
   // Gives an existing view another definition.
   void change_view(const std::string& view, const bson::Document& options);
+  // In one step; Error(kFailed) where there is a collection of that name.
+  void rename(const std::string& from, const std::string& to);
   // In one step; a collection of that name gives way.
   void rename_over(const std::string& from, const std::string& to);
   std::set<std::string> index_names(const std::string& collection);
   // Of an index that is not there nothing is said.
   void drop_index(const std::string& collection, const std::string& name);
+  // As createIndexes takes them: those that are unique and have that key.
+  std::vector<bson::Document> unique_indexes(const std::string& collection, const std::string& key);
   void drop_unique_indexes(const std::string& collection, const std::string& key);
   void drop(const std::string& collection);
 

@@ -228,6 +228,20 @@ def test_the_layout_is_that_of_mongodump(tool, folder):
     assert "migrator.history" in names and "migrator.lease" not in names and "migrator.scratch.1" not in names
 
 
+@pytest.mark.long
+def test_the_real_mongorestore_reads_it(tool, server, folder):
+    program = os.environ.get("FM_MONGORESTORE") or shutil.which("mongorestore")
+    if not program:
+        pytest.skip("mongorestore is not on PATH; FM_MONGORESTORE names one")
+    tool.restore("1.22.1-A")
+    assert tool.migrator("backup", folder, "--all").status == 0
+    there = server.client[tool.name + "_there"]
+    subprocess.run([program, "--uri", server.uri, "--nsFrom", tool.name + ".*", "--nsTo", there.name + ".*", folder],
+                   check=True, stderr=subprocess.PIPE)
+    assert_same(content(there), content(tool.db))
+    server.client.drop_database(there.name)
+
+
 def test_a_large_collection(tool, server, folder):
     fill_big(tool.db, count=100_000)
     tool.db["samples.x"].create_index("pad")

@@ -13,7 +13,8 @@ NEWEST = "1.22.1"
 PARKED = "9999.0+migrating"
 # What docs/security.md gives the doctor.
 CLUSTER = ["inprog", "getLog", "getParameter", "replSetGetStatus"]
-DATABASE = ["find", "insert", "update", "remove", "listCollections", "dropCollection", "listIndexes", "dropIndex"]
+DATABASE = ["find", "insert", "update", "remove", "listCollections", "dropCollection",
+            "renameCollectionSameDB", "listIndexes", "dropIndex"]
 
 
 def doctor(tool, status=0, **env):

@@ -10,13 +10,19 @@ import pytest
 
 from programs import Result, harness
 
-# Every version at which a way down ends somewhere else; what is below them all is another test's.
-VERSIONS = sorted(
+# Every version at which a way down ends somewhere else: those of the revisions, and one below them all.
+VERSIONS = ["0.6.0"] + sorted(
     (f[:-len(".yaml")] for f in os.listdir(os.path.join(harness.HERE, "..", "..", "src", "revisions", "datasets"))),
     key=lambda v: [int(part) for part in v.split(".")])
 SOURCES = ["1.22.1-A", "1.22.1-A-missing-run"]
 IMAGES = "quickstart images"
-SHORT = ["1.4.0", "0.20.0", "0.18.0", "0.9.4"]
+SHORT = ["1.4.0", "0.20.0", "0.18.0", "0.9.4", "0.6.0"]
+# Ways up: of each real client, of datasets whose version was lost, of collections without a dataset.
+UP = ["0.5.6-A", "handmade-0.6-A", "0.7.0.1-A", "0.8.0-A", "0.8.0-A-noversion", "0.9.0-A", "0.11.2-A", "0.13.3-A",
+      "0.14.0-A-orphans", "0.14.4-A", "0.16.2-A", "0.18.0-A", "0.18.0-A-nameless", "0.18.0-A-no-config",
+      "0.18.0-slugs-A", "0.19.1-A", "0.19.1-A-missing-run", "0.22.3-A", "0.23.8-A", "1.0.2-A", "1.4.1-A", "1.13.5-A",
+      "1.22.1-A-noversion"]
+SHORT_UP = ["handmade-0.6-A", "0.14.0-A-orphans", "1.22.1-A-noversion"]
 # Below, keys come back at another place (docs/undo.md).
 TO_THE_BYTE = [0, 7, 2]
 
@@ -24,7 +30,7 @@ TO_THE_BYTE = [0, 7, 2]
 def content(tool):
     """Every document that is not ours, and the indexes; the refused datasets are left alone anyway."""
     dump = harness.take_dump(tool.db.client, tool.db.name)
-    return {name: (sorted(docs), meta.get("indexes")) for name, (docs, meta) in dump.items() if docs}
+    return {name: (sorted(docs), sorted(map(repr, meta["indexes"]))) for name, (docs, meta) in dump.items() if docs}
 
 
 def ran(tool, *args, status=(0,)):
@@ -48,7 +54,8 @@ def same(now, then, version):
     """Every document to the byte, and the indexes; below 0.7.2 whatever the order of keys. Of GridFS, whose copies
     stay until they are pruned, every file that was there, under its id: chunks and all."""
     def values(dump):
-        return {name: sorted(repr(sorted(bson.decode(d).items())) for d in docs) for name, (docs, _) in dump.items()}
+        return {name: (sorted(repr(sorted(bson.decode(d).items())) for d in docs), indexes)
+                for name, (docs, indexes) in dump.items()}
 
     files = {name: set(docs) for name, (docs, _) in then.items() if name.startswith("fs.")}
     missing = [name for name, docs in files.items() if not docs <= set(now.get(name, ([], []))[0])]
@@ -78,28 +85,19 @@ def test_down_and_up_again_is_the_start(tool, source, version):
     assert same(content(tool), low, version) == []
 
 
-@pytest.mark.parametrize("version", ["0.6.1", pytest.param("0.6.0", marks=pytest.mark.long)])
-def test_below_0_6_2(tool, version):
-    """Where it goes to the byte, but for the order of keys and an index of frames that this layout cannot keep."""
-    def values():
-        return {
-            name: sorted(repr(sorted(bson.decode(d).items())) for d in docs)
-            for name, (docs, _) in but_files(content(tool)).items()
-        }
-
-    tool.restore("1.22.1-A")
-    start = values()
-    ran(tool, "migrate", version, "--error-level", "1", "-q", status=(0, 3))
-    low = values()
+@pytest.mark.parametrize("source", [pytest.param(s, marks=() if s in SHORT_UP else pytest.mark.long) for s in UP])
+def test_undo_of_a_way_up_is_the_start(tool, source):
+    tool.restore(source)
+    start = content(tool)
+    ran(tool, "migrate", "--yes", "--error-level", "1", "-q", status=(0, 3))
+    high = content(tool)
+    assert high != start
     ran(tool, "undo", "--yes", "-q")
-    assert values() == start
+    assert same(content(tool), start, "0.0") == []
     ran(tool, "undo", "--yes", "-q")
-    assert values() == low
-    ran(tool, "migrate", "-q")
-    assert values() == start
-    # A way up, which wraps the polylines of frames, too.
+    assert same(content(tool), high, "0.0") == []
     ran(tool, "undo", "--yes", "-q")
-    assert values() == low
+    assert same(content(tool), start, "0.0") == []
 
 
 def test_what_was_changed_since_stays_and_is_named(tool):
@@ -281,3 +279,38 @@ def test_images_of_a_run_that_was_cut_before_it_wrote_go(tool):
     images = tool.migrator("residue", "list", "-o", "json").json["images"]
     left = {(i["name"], i["state"]) for i in images if i["run"] == run}
     assert left == {("plain", "for undo"), ("cls.eval_01", "waiting")}
+
+
+def aside(tool):
+    return [n for n in tool.db.list_collection_names() if n.startswith("migrator.dropped.")]
+
+
+def test_collections_of_no_dataset_are_set_aside(tool):
+    """0.15.0 drops them: a run with an undo log renames them, and an undo brings them back."""
+    tool.restore("0.14.0-A-orphans")
+    start = content(tool)
+    plan = tool.migrator("plan"), tool.migrator("plan", "--undo-log", "off")
+    assert ["to be set aside" in p.out for p in plan] == [True, False]
+    assert ["to be dropped" in p.out for p in plan] == [False, True]
+    ran(tool, "migrate", "--yes", "-q")
+    gone = set(start) - set(content(tool))
+    assert len(gone) == 5 == len(aside(tool))
+    listed = ran(tool, "residue", "list", "-o", "json").json["collections"]
+    assert {one["name"] for one in listed} == gone
+    # What is there by now stays, and what was set aside, too.
+    name = sorted(gone)[0]
+    tool.db[name].insert_one({"mine": 1})
+    ran(tool, "undo", "--yes", "-q")
+    assert tool.db[name].find_one()["mine"] == 1
+    assert set(content(tool)) == set(start)
+    assert [n.split(".", 3)[3] for n in aside(tool)] == [name]
+    assert ran(tool, "residue", "prune", "--all", "-o", "json").json["collections"] == 1
+    assert aside(tool) == []
+
+
+def test_without_an_undo_log_they_are_dropped(tool):
+    tool.restore("0.14.0-A-orphans")
+    start = content(tool)
+    ran(tool, "migrate", "--yes", "-q", "--undo-log", "off", "--allow-loss")
+    assert len(set(start) - set(content(tool))) == 5
+    assert aside(tool) == []

@@ -436,5 +436,16 @@ TEST(CDoc, HoldsAndAppends) {
   EXPECT_THROW(CDoc(Document{{"\0"s, 1}}), Error);
 }
 
+TEST(CDoc, TakesAnEncodedDocumentAsTheValueOfAKey) {
+  const Document inner{{"a", 1}, {"b", Array{"x", Document{}}}};
+  for (const auto& outer : {Document(), Document{{"_id", 7}, {"k", "v"}}}) {
+    auto whole = outer;
+    whole.append("before", inner);
+    CDoc built(outer);
+    built.append("before", encode(inner));
+    EXPECT_EQ(Bytes(built.get()), encode(whole));
+  }
+}
+
 }  // namespace
 }  // namespace fm::bson
