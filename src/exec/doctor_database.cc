@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "bson/path.h"
 #include "exec/doctor_checks.h"
+#include "exec/set_aside.h"
 #include "exec/unfinished.h"
 #include "plan/access.h"
 
@@ -145,10 +146,12 @@ Finding look_at_residue(Mongo& mongo) {
   const auto stats = mongo.command(Document{{"collStats", kResidue}});
   const auto count = integer_at(stats, "count");
   const auto bytes = integer_at(stats, "storageSize") + integer_at(stats, "totalIndexSize");
+  const auto aside = static_cast<std::int64_t>(collections_set_aside(mongo).size());
   Finding out{"residue", Level::kOk, "Kept for undo", "nothing"};
-  if (count == 0) return out;
+  if (count == 0 && aside == 0) return out;
   out.found = fmt::format("{} values, {}", format_count(count), format_bytes(static_cast<std::uint64_t>(bytes)));
-  out.details = Document{{"values", count}, {"bytes", bytes}};
+  if (aside > 0) out.found += fmt::format(", and {} {}", aside, aside == 1 ? "collection" : "collections");
+  out.details = Document{{"values", count}, {"bytes", bytes}, {"collections", aside}};
   return out;
 }
 

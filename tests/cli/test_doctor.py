@@ -227,10 +227,12 @@ def test_lease_and_residue(own):
         {"_id": "lease", "owner": "ada", "host": "engine", "pid": 12, "started": now, "expires": now}
     )
     own.db["migrator.residue"].insert_many([{"before": i} for i in range(7)])
+    own.db["migrator.dropped.20260309-134507-abcd.samples.x"].insert_one({})
     found = doctor(own)
     time_text = "2026-03-09 13:45:07 UTC"
     assert found["lease"]["found"] == "ada, host engine, process 12, since %s, until %s" % (time_text, time_text)
-    assert found["residue"]["found"].startswith("7 values, ") and found["residue"]["details"]["values"] == 7
+    assert found["residue"]["found"].startswith("7 values, ") and found["residue"]["found"].endswith(", and 1 collection")
+    assert found["residue"]["details"]["values"] == 7 and found["residue"]["details"]["collections"] == 1
 
 
 # -- the database
