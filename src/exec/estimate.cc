@@ -29,6 +29,7 @@ constexpr std::size_t kMostStatistics = 1000;
 // whether a document is still to be done, and what it becomes.
 constexpr double kComputedTwice = 2;
 constexpr double kWriteSeconds = 20e-6;         // a document of samples or frames
+constexpr double kMergeSeconds = 60e-6;         // one that a join writes, each by itself
 constexpr double kWriteSecondsPerKiB = 5e-6;    // and for each KiB of it
 constexpr double kDatasetSeconds = 250e-6;      // a dataset document
 constexpr double kParkedDatasetSeconds = 4e-3;  // one that is parked meanwhile
@@ -109,14 +110,15 @@ Estimate::Part part_of(Mongo& mongo, const PassGroup& group, Growth& growth) {
                            ? static_cast<double>(trial.after) / static_cast<double>(trial.before)
                            : 1;
   const double kib = static_cast<double>(group.bytes) / 1024;
+  const double write = group.largest.merge ? kMergeSeconds : kWriteSeconds;
   growth.written += scaled(group.bytes, ratio);
   growth.oplog += group.documents * kOplogEntry + std::max<std::int64_t>(0, scaled(group.bytes, ratio) - group.bytes);
   return {
       collections_text(group), group.documents,
-      documents * (kComputedTwice * compute + kWriteSeconds) + kib * kWriteSecondsPerKiB,
+      documents * (kComputedTwice * compute + write) + kib * kWriteSecondsPerKiB,
       fmt::format("Reading and computing {} of them took {:.0f} ms, and is done twice; writing takes {:.0f} µs each "
                   "and {:.0f} µs for each KiB (measured by us).",
-                  format_count(trial.documents), trial.seconds * 1e3, kWriteSeconds * 1e6, kWriteSecondsPerKiB * 1e6)};
+                  format_count(trial.documents), trial.seconds * 1e3, write * 1e6, kWriteSecondsPerKiB * 1e6)};
 }
 
 struct Storage {
