@@ -180,7 +180,7 @@ def replica_set(members=3):
         hosts = [s.uri[len("mongodb://"):] for s in servers]
         servers[0].client.admin.command("replSetInitiate", {
             "_id": "rs", "members": [{"_id": i, "host": h} for i, h in enumerate(hosts)],
-            "settings": {"electionTimeoutMillis": 1000}})
+            "settings": {"electionTimeoutMillis": 5000}})
         uri = "mongodb://%s/?replicaSet=rs" % ",".join(hosts)
         client = pymongo.MongoClient(uri, serverSelectionTimeoutMS=60000)
         client.admin.command("ping")
