@@ -118,8 +118,8 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
     mongo.remove_where(kResidue, Document{{"_id", Document{{"run", run}}}});
   }
   if (!mongo.find_one(kResidue, {})) {
-    mongo.drop(kResidue);
-    mongo.drop(kResidueMembers);
+    if (collections.contains(kResidue)) mongo.drop(kResidue);
+    if (collections.contains(kResidueMembers)) mongo.drop(kResidueMembers);
   }
   return out;
 }
