@@ -10,6 +10,8 @@ import pytest
 from test_install import dist, served  # noqa: F401
 
 pytestmark = pytest.mark.long
+# A loader finds what lies beside a program through /proc, which every system has. The mount goes with its namespace.
+INSIDE = 'mount --bind /proc "$0/proc" && exec /usr/sbin/chroot "$0" "$@"'
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +37,14 @@ def test_both_packages(root, served, place):
     """In a Debian without a compiler, a library of ours, or a network but that of the machine itself."""
 
     def run(*command, **env):
-        p = subprocess.run(["chroot", root, *command], capture_output=True, text=True, timeout=600, env={
+        p = subprocess.run(["/usr/bin/unshare", "--mount", "/bin/sh", "-c", INSIDE, root, *command], capture_output=True, text=True, timeout=600, env={
             "PATH": "/opt/here/bin:/usr/bin:/bin", "HOME": "/root", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "NO_PROXY": "*",
             "PIP_NO_CACHE_DIR": "1", **env})
         assert p.returncode == 0, p.stdout + p.stderr
         return p.stdout
 
     installed = run("dpkg-query", "-W", "-f=${Package} ").split()
-    assert "python3" in installed and not [p for p in installed if "mongo" in p or p.startswith(("gcc-1", "libfmt", "libspdlog"))]
+    assert "python3" in installed and not {"gcc", "cmake", "libmongoc-1.0-0", "libfmt9", "libyaml-cpp0.7"} & set(installed)
     run("python3", "-m", "venv", "/opt/here")
     run("pip", "install", "--index-url", served.url, "--upgrade", "fiftyone")
     listed = run("pip", "list", "--format=freeze").split()
