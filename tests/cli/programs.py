@@ -67,7 +67,7 @@ class Tool:
             stdin=subprocess.DEVNULL,
             stdout=streams.get("stdout", subprocess.PIPE),
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=120,
         )
         return Result(p.returncode, (p.stdout or b"").decode(), p.stderr.decode())
 
