@@ -5,6 +5,7 @@
 //   bench-floor update-many --uri U --db DB --coll NAME --kind created|polylines [--journal]
 //   bench-floor info        --uri U --db DB
 //   bench-floor dump|load   --uri U --db DB --dir DIR
+//   bench-floor insert      --uri U --db DB --after DB2 --coll NAME... [--journal]
 //
 // replace: reads every document of the collections and replaces it by the
 // document of the same _id in DB2; those were loaded before the clock started.
@@ -12,8 +13,9 @@
 // do that must not overwrite what others write meanwhile.
 // update-many: one updateMany over the whole collection. info: what --info has
 // to read. dump, load: all documents of all collections into files, and out of
-// them. The clock runs from the first byte to the server to the last reply,
-// connecting included. Prints one line of JSON.
+// them. insert: puts the documents of DB2, loaded before, into DB. The clock runs
+// from the first byte to the server to the last reply, connecting included. Prints
+// one line of JSON.
 
 #include <mongoc/mongoc.h>
 #include <sys/resource.h>
@@ -249,6 +251,36 @@ Result replace(const Request& r) {
   return result;
 }
 
+Result insert(const Request& r) {
+  const std::vector<Arena> after = load_after(r);
+  Bson unordered(BCON_NEW("ordered", BCON_BOOL(false)));
+  Result result;
+  bson_error_t error;
+
+  const auto start = Clock::now();
+  Client client = connect(r);
+  for (const Arena& a : after) {
+    Collection coll(mongoc_client_get_collection(client.get(), r.db.c_str(), a.name.c_str()));
+    for (std::size_t first = 0; first < a.spans.size(); first += 1000) {
+      const std::size_t last = std::min(first + 1000, a.spans.size());
+      Bulk bulk(mongoc_collection_create_bulk_operation_with_opts(coll.get(), unordered.get()));
+      for (std::size_t i = first; i < last; ++i) {
+        bson_t value;
+        if (!bson_init_static(&value, a.bytes.data() + a.spans[i].first, a.spans[i].second)) {
+          throw std::runtime_error("a document of " + a.name + " is none");
+        }
+        if (!mongoc_bulk_operation_insert_with_opts(bulk.get(), &value, nullptr, &error)) fail("insert", error);
+      }
+      Reply reply;
+      if (mongoc_bulk_operation_execute(bulk.get(), &reply.doc, &error) == 0) fail("bulk", error);
+      result.written += number(&reply.doc, "nInserted");
+    }
+    result.bytes += static_cast<std::int64_t>(a.bytes.size());
+  }
+  result.seconds = since(start);
+  return result;
+}
+
 // Wraps the points of every top-level polyline into a list of shapes.
 constexpr const char* kPolylines = R"([
   {"$replaceWith": {"$arrayToObject": {"$map": {
@@ -452,6 +484,7 @@ Result run(const Request& r) {
   if (r.mode == "info") return info(r);
   if (r.mode == "dump") return dump(r);
   if (r.mode == "load") return load(r);
+  if (r.mode == "insert") return insert(r);
   throw std::invalid_argument("unknown mode " + r.mode);
 }
 

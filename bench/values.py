@@ -6,8 +6,10 @@
 
 A server of its own; samples with a path and a list of three labels; medians over
 the rounds, the two taking turns on the same dataset. "cpu" is processor time of
-client and server together, which other load on the machine changes little. Prints
-JSON.
+client and server together, which other load on the machine changes little. The floor
+of set_values is one updateMany that gives every sample the same value and the time:
+what the server needs to write these documents and their indexes, with nothing to
+send and nothing to look up. Prints JSON.
 """
 import datetime
 import json
@@ -90,6 +92,15 @@ def main(n, rounds):
                     spent = (time.perf_counter() - start, cpu_seconds(server.process.pid) - cpu)
                     times.setdefault(name, {}).setdefault(who, []).append(spent)
                 assert ours.values("filepath") == paths and ours.values("gt.detections.label") == labels
+            samples = server.client["bench"][doc["sample_collection_name"]]
+            for name, change in (
+                ("set_values filepath", {"filepath": "floor/%d.jpg" % turn}),
+                ("set_values label list", {"gt.detections.$[].label": "floor-%d" % turn}),
+            ):
+                start, cpu = time.perf_counter(), cpu_seconds(server.process.pid)
+                samples.update_many({}, {"$set": {**change, "last_modified_at": datetime.datetime.utcnow()}})
+                spent = (time.perf_counter() - start, cpu_seconds(server.process.pid) - cpu)
+                times[name].setdefault("floor", []).append(spent)
         result = {"samples": n, "rounds": rounds, "load": os.getloadavg()[0]}
         for index, unit in enumerate(("seconds", "cpu")):
             result[unit] = {}

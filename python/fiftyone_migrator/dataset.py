@@ -280,8 +280,9 @@ class Dataset:
         there; clients of FiftyOne delete such datasets when the last one disconnects.
         ``database``: a ``Database``, None for that of the settings. Options:
         ``overwrite``, ``rel_dir``, ``tags``, ``import_runs``,
-        ``import_saved_views``, ``import_workspaces``, ``on_conflict``,
-        ``assume_version``, ``target_version``, ``allow_loss``.
+        ``import_saved_views``, ``import_workspaces``, ``on_conflict`` (``"error"``,
+        ``"skip"``, ``"replace"``, ``"new_ids"``), ``assume_version``,
+        ``target_version``, ``allow_loss``.
 
         Raises ``NotFoundError``, ``PreconditionError`` for a name that is taken, and
         what is wrong with the archive, naming the file and the place in it.

@@ -82,6 +82,12 @@ const Document* Contents::find(const std::string& collection, const Value& id) c
   return nullptr;
 }
 
+std::string frame_collection(const Document& dataset) {
+  const auto samples = bson::text_at(dataset, "sample_collection_name");
+  const auto frames = bson::text_at(dataset, "frame_collection_name");
+  return frames.empty() && !samples.empty() ? "frames." + samples : frames;
+}
+
 void write_patched(const RunResults& results, const ReadResults& read,
                    const std::function<void(std::string_view)>& write) {
   if (!results.patch) return read(results, write);

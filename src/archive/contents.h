@@ -59,6 +59,10 @@ struct Contents {
   const bson::Document* find(const std::string& collection, const bson::Value& id) const;
 };
 
+// The collection of a dataset's frames, whether it exists or not; models before
+// 0.14.0 do not say it.
+std::string frame_collection(const bson::Document& dataset);
+
 // Reads the results of a run in pieces.
 using ReadResults = std::function<void(const RunResults& results, const std::function<void(std::string_view)>& visit)>;
 

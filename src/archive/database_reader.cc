@@ -1,6 +1,7 @@
 #include "archive/database_reader.h"
 
 #include <cstring>
+#include <utility>
 
 #include "archive/pipeline.h"
 #include "archive/tags.h"
@@ -61,6 +62,59 @@ class RawDocuments final : public DocumentSource {
   Puller<std::string> batches_;
 };
 
+// The frames of clips, made of those of their source as the original's exporter
+// does: each clip has its own, without _id.
+class ClipFrames final : public DocumentSource {
+ public:
+  ClipFrames(Mongo& mongo, const std::string& clips, const std::string& frames, std::int64_t total)
+      : name_(frames), total_(total), batches_([&mongo, clips, pipeline = pipeline_of(frames)](const auto& put) {
+          std::string batch;
+          mongo.aggregate(clips, pipeline, [&](bson::View view) {
+            batch.append(reinterpret_cast<const char*>(view.data()), view.size());
+            if (batch.size() >= kBatch) put(std::exchange(batch, {}));
+          });
+          if (!batch.empty()) put(std::move(batch));
+        }) {}
+
+  bool next(DocumentChunk& chunk) override {
+    if (!batches_.next(chunk.bson)) return false;
+    chunk.bytes = static_cast<std::int64_t>(chunk.bson.size());
+    return true;
+  }
+  void decode(DocumentChunk& chunk, std::size_t, std::string& out) override { out.swap(chunk.bson); }
+  std::string where(const DocumentChunk&, std::size_t, bson::View document) const override {
+    const auto number = document.get("frame_number");
+    const auto integer = number ? number->integer() : std::nullopt;
+    return name_ + ", frame " + (integer ? std::to_string(*integer) : std::string("without a number"));
+  }
+  std::int64_t total_bytes() const override { return total_; }
+
+ private:
+  static constexpr std::size_t kBatch = std::size_t{1} << 20;
+
+  static Array pipeline_of(const std::string& frames) {
+    const auto support = [](int i) { return Document{{"$arrayElemAt", Array{"$support", i}}}; };
+    const Document of_clip{{"$expr", Document{{"$and", Array{Document{{"$eq", Array{"$$sample", "$_sample_id"}}},
+                                                             Document{{"$gte", Array{"$frame_number", "$$first"}}},
+                                                             Document{{"$lte", Array{"$frame_number", "$$last"}}}}}}}};
+    const Document lookup{
+        {"from", frames},
+        {"let", Document{{"sample", "$_sample_id"}, {"first", support(0)}, {"last", support(1)}}},
+        {"pipeline", Array{Document{{"$match", of_clip}}, Document{{"$sort", Document{{"frame_number", 1}}}}}},
+        {"as", "frames"}};
+    return Array{Document{{"$lookup", lookup}},
+                 Document{{"$project", Document{{"frames", true}}}},
+                 Document{{"$unwind", "$frames"}},
+                 Document{{"$addFields", Document{{"frames._sample_id", "$_id"}}}},
+                 Document{{"$replaceRoot", Document{{"newRoot", "$frames"}}}},
+                 Document{{"$project", Document{{"_id", false}}}}};
+  }
+
+  std::string name_;
+  std::int64_t total_;
+  Puller<std::string> batches_;
+};
+
 void keep_ids(const Value* value, Array& ids) {
   if (const auto* list = value ? value->as<Array>() : nullptr) {
     for (const auto& id : *list) ids.append(id);
@@ -96,11 +150,10 @@ DatabaseReader::DatabaseReader(Mongo& mongo, const std::string& name) : mongo_(m
   }
   contents_.dataset = std::move(*dataset);
   samples_ = bson::text_at(contents_.dataset, "sample_collection_name");
-  frames_ = bson::text_at(contents_.dataset, "frame_collection_name");
-  if (samples_.starts_with("clips.") && !frames_.empty()) {
-    throw Error(Exit::kPrecondition, "Dataset '" + name + "' is a view of clips: its frames are those of its source",
-                "Export the source, or clone the view with the original first.");
-  }
+  frames_ = frame_collection(contents_.dataset);
+  clips_ = samples_.starts_with("clips.");
+  // Their frames are computed, which is done now and not at a time.
+  if (clips_) moment_.reset();
   const auto names = mongo.collection_names();
   if (!frames_.empty() && (!contents_.has_video() || !names.contains(frames_))) frames_.clear();
   if (names.contains(samples_)) {
@@ -111,7 +164,7 @@ DatabaseReader::DatabaseReader(Mongo& mongo, const std::string& name) : mongo_(m
   }
   if (!frames_.empty()) {
     frame_size_ = mongo.estimated_size(frames_);
-    contents_.frame_indexes = custom_indexes(mongo.indexes(frames_), contents_.dataset, true);
+    if (!clips_) contents_.frame_indexes = custom_indexes(mongo.indexes(frames_), contents_.dataset, true);
   }
   read_references();
 }
@@ -149,6 +202,7 @@ std::unique_ptr<DocumentSource> DatabaseReader::samples() {
 
 std::unique_ptr<DocumentSource> DatabaseReader::frames() {
   if (frames_.empty()) return nullptr;
+  if (clips_) return std::make_unique<ClipFrames>(mongo_, samples_, frames_, frame_size_.bytes);
   return std::make_unique<RawDocuments>(mongo_, frames_, moment_, frame_size_.bytes);
 }
 

@@ -41,6 +41,7 @@ class DatabaseReader {
   Contents contents_;
   std::string samples_;
   std::string frames_;  // empty: none
+  bool clips_ = false;  // frames_ is that of their source
   std::optional<ClusterTime> moment_;
   Mongo::Size sample_size_;
   Mongo::Size frame_size_;

@@ -58,7 +58,7 @@ struct MemberEdit {
   std::int64_t work_now_ms = 0;
   const ops::IdGenerator* ids = nullptr;
   bool needs_id_time = false;  // work takes a time out of _id
-  // Export: any edit of the caller's own, from several threads at a time, unless `serial`.
+  // Any edit of the caller's own; from `jobs` threads at a time.
   std::function<void(bson::Document&)> own;
 
   bool nothing() const { return !folder && tags.empty() && !dataset_id && !now_ms && work.empty() && !own; }

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include "archive/duplicate_ids.h"
+#include "archive/id_text.h"
 #include "archive/names.h"
+#include "archive/new_ids.h"
 #include "archive/reopened.h"
 #include "archive/tags.h"
 #include "base/error.h"
@@ -195,6 +198,31 @@ class Intake {
       origin_.read_tags([&](const Document& record) { tag_document(record, entry_.identity.id, ids_, ordinal++); });
     }
     report_.tags = static_cast<std::int64_t>(ordinal);
+    if (request_.on_conflict == OnConflict::kNewIds) renew_ids();
+  }
+
+  void renew_ids() {
+    new_ids_.emplace(entry_.seed);
+    observer_.begin("Collecting ids");
+    for (const bool frames : {false, true}) {
+      const auto source = frames ? origin_.frames(request_.jobs) : origin_.samples(request_.jobs);
+      if (!source) continue;
+      const DocumentSink sink{NewIds::collect, [&](std::string& keys, std::int64_t) { new_ids_->know(keys); }};
+      move_documents(*source, {}, sink, request_.jobs, 0, progress_of(source->total_bytes()));
+    }
+    new_ids_->seal();
+    auto& contents = migrated_.contents;
+    new_ids_->edit_document(contents.dataset);
+    for (auto& [collection, documents] : contents.documents) {
+      for (auto& document : documents) new_ids_->edit_document(document);
+    }
+  }
+
+  std::function<void(std::int64_t)> progress_of(std::int64_t total) {
+    return [this, total, done = std::int64_t{0}](std::int64_t bytes) mutable {
+      done += bytes;
+      observer_.progress(std::min(done, total), total);
+    };
   }
 
   MemberEdit edit(bool frames) {
@@ -213,6 +241,7 @@ class Intake {
       const auto* compute = std::get_if<ops::Compute>(&work.step->operation);
       return compute && compute->source == ops::Compute::Source::kIdTime;
     });
+    if (new_ids_) out.own = [this, frames](Document& document) { new_ids_->edit_member(document, frames); };
     return out;
   }
 
@@ -220,19 +249,20 @@ class Intake {
     const auto source = frames ? origin_.frames(request_.jobs) : origin_.samples(request_.jobs);
     if (!source) return;
     observer_.begin(std::string(request_.dry_run ? "Reading " : "Importing ") + (frames ? "frames" : "samples"));
-    const auto total = source->total_bytes();
-    std::int64_t done = 0;
-    const auto moved = move_documents(*source, edit(frames), sink, request_.jobs, skip, [&](std::int64_t bytes) {
-      done += bytes;
-      observer_.progress(std::min(done, total), total);
-    });
+    const auto moved =
+        move_documents(*source, edit(frames), sink, request_.jobs, skip, progress_of(source->total_bytes()));
     (frames ? report_.frames : report_.samples) = moved.documents + skip;
     report_.bytes += moved.bytes;
   }
 
+  // Ids that come twice are found by sorting them: what an import finds by its indexes.
   void read_all() {
+    const bool refuse = request_.on_conflict == OnConflict::kError || new_ids_;
     for (const bool frames : {false, true}) {
-      move(frames, {{}, [](std::string&, std::int64_t) {}}, 0);
+      DuplicateIds ids(frames);
+      move(frames,
+           {DuplicateIds::collect, [&](std::string& keys, std::int64_t documents) { ids.take(keys, documents); }}, 0);
+      report_.conflicts += ids.count(refuse);
     }
   }
 
@@ -242,7 +272,8 @@ class Intake {
       for (const bool frames : {false, true}) {
         if (frames && entry_.identity.frames.empty()) continue;
         // In order and one after the other: what is there is the beginning.
-        const auto there = resumed_ && request_.on_conflict == OnConflict::kError ? landing.staged(frames) : 0;
+        const bool all_of_them = request_.on_conflict == OnConflict::kError || new_ids_;
+        const auto there = resumed_ && all_of_them ? landing.staged(frames) : 0;
         move(frames,
              {{},
               [&](std::string& batch, std::int64_t) {
@@ -256,7 +287,10 @@ class Intake {
       landing.write_results(
           migrated_.contents.results,
           [&](const RunResults& results, const std::function<void(std::string_view)>& visit) {
-            origin_.read_results(results, visit);
+            if (!new_ids_) return origin_.read_results(results, visit);
+            IdText text(*new_ids_, visit);
+            origin_.read_results(results, [&](std::string_view piece) { text.feed(piece); });
+            text.finish();
           },
           ids_);
       landing.publish(migrated_.contents);
@@ -278,6 +312,7 @@ class Intake {
     };
     origin_.read_tags([&](const Document& record) {
       tags.push_back(tag_document(record, entry_.identity.id, ids_, ordinal++));
+      if (new_ids_) new_ids_->edit_document(tags.back());
       if (tags.size() >= kMany) flush();
     });
     flush();
@@ -292,6 +327,7 @@ class Intake {
   ops::IdGenerator ids_{0, ""};
   Route route_;
   Migrated migrated_;
+  std::optional<NewIds> new_ids_;
   ImportReport report_;
 };
 

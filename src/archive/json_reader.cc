@@ -48,6 +48,7 @@ class JsonReader::Writer {
     out_ = &out;
     begin_ = text.data();
     end_ = text.data() + text.size();
+    where_ = 0;
     repeated_ = false;
     keys_.clear();
     try {

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "archive/duplicate_ids.h"
 #include "archive/json_writer.h"
 #include "archive/tags.h"
 #include "base/error.h"
@@ -97,7 +98,7 @@ void drop_unless_named(Mongo& mongo, const std::string& collection) {
   if (collection.empty()) return;
   const Document named{{"$or", Array{Document{{"sample_collection_name", collection}},
                                      Document{{"frame_collection_name", collection}}}}};
-  if (!mongo.find_one(kDatasets, named)) mongo.drop(collection);
+  if (!mongo.find_one(kDatasets, named) && mongo.collection_names().contains(collection)) mongo.drop(collection);
 }
 
 // After the dataset document is in its place.
@@ -203,7 +204,7 @@ Landing::Landing(Mongo& mongo, Entry entry, const Contents& contents, bool has_t
   if (entry_.replaces) {
     const auto& old = *entry_.replaces;
     document.append("replaces", Document{{"samples", bson::text_at(old, "sample_collection_name")},
-                                         {"frames", bson::text_at(old, "frame_collection_name")},
+                                         {"frames", frame_collection(old)},
                                          {"documents", references_of(old)},
                                          {"files", files_of(mongo_, old)}});
   }
@@ -248,13 +249,12 @@ std::int64_t Landing::insert(bool frames, std::string_view batch, OnConflict on_
   const auto& name = collection(frames);
   if (on_conflict == OnConflict::kError || on_conflict == OnConflict::kNewIds) {
     try {
-      mongo_.insert_raw(name, batch, false);
+      // What is staged is worth nothing before the dataset is there; the write that puts it there waits for all.
+      mongo_.insert_raw(name, batch, false, Mongo::Journal::kLater);
     } catch (const Error& error) {
       const auto key = duplicate_key(error.what());
       if (key.empty()) throw;
-      throw Error(Exit::kMismatch,
-                  std::string(frames ? "Two frames" : "Two samples") + " of the archive have the same key: " + key,
-                  "--on-conflict skip keeps the first of them, replace the last.");
+      refuse_duplicate(frames, key);
     }
     return 0;
   }

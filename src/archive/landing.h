@@ -19,6 +19,7 @@
 
 namespace fm::archive {
 
+// kNewIds: as kError, but all ids are new.
 enum class OnConflict { kError, kSkip, kReplace, kNewIds };
 
 class Landing {

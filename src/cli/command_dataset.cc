@@ -34,9 +34,9 @@ void add_import_options(CLI::App& command, ImportOptions& options) {
   command.add_option("--name", request.name, "its name there; without: its own")->option_text("NAME")->take_last();
   command.add_flag("--no-persistent", options.not_persistent, "SDK clients may delete it when they clean up");
   command.add_flag("--overwrite", request.overwrite, "a dataset of that name gives way, once all is there");
-  command.add_option("--on-conflict", options.on_conflict, "samples or frames with the same id")
-      ->option_text("error|skip|replace")
-      ->check(CLI::IsMember({"error", "skip", "replace"}))
+  command.add_option("--on-conflict", options.on_conflict, "samples or frames with the same id, or new ids for all")
+      ->option_text("error|skip|replace|new-ids")
+      ->check(CLI::IsMember({"error", "skip", "replace", "new-ids"}))
       ->take_last();
   command.add_option("--target-version", request.target_version, "migrate to this version, not the database's")
       ->option_text("VERSION")
@@ -58,6 +58,7 @@ archive::ImportRequest request_of(const ImportOptions& options, const Settings& 
   out.workspaces = !options.no_workspaces;
   out.on_conflict = options.on_conflict == "skip"      ? OnConflict::kSkip
                     : options.on_conflict == "replace" ? OnConflict::kReplace
+                    : options.on_conflict == "new-ids" ? OnConflict::kNewIds
                                                        : OnConflict::kError;
   out.allow_loss = settings.allow_loss;
   out.jobs = jobs_of(settings);
@@ -72,13 +73,16 @@ std::string import_text(const archive::ImportReport& report, const std::string& 
   if (report.from != report.to) out += ", migrated from v" + report.from + " to v" + report.to;
   out +=
       ", " + format_bytes(static_cast<std::uint64_t>(report.bytes)) + " in " + format_duration(report.seconds) + ".\n";
-  const auto also = [&](std::int64_t count, const char* what) {
+  const auto also = [&](std::int64_t count, const std::string& what) {
     if (count > 0) out += "  " + format_count(count) + " " + what + "\n";
   };
-  also(report.runs, "runs");
-  also(report.views, "saved views");
-  also(report.workspaces, "workspaces");
-  also(report.tags, "temporal tags");
+  const auto counted = [&](std::int64_t count, const char* one) {
+    also(count, std::string(one) + (count == 1 ? "" : "s"));
+  };
+  counted(report.runs, "run");
+  counted(report.views, "saved view");
+  counted(report.workspaces, "workspace");
+  counted(report.tags, "temporal tag");
   also(report.conflicts, "samples or frames whose id was there already");
   if (report.replaced && !report.dry_run) out += "  It took the place of the dataset of that name.\n";
   if (report.resumed) out += "  It went on where a run before it stopped.\n";

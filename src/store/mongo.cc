@@ -773,12 +773,14 @@ void Mongo::read_raw(const std::string& collection, const std::optional<ClusterT
   }
 }
 
-void Mongo::insert_raw(const std::string& collection, std::string_view batch, bool bypass_validator) {
+void Mongo::insert_raw(const std::string& collection, std::string_view batch, bool bypass_validator, Journal journal) {
   const std::string doing = "inserting into " + collection;
   const auto documents = split(batch, doing);
   if (documents.empty()) return;
   const Collection coll(*this, collection);
-  const bson::CDoc bulk_opts(Document{{"ordered", true}, {"writeConcern", write_concern()}});
+  auto concern = write_concern();
+  if (journal == Journal::kLater) concern.set("j", false);
+  const bson::CDoc bulk_opts(Document{{"ordered", true}, {"writeConcern", std::move(concern)}});
   const Bulk bulk(mongoc_collection_create_bulk_operation_with_opts(coll.get(), bulk_opts.get()));
   mongoc_bulk_operation_set_bypass_document_validation(bulk.get(), bypass_validator);
   const bson::CDoc opts(Document{{"validate", false}});

@@ -136,8 +136,11 @@ class Mongo {
   void read_raw(const std::string& collection, const std::optional<ClusterTime>& at,
                 const std::function<void(std::string batch)>& visit);
   // Inserts such a batch in its order, the same bytes. A validator refuses
-  // nothing with `bypass_validator`, which takes a right of its own.
-  void insert_raw(const std::string& collection, std::string_view batch, bool bypass_validator);
+  // nothing with `bypass_validator`, which takes a right of its own. kLater: does
+  // not wait for the journal; the next write that does makes these durable, too.
+  enum class Journal { kNow, kLater };
+  void insert_raw(const std::string& collection, std::string_view batch, bool bypass_validator,
+                  Journal journal = Journal::kNow);
 
   struct Size {
     std::int64_t documents = 0;

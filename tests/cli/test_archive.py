@@ -1,160 +1,32 @@
 """dataset import, export and copy: archives of the original, and the way back."""
 import base64
-import gzip
 import json
 import os
 import re
 import shutil
+import sys
+import threading
+import time
+import zlib
 
+import pymongo
 import pytest
-from bson import json_util
-from bson.codec_options import CodecOptions
-from bson.json_util import CANONICAL_JSON_OPTIONS, JSONOptions
-from bson.son import SON
+from bson import ObjectId
+from programs import Tool, harness
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ARCHIVES = os.path.join(os.path.dirname(HERE), "archives")
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "archives"))
+from imported import ARCHIVES, RUN_FIELDS, canonical, comparable, dump, expected, paths, with_placeholders  # noqa: E402
+
 MODERN = sorted(
     n for n in os.listdir(ARCHIVES)
     if n.startswith("v") and not n.startswith("v0.7") and "legacy" not in n
 )
 EXPECTED = [n for n in MODERN if os.path.exists(os.path.join(ARCHIVES, "expected", n + ".json.gz"))]
-ORDERED = JSONOptions(document_class=SON, tz_aware=False, json_mode=1)
-RUN_FIELDS = ("annotation_runs", "brain_methods", "evaluations", "runs")
 
 
 def archive(name):
     return os.path.join(ARCHIVES, name)
-
-
-def documents(collection):
-    """In natural order, with the order of keys."""
-    ordered = collection.with_options(codec_options=CodecOptions(document_class=SON))
-    return list(ordered.find().hint([("$natural", 1)]))
-
-
-def results_of(db, run):
-    if run.get("results") is None:
-        return None
-    chunks = db["fs.chunks"].find({"files_id": run["results"]}).sort("n", 1)
-    return json.loads(b"".join(c["data"] for c in chunks).decode())
-
-
-def indexes_of(db, name):
-    return [[list(map(list, ix["key"].items())), bool(ix.get("unique"))] for ix in db[name].list_indexes()]
-
-
-def dump(db, name):
-    """What `expected/` has, of the dataset with that name."""
-    ordered = db.datasets.with_options(codec_options=CodecOptions(document_class=SON))
-    dataset = ordered.find_one({"name": name})
-    out = {"dataset": dataset, "samples": documents(db[dataset["sample_collection_name"]])}
-    frames = dataset.get("frame_collection_name")
-    out["frames"] = documents(db[frames]) if frames else None
-    for field in RUN_FIELDS:
-        out[field] = {}
-        for key, oid in (dataset.get(field) or {}).items():
-            run = db.runs.with_options(codec_options=CodecOptions(document_class=SON)).find_one({"_id": oid})
-            out[field][key] = {"doc": run, "results": results_of(db, run)}
-    views = db.views.with_options(codec_options=CodecOptions(document_class=SON))
-    out["saved_views"] = [views.find_one({"_id": i}) for i in dataset.get("saved_views", [])]
-    spaces = db.workspaces.with_options(codec_options=CodecOptions(document_class=SON))
-    out["workspaces"] = [spaces.find_one({"_id": i}) for i in dataset.get("workspaces", [])]
-    out["tags"] = [d for d in documents(db.tags) if d["_dataset_id"] == dataset["_id"]]
-    out["sample_indexes"] = indexes_of(db, dataset["sample_collection_name"])
-    out["frame_indexes"] = indexes_of(db, frames) if frames else None
-    return out
-
-
-def with_placeholders(found, now):
-    """As `expected/` writes them."""
-    text = json_util.dumps(found, json_options=CANONICAL_JSON_OPTIONS)
-    replace = {}
-    dataset = found["dataset"]
-    replace[str(dataset["_id"])] = "<dataset_id>"
-    for field in RUN_FIELDS:
-        for key, run in found[field].items():
-            replace[str(run["doc"]["_id"])] = "<run:%s:%s>" % (field, key)
-            if run["doc"].get("results"):
-                replace[str(run["doc"]["results"])] = "<results:%s:%s>" % (field, key)
-    for view in found["saved_views"]:
-        replace[str(view["_id"])] = "<view:%s>" % view["name"]
-    for space in found["workspaces"]:
-        replace[str(space["_id"])] = "<workspace:%s>" % space["name"]
-    for n, tag in enumerate(found["tags"]):
-        replace[str(tag["_id"])] = "<tag:%d>" % n
-    for oid, name in replace.items():
-        text = text.replace('{"$oid": "%s"}' % oid, json.dumps(name)).replace(oid, name)
-    for date in {d for d in re.findall(r'"\$numberLong": "(\d+)"', text) if now[0] <= int(d) <= now[1]}:
-        text = text.replace('{"$date": {"$numberLong": "%s"}}' % date, '"<now>"')
-    return json.loads(text)
-
-
-def canonical(value):
-    """NaN is equal to NaN."""
-    return json_util.dumps(value, json_options=CANONICAL_JSON_OPTIONS)
-
-
-def without_empty(value):
-    """Fields the original lists in an order of its own, by name; keys without a value may be absent."""
-    if isinstance(value, dict):
-        return {k: without_empty(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [without_empty(v) for v in value]
-    return value
-
-
-def by_name(fields):
-    """In an order of their own. Attributes that labels of today have and the archive's do not are declared by
-    the original when it opens the dataset: they have no date."""
-    fields = [f for f in fields or [] if f.get("created_at", "") is not None or f["name"] != "mask_path"]
-    return sorted(({**f, "fields": by_name(f.get("fields") or [])} for f in fields), key=lambda f: f["name"])
-
-
-OPTIONAL = ("saved_views", "workspaces", *RUN_FIELDS)
-
-
-def comparable(dump):
-    out = without_empty(dump)
-    out.pop("error", None)
-    dataset = out["dataset"]
-    for key in ("sample_fields", "frame_fields"):
-        if key in dataset:
-            dataset[key] = by_name(dataset[key])
-    for key in OPTIONAL:
-        if not dataset.get(key):
-            dataset.pop(key, None)
-    for key in [k for k, v in dataset.items() if v is None]:
-        del dataset[key]
-    for key in ("sample_indexes", "frame_indexes"):
-        out[key] = sorted(out[key]) if out[key] else None
-    # The original reads results into a class of today and writes that; we carry the text.
-    for field in RUN_FIELDS:
-        for run in out[field].values():
-            if run["results"]:
-                for key in ("custom_metrics", "eval_key", "gt_field", "pred_field"):
-                    run["results"].pop(key, None)
-    return out
-
-
-def expected(name):
-    with gzip.open(os.path.join(ARCHIVES, "expected", name + ".json.gz")) as f:
-        return json.load(f)
-
-
-def paths(a, b, where=""):
-    """Where two values differ."""
-    if isinstance(a, dict) and isinstance(b, dict):
-        for key in sorted({*a, *b}):
-            if key not in a or key not in b:
-                yield "%s.%s: %s" % (where, key, "missing" if key not in a else "unexpected")
-            else:
-                yield from paths(a[key], b[key], where + "." + key)
-    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        for i, (x, y) in enumerate(zip(a, b)):
-            yield from paths(x, y, "%s[%d]" % (where, i))
-    elif a != b:
-        yield "%s: %.200r instead of %.200r" % (where, a, b)
 
 
 @pytest.fixture
@@ -164,8 +36,6 @@ def at_import(tmp_path):
 
 
 def run_import(tool, *args):
-    import time
-
     start = int(time.time() * 1000)
     result = tool.migrator("dataset", "import", *args)
     assert result.status == 0, result.err
@@ -376,6 +246,18 @@ def test_overwrite_is_one_swap(tool):
     assert tool.db.tags.count_documents({}) == 2
 
 
+@pytest.mark.parametrize("case", ["same id twice", "same frame twice"])
+def test_a_dry_run_finds_what_an_import_would(tool, broken, case):
+    name, damage, text = DAMAGE[case]
+    folder = broken(name)
+    damage(folder)
+    result = tool.migrator("dataset", "import", str(folder), "--name", "x", "--dry-run")
+    assert result.status == 15 and text in result.err and "ObjectId('" in result.err, result.err
+    found = tool.migrator("dataset", "import", str(folder), "--name", "x", "--dry-run", "--on-conflict", "skip", "-o", "json").json
+    assert found["conflicts"] == (3 if case == "same id twice" else 0)
+    assert tool.db.list_collection_names() == []
+
+
 def test_a_damaged_archive_does_not_cost_the_dataset_it_should_replace(tool, broken):
     folder = broken("v1.22.1-all-types")
     run_import(tool, str(folder), "--name", "x")
@@ -392,6 +274,112 @@ def test_cloud_paths_stay(tool, broken):
     samples = dump(tool.db, "x")["samples"]
     assert samples[0]["filepath"] == "s3://bucket/x.png"
     assert {s["seg"]["mask_path"] for s in samples if "seg" in s} >= {"gs://b/y.png"}
+
+
+# -- new ids
+
+
+def ids_of(value):
+    """Every ObjectId under a key `_id`, in the order in which they stand."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key == "_id" and isinstance(item, ObjectId):
+                yield item
+            else:
+                yield from ids_of(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from ids_of(item)
+
+
+def numpy_ids(text):
+    """Base64 of zlib of .npy, back to a list."""
+    data = zlib.decompress(base64.b64decode(text))
+    return data[10 + data[8]:].decode("utf-32-le")
+
+
+def with_references(folder):
+    """Adds everything that may refer to a sample or a label by its id."""
+    samples = json.loads(read(folder / "samples.json"))["samples"]
+    sample = samples[0]["_id"]["$oid"]
+    label = samples[0]["ground_truth"]["detections"][0]["_id"]["$oid"]
+    samples[0]["link"] = {"one": samples[1]["_id"], "by": {sample: label, "d" * 24: 1}, "texts": [label, "c" * 24, "x" + sample]}
+    (folder / "samples.json").write_text(json.dumps({"samples": samples}))
+
+    def change(text):
+        metadata = json.loads(text)
+        stage = lambda name, **kwargs: json.dumps({"_cls": "fiftyone.core.stages." + name, "kwargs": list(kwargs.items())})
+        metadata["saved_views"][0]["view_stages"] = [
+            stage("Select", sample_ids=[sample], ordered=False),
+            stage("SelectLabels", labels=[{"label_id": label, "sample_id": sample, "field": "ground_truth"}]),
+            stage("Mongo", pipeline=[{"$match": {"_id": {"$oid": sample}, "filepath": "/data/%s.png" % sample}}]),
+        ]
+        metadata["info"]["chosen"] = [sample, {"label": label}]
+        return json.dumps(metadata)
+
+    edit(folder / "metadata.json", change)
+    (folder / "runs" / "my_run.json").write_text(json.dumps({"cls": "x", "id_map": {"gt": {sample: [label, None]}}, "nested": json.dumps({"a": label})}))
+
+
+@pytest.mark.parametrize("name", ["v1.22.1-all-types", "v1.22.1-video-reldir-tags", "v1.22.1-group-3d", "v0.14.4-video", "v0.7.4-video"])
+def test_new_ids_for_everything_that_has_one(tool, broken, name):
+    folder = broken(name)
+    if name == "v1.22.1-all-types":
+        with_references(folder)
+    run_import(tool, str(folder), "--name", "old", "--keep-times")
+    result, _ = run_import(tool, str(folder), "--name", "new", "--keep-times", "--on-conflict", "new-ids")
+    old, new = dump(tool.db, "old"), dump(tool.db, "new")
+    pairs = {}
+    for key in "samples", "frames":
+        for a, b in zip(old[key] or [], new[key] or [], strict=True):
+            pairs.update(zip(ids_of(a), ids_of(b), strict=True))
+    legacy = name.startswith("v0.7")  # samples and frames have no ids there
+    assert len(pairs) > 5 and len(set(pairs.values())) == len(pairs) and not set(pairs) & set(pairs.values())
+    assert legacy or all(a.generation_time == b.generation_time for a, b in pairs.items())
+    # The rest is what it was, with these ids in the place of the old ones.
+    text = canonical(old)
+    for a, b in pairs.items():
+        text = re.sub(r'(?<![0-9a-z/])%s(?![0-9a-z.])' % a, str(b), text)
+    migrated = not name.startswith("v1.22")  # and so given the time
+    differences = [d for d in paths(found_again(new), found_again(json.loads(text))) if not (migrated and "$date" in d)]
+    assert not differences, "\n".join(differences)
+    assert {f["_sample_id"] for f in new["frames"] or []} <= {s["_id"] for s in new["samples"]}
+    if name == "v1.22.1-all-types":
+        viz = new["brain_methods"]["viz"]["results"]
+        assert numpy_ids(viz["sample_ids"]) == "".join(str(s["_id"]) for s in new["samples"])
+        sample, label = new["samples"][0]["_id"], new["samples"][0]["ground_truth"]["detections"][0]["_id"]
+        assert new["samples"][0]["link"]["by"] == {str(sample): str(label), "d" * 24: 1}
+        assert [str(sample) in s for s in new["saved_views"][0]["view_stages"]] == [True] * 3
+        assert json.loads(new["runs"]["my_run"]["results"]["nested"]) == {"a": str(label)}
+
+
+def found_again(dump):
+    """Without what every import makes anew."""
+    out = json.loads(canonical(dump) if not isinstance(dump["dataset"].get("_id"), dict) else json.dumps(dump))
+    new = {"_id", "_dataset_id", "results", "slug", "name", "sample_collection_name", "frame_collection_name", "last_loaded_at"}
+    out["dataset"] = {k: v for k, v in out["dataset"].items() if k not in new | {*RUN_FIELDS, "saved_views", "workspaces"}}
+    for key in "samples", "frames", "saved_views", "workspaces", "tags":
+        for document in out[key] or []:
+            document.pop("_dataset_id", None)
+            if key not in ("samples", "frames"):
+                document.pop("_id", None)
+            # Drawn at random where the archive has none.
+            document.pop("_rand", None)
+    for field in RUN_FIELDS:
+        for run in out[field].values():
+            run["doc"] = {k: v for k, v in run["doc"].items() if k not in new}
+            if run["results"]:
+                run["results"].pop("sample_ids", None)
+    return out
+
+
+def test_new_ids_while_copying(tool):
+    run_import(tool, archive("v1.22.1-video-reldir-tags"), "--name", "x")
+    result = tool.migrator("dataset", "copy", "x", "--to", tool.env["FIFTYONE_DATABASE_URI"], "--name", "y", "--on-conflict", "new-ids")
+    assert result.status == 0, result.err
+    a, b = dump(tool.db, "x"), dump(tool.db, "y")
+    assert not {s["_id"] for s in a["samples"]} & {s["_id"] for s in b["samples"]}
+    assert {t["_sample_id"] for t in b["tags"]} <= {s["_id"] for s in b["samples"]}
 
 
 # -- there and back
@@ -557,6 +545,103 @@ def test_copy_takes_runs_views_and_results_along(tool):
     assert [v["name"] for v in b["saved_views"]] == ["only-val", "cats"] and len(b["workspaces"]) == 1
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("source", ["0.9.0-A", "0.14.4-A", "0.18.0-A", "0.22.3-A"])
+def test_copying_from_an_old_database_is_migrating_and_copying(tool, server, source):
+    """All datasets of databases that old clients wrote: copied to another server's database at today's version, and
+    migrated where they are first."""
+    dump_of = harness.read_dump(os.path.join(harness.DATABASES, "sources", source))
+    databases = {}
+    start = int(time.time() * 1000)
+    try:
+        for way in "copy", "migrate":
+            old, new = (tool.name + "_" + way + end for end in ("_from", "_to"))
+            harness.restore(server.client, dump_of, old)
+            databases[way] = server.client[new]
+            if way == "migrate":
+                assert tool.migrator("migrate", "--yes", FIFTYONE_DATABASE_NAME=old).status == 0
+            for dataset in list(server.client[old].datasets.find()):
+                if (dataset.get("sample_collection_name") or "").startswith("clips."):
+                    continue  # their frames get ids by chance
+                result = tool.migrator("dataset", "copy", dataset["name"], "--to", server.uri, "--to-database", new,
+                                       FIFTYONE_DATABASE_NAME=old)
+                assert result.status == 0, result.err
+        now = start, int(time.time() * 1000)
+        names = sorted(d["name"] for d in databases["copy"].datasets.find())
+        assert len(names) >= 3 and names == sorted(d["name"] for d in databases["migrate"].datasets.find())
+        for name in names:
+            a, b = (comparable(with_placeholders(dump(databases[way], name), now)) for way in ("copy", "migrate"))
+            for one in a, b:  # made on the way
+                (one["dataset"].get("app_config", {}).get("color_scheme") or {}).pop("_id", None)
+            differences = list(paths(a, b))
+            assert not differences, name + "\n" + "\n".join(differences[:20])
+    finally:
+        for name in server.client.list_database_names():
+            if name.startswith(tool.name + "_"):
+                server.client.drop_database(name)
+
+
+@pytest.fixture
+def replica(tmp_path):
+    with harness.Server("--replSet", "rs") as s:
+        s.client.admin.command("replSetInitiate", {"_id": "rs", "members": [{"_id": 0, "host": s.uri[len("mongodb://"):]}]})
+        while not s.client.admin.command("hello")["isWritablePrimary"]:
+            time.sleep(0.1)
+        yield Tool(s, "rs", str(tmp_path))
+
+
+@pytest.mark.long
+def test_a_replica_set_is_copied_and_exported_as_of_one_moment(replica, server, tool, tmp_path):
+    """Samples and frames are added and deleted meanwhile, always together: none of it may show by half."""
+    run_import(replica, archive("v1.22.1-video-reldir-tags"), "--name", "x")
+    dataset = replica.db.datasets.find_one({"name": "x"})
+    samples, frames = (replica.db[dataset[k]] for k in ("sample_collection_name", "frame_collection_name"))
+    one, frame = samples.find_one(), frames.find_one()
+    at_start = 40000
+    ids = [ObjectId() for _ in range(at_start)]
+    samples.insert_many([{**one, "_id": i, "filepath": "/%s" % i} for i in ids])
+    frames.insert_many([{**frame, "_id": ObjectId(), "_sample_id": i} for i in ids])
+    client = pymongo.MongoClient(replica.env["FIFTYONE_DATABASE_URI"], directConnection=True)  # knows of the set
+    stop = threading.Event()
+    written = []
+
+    def edit():
+        samples, frames = (client[replica.name][dataset[k]] for k in ("sample_collection_name", "frame_collection_name"))
+        while not stop.is_set():
+            sample = ObjectId()
+            with client.start_session() as session, session.start_transaction():
+                samples.insert_one({**one, "_id": sample}, session=session)
+                frames.insert_one({**frame, "_id": ObjectId(), "_sample_id": sample}, session=session)
+                gone = ids[len(written)]
+                samples.delete_one({"_id": gone}, session=session)
+                frames.delete_many({"_sample_id": gone}, session=session)
+            written.append(sample)
+
+    writer = threading.Thread(target=edit)
+    writer.start()
+    try:
+        before = len(written)
+        result = replica.migrator("dataset", "copy", "x", "--to", server.uri, "--to-database", tool.name)
+        assert result.status == 0, result.err
+        exported = replica.migrator("dataset", "export", "x", str(tmp_path / "out"), "--media", "none", "-o", "json")
+        assert exported.status == 0 and exported.json["snapshot"] and not exported.json["warnings"], exported.err
+    finally:
+        stop.set()
+        writer.join()
+        client.close()
+    assert len(written) > before + 10  # else this proves nothing
+    copied = dump(tool.db, "x")
+    archived = {k: json.loads(read(tmp_path / "out" / (k + ".json")))[k] for k in ("samples", "frames")}
+    for found, id_of in (copied, lambda v: v), (archived, lambda v: ObjectId(v["$oid"])):
+        there = {id_of(s["_id"]) for s in found["samples"]}
+        assert len(there) == at_start + 2 == len(found["samples"])
+        assert {id_of(f["_sample_id"]) for f in found["frames"]} == there
+        # So many were added, and as many of the first ones are gone.
+        added = sum(w in there for w in written)
+        assert all(w in there for w in written[:added]) and sum(i not in there for i in ids) == added
+        assert there.isdisjoint(ids[:added])
+
+
 # -- killed at any moment
 
 
@@ -565,8 +650,6 @@ def test_killed_runs_leave_all_or_nothing_and_the_next_one_ends_it(tool, server,
     """A fault at each write in turn would need a hook in the program: here the clock chooses."""
     import signal
     import subprocess
-    import time
-
     folder = tmp_path / "large"
     shutil.copytree(archive("v1.22.1-video-reldir-tags"), folder)
     text = (folder / "frames.json").read_text()
@@ -611,8 +694,6 @@ def test_killed_runs_leave_all_or_nothing_and_the_next_one_ends_it(tool, server,
 def test_a_killed_export_leaves_no_archive(tool, tmp_path):
     import signal
     import subprocess
-    import time
-
     run_import(tool, archive("v1.22.1-media-fields"), "--name", "x")
     dataset = tool.db.datasets.find_one({"name": "x"})
     samples = tool.db[dataset["sample_collection_name"]]

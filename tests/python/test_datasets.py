@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from datasets import NOW, PACKAGE, three_samples
+from datasets import NOW, PACKAGE, ROOT, three_samples
 
 import fiftyone_migrator as fm
 
@@ -321,6 +321,90 @@ def test_the_stub_says_what_the_package_has():
         assert inspect.getdoc(getattr(fm, name)), name
     names = {alias.asname or alias.name for n in stub.body if isinstance(n, ast.ImportFrom) for alias in n.names}
     assert set(fm.__all__) <= names | set(functions) | {"config", "DATA_MODEL", "COMPATIBLE_VERSIONS"}
+
+
+def stubs():
+    folder = os.path.dirname(fm.__file__)
+    return sorted(n[:-4] for n in os.listdir(folder) if n.endswith(".pyi") and n != "__init__.pyi")
+
+
+def said(arguments):
+    """(name, has a default) of each parameter of a stub, keyword-only ones apart."""
+    plain = arguments.posonlyargs + arguments.args
+    defaults = [False] * (len(plain) - len(arguments.defaults)) + [True] * len(arguments.defaults)
+    return [(a.arg, d) for a, d in zip(plain, defaults)], {a.arg for a in arguments.kwonlyargs}
+
+
+def there(function):
+    import inspect
+
+    parameters = inspect.signature(function).parameters.values()
+    plain = [(p.name, p.default is not p.empty) for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return plain, {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize("module", stubs())
+def test_stubs_of_modules_say_what_is_there(module):
+    import ast
+    import importlib
+    import inspect
+    import re
+
+    loaded = importlib.import_module("fiftyone_migrator." + module)
+    with open(os.path.join(os.path.dirname(fm.__file__), module + ".pyi")) as f:
+        stub = ast.parse(f.read())
+    classes = {n.name: n for n in stub.body if isinstance(n, ast.ClassDef)}
+    public = {n for n, c in vars(loaded).items() if inspect.isclass(c) and c.__module__ == loaded.__name__ and n[0] != "_"}
+    assert set(classes) >= public - {"Path"}  # an inner one of the schema
+    for node in stub.body:
+        if isinstance(node, ast.FunctionDef):
+            assert said(node.args) == there(getattr(loaded, node.name)), node.name
+    for name, node in classes.items():
+        cls = getattr(loaded, name)
+        members = [m for m in node.body if isinstance(m, ast.FunctionDef)]
+        if cls.__module__ == loaded.__name__:  # not PyMongo's
+            own = {m for m, v in vars(cls).items() if m[0] != "_" and (callable(v) or isinstance(v, (property, classmethod)))}
+            assert own <= {m.name for m in members}, name
+        for member in members:
+            found = inspect.getattr_static(cls, member.name)
+            decorators = {ast.unparse(d) for d in member.decorator_list}
+            assert isinstance(found, property) == bool({"property", member.name + ".setter"} & decorators), member.name
+            if isinstance(found, property):
+                assert (found.fset is not None) >= (member.name + ".setter" in decorators), member.name
+            elif cls.__module__ == loaded.__name__:
+                plain, keywords = said(member.args)
+                plain_there, keywords_there = there(getattr(cls, member.name))
+                bound = isinstance(found, (classmethod, staticmethod))
+                assert plain[bound:] == plain_there, (name, member.name)
+                if member.name in ("export", "from_dir"):  # their **options, as in the docstring
+                    listed = set(re.findall(r"``(\w+)``", inspect.getdoc(found.__func__ if bound else found)))
+                    assert keywords <= listed, keywords - listed
+                elif not any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(getattr(cls, member.name)).parameters.values()):
+                    assert keywords == keywords_there, (name, member.name)
+
+
+# -- archives
+
+
+def test_an_archive_there_and_back(place, tmp_path):
+    source = os.path.join(ROOT, "tests", "archives", "v1.22.1-video-reldir-tags")
+    read = lambda folder, **options: fm.Dataset.from_dir(folder, database=place.db, **options)
+    first = read(source, name="first")
+    assert not first.persistent and len(first) == 2
+    written = first.export(tmp_path / "out", export_media=False)
+    assert (written["samples"], written["frames"]) == (2, 5)
+    second = read(tmp_path / "out", name="second", persistent=True, on_conflict="new_ids")
+    assert second.persistent and set(second.values("id")).isdisjoint(first.values("id"))
+    assert second.values("frames.frame_number") == first.values("frames.frame_number")
+    with pytest.raises(fm.errors.PreconditionError, match="not available"):
+        read(source, name="second")
+    with pytest.raises(ValueError, match="dataset_type"):
+        read(source, name="third", dataset_type=str)
+    with pytest.raises(TypeError, match="no option 'labels_path'"):
+        read(source, name="third", labels_path="x")
+    with pytest.raises(fm.errors.UsageError):
+        read(source, name="third", on_conflict="whatever")
+    assert place.db.list_datasets() == ["first", "second"]
 
 
 # -- living in a process

@@ -121,6 +121,10 @@ class StandInResults(foan.AnnotationResults):
     def cleanup(self):
         pass
 
+    @classmethod
+    def _from_dict(cls, d, samples, config, anno_key):
+        return cls(samples, config, anno_key, notes=d["notes"])
+
 
 def register(dataset, key, cls, config, results=None):
     run = cls(config)

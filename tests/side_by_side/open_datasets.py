@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Opens and uses every dataset of the database that the environment names.
+"""Opens and uses every dataset of the database that the environment names, or those named as arguments.
 
 Run by an interpreter that has fiftyone 1.22.1; ends with a traceback where the
 real client cannot work with a dataset.  Prints one line for each.
 """
+import sys
+
 import fiftyone as fo
 
 PATHS = {"image": "/media/new.png", "video": "/media/new.mp4", "point-cloud": "/media/new.pcd", "3d": "/media/new.fo3d"}
@@ -81,5 +83,5 @@ def use(name):
     print("%s: %d samples, %d frames, %d runs, %d views" % (name, *counts, runs, views), flush=True)
 
 
-for dataset_name in fo.list_datasets():
+for dataset_name in sys.argv[1:] or fo.list_datasets():
     use(dataset_name)

@@ -98,6 +98,23 @@ TEST(JsonReader, TheLastOfEqualKeysInThePlaceOfTheFirst) {
             (Document{{"a", 2}, {"b", Document{{"x", 3}, {"y", 2}}}}));
 }
 
+TEST(JsonReader, AnErrorIsNotWhereADocumentBeforeEnded) {
+  JsonReader reader;
+  std::string out;
+  const auto append = [&](std::string text) {
+    const auto size = text.size();
+    text.append(kTextPadding, ' ');
+    reader.append(std::string_view(text).substr(0, size), out);
+  };
+  append(R"({"a": 1, "b": 2, "a long one": {"c": [1, 2, 3]}})");
+  try {
+    append(R"({""a": 1})");
+    FAIL();
+  } catch (const JsonError& error) {
+    EXPECT_LE(error.offset(), 9U);
+  }
+}
+
 TEST(JsonReader, WhatIsWrongAndWhere) {
   EXPECT_THAT(error_of(R"({"a": 99999999999999999999})"), testing::HasSubstr("64 bits"));
   EXPECT_THAT(error_of(R"({"a": 18446744073709551615})"), testing::HasSubstr("64 bits"));
