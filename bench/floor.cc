@@ -266,9 +266,7 @@ Result insert(const Request& r) {
       Bulk bulk(mongoc_collection_create_bulk_operation_with_opts(coll.get(), unordered.get()));
       for (std::size_t i = first; i < last; ++i) {
         bson_t value;
-        if (!bson_init_static(&value, a.bytes.data() + a.spans[i].first, a.spans[i].second)) {
-          throw std::runtime_error("a document of " + a.name + " is none");
-        }
+        a.view(i, &value);
         if (!mongoc_bulk_operation_insert_with_opts(bulk.get(), &value, nullptr, &error)) fail("insert", error);
       }
       Reply reply;
