@@ -1,6 +1,7 @@
 #include "backup/layout.h"
 
 #include "base/hash.h"
+#include "base/percent.h"
 
 namespace fm::dump {
 
@@ -9,27 +10,8 @@ namespace {
 constexpr std::size_t kLongest = 238;  // leaves room for the longest ending
 constexpr std::size_t kKept = 208;
 
-// What Go's url.PathEscape leaves as it is.
-bool is_plain(char c) {
-  const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  return alphanumeric || std::string_view("-_.~$&+=:@").find(c) != std::string_view::npos;
-}
-
-std::string percent_encoded(std::string_view text) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    if (is_plain(c)) {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-  return out;
-}
+// What Go's url.PathEscape leaves as it is, beside letters and digits.
+constexpr std::string_view kPlain = "-_.~$&+=:@";
 
 // For URLs and without padding, as RFC 4648 has it.
 std::string base64(std::string_view bytes) {
@@ -48,7 +30,7 @@ std::string base64(std::string_view bytes) {
 }  // namespace
 
 std::string file_stem(std::string_view collection) {
-  auto out = percent_encoded(collection);
+  auto out = percent_encoded(collection, kPlain);
   if (out.size() > kLongest) out = out.substr(0, kKept) + "%24" + base64(sha1(collection));
   return out;
 }

@@ -4,11 +4,13 @@
 #include <openssl/hmac.h>
 
 #include "base/error.h"
+#include "base/percent.h"
 
 namespace fm::cloud {
 
 namespace {
 
+// base/hash.h is out of reach: a module links no library of ours.
 std::string hex(std::string_view bytes) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string out;
@@ -32,23 +34,7 @@ std::string hmac(const std::string& key, std::string_view text) {
 
 }  // namespace
 
-std::string encoded_path(std::string_view path) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : path) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                       c == '.' || c == '_' || c == '~' || c == '/';
-    if (plain) {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-  return out;
-}
+std::string encoded_path(std::string_view path) { return percent_encoded(path, "-._~/"); }
 
 std::string content_sha256(std::string_view content) {
   unsigned char out[EVP_MAX_MD_SIZE];
