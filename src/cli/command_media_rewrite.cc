@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/deployment.h"
 #include "cli/media_commands.h"
+#include "cli/migration_options.h"
 #include "cli/program_version.h"
 #include "cli/signals.h"
 #include "cli/table.h"
@@ -125,7 +126,7 @@ int run_rewrite(const RewriteOptions& options, const Globals& globals) {
     return 0;
   }
   progress.phase("Rewriting", 1);
-  Control control(mongo, {}, StopSignals::asked, [&](const std::string& line) { log.warning(line); });
+  Control control(mongo, {}, StopSignals::asked, warn_over(progress, log));
   const StopSignals signals(log);
   const auto run = media::rewrite_paths(mongo, dataset, fields, remap, {globals.command_line, program_version()},
                                         [&](const std::string& collection, std::int64_t done, std::int64_t of) {

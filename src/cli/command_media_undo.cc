@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/deployment.h"
 #include "cli/media_commands.h"
+#include "cli/migration_options.h"
 #include "cli/program_version.h"
 #include "cli/signals.h"
 #include "exec/control.h"
@@ -34,7 +35,7 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   const auto run = media::Runs(mongo).find(options.run);
   Progress progress(globals.progress_mode(), &log);
   progress.phase("Taking back", 1);
-  Control control(mongo, {}, StopSignals::asked, [&](const std::string& text) { log.warning(text); });
+  Control control(mongo, {}, StopSignals::asked, warn_over(progress, log));
   const StopSignals signals(log);
   const auto report = media::undo_run(mongo, run, options.skip_changed, {globals.command_line, program_version()},
                                       [&](const std::string& collection, std::int64_t done, std::int64_t of) {

@@ -10,6 +10,7 @@
 #include "bson/json.h"
 #include "cli/deployment.h"
 #include "cli/media_commands.h"
+#include "cli/migration_options.h"
 #include "cli/program_version.h"
 #include "cli/signals.h"
 #include "cli/table.h"
@@ -218,7 +219,7 @@ int run_upload(UploadOptions options, const Globals& globals) {
   if (settings.dry_run) return show_plan(plan, globals, report);
   Progress progress(globals.progress_mode(), &log);
   progress.phase("Uploading");
-  Control control(mongo, {}, StopSignals::asked, [&](const std::string& line) { log.warning(line); });
+  Control control(mongo, {}, StopSignals::asked, warn_over(progress, log));
   const StopSignals signals(log);
   const auto done = media::upload(
       mongo, dataset, request, plan, stores, &*manifest,

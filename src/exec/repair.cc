@@ -104,14 +104,10 @@ RepairReport Repair::run(const VerifyReport& found, const VerifySettings& wanted
   history.begin(begun);
   const auto ended = [&](const std::string& state, const std::optional<Error>& error) {
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    RunEnd end;
-    end.state = state;
-    for (const auto& one : report.mended) end.done += one.documents > 0 ? 1 : 0;
-    end.failures = report.failures;
-    end.seconds = report.seconds;
-    end.error = error;
-    end.details = Document{{"documents", report.documents}};
-    history.end(facts_.run, end);
+    const auto done =
+        std::count_if(report.mended.begin(), report.mended.end(), [](const auto& one) { return one.documents > 0; });
+    history.end(facts_.run,
+                {state, done, report.failures, {}, report.seconds, error, Document{{"documents", report.documents}}});
   };
   try {
     auto record = record_of(facts_.run, facts_.now_ms, seed_, plan.target);

@@ -158,13 +158,8 @@ UndoReport UndoRepair::run(const RunRecord& record, bool skip_changed) {
   history.begin(begun);
   const auto ended = [&](const std::string& state, const std::optional<Error>& error) {
     report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    RunEnd end;
-    end.state = state;
-    end.failures = report.failures;
-    end.seconds = report.seconds;
-    end.error = error;
-    end.details = Document{{"documents", report.documents}};
-    history.end(facts_.run, end);
+    history.end(facts_.run,
+                {state, 0, report.failures, {}, report.seconds, error, Document{{"documents", report.documents}}});
   };
   try {
     write(record, report);

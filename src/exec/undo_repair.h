@@ -19,9 +19,10 @@ class UndoRepair {
   UndoReport run(const RunRecord& record, bool skip_changed);
 
  private:
+  // The run's own record, and the documents.
+  void write(const RunRecord& record, UndoReport& report);
   // One walk over what is kept: counts what is to go back, and names what was
   // changed since.
-  void write(const RunRecord& record, UndoReport& report);
   void pass(const RunRecord& record, bool write, UndoReport& report);
   void batch(std::vector<DocumentEdit>& kept, bool write, UndoReport& report);
   // What puts the document back; nothing where it was changed since.
