@@ -7,7 +7,7 @@ import tempfile
 
 from .archives import _flag, _path, _told, _value
 from .reading import resolve
-from .stores import get_file_system, split_prefix
+from .stores import get_file_system, split_prefix, stores
 
 # Where labels keep their path.
 _ATTRIBUTES = {
@@ -74,13 +74,7 @@ def upload_media(
 
 def _keep(path, uri, move):
     """Puts a file where the media cache has that of a URI."""
-    config = os.environ.get("FIFTYONE_MEDIA_CACHE_CONFIG_PATH") or "~/.fiftyone/media_cache_config.json"
-    folder = os.environ.get("FIFTYONE_MEDIA_CACHE_DIR")
-    if not folder and os.path.isfile(os.path.expanduser(config)):
-        with open(os.path.expanduser(config)) as f:
-            folder = json.load(f).get("cache_dir")
-    folder = os.path.expanduser(folder or "~/fiftyone/__cache__")
-    place = os.path.join(folder, "media", get_file_system(uri).value, split_prefix(uri)[1])
+    place = os.path.join(stores().cache_folder, "media", get_file_system(uri).value, split_prefix(uri)[1])
     os.makedirs(os.path.dirname(place), exist_ok=True)
     partial = place + ".partial"
     shutil.copy2(path, partial)

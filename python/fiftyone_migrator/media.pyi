@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 from .dataset import Dataset
 
@@ -10,7 +10,7 @@ def upload_media(
     rel_dir: str | PathLike[str] | None = None,
     media_field: str = "filepath",
     update_filepaths: bool = False,
-    cache: bool = False,
+    cache: bool | Literal["copy", "move"] = False,
     overwrite: bool = False,
     skip_failures: bool = False,
     progress: Callable[[str], Any] | bool | None = None,

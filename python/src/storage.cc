@@ -21,6 +21,7 @@ class Files {
   Files() : stores_(media::MediaConfig(Environment::process())), storage_(stores_) {}
   media::Storage& storage() { return storage_; }
   int workers() const { return stores_.workers(); }
+  const std::string& cache_folder() const { return stores_.cache_folder(); }
   std::string root(const std::string& system) const {
     using media::FileSystem;
     for (const auto one : {FileSystem::kS3, FileSystem::kGcs, FileSystem::kAzure, FileSystem::kMinio}) {
@@ -120,6 +121,7 @@ void bind_storage(nb::module_& module) {
   nb::class_<Files>(module, "Files")
       .def(nb::init<>())
       .def_prop_ro("workers", &Files::workers)
+      .def_prop_ro("cache_folder", &Files::cache_folder)
       .def("root", &Files::root)
       .def("file_system",
            [](Files& self, const std::string& path) {

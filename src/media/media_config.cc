@@ -109,6 +109,8 @@ MediaConfig::MediaConfig(const Environment& environment)
       throw Error(Exit::kUsage, "FIFTYONE_MEDIA_CACHE_NUM_WORKERS (num_workers) must be an integer from 1 to 1024");
     }
   }
+  const auto folder = setting(environment, "FIFTYONE_MEDIA_CACHE_DIR", "cache_dir");
+  cache_folder_ = environment.expand_user(folder.empty() ? "~/fiftyone/__cache__" : folder);
   for (const char* name : {"AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"}) {
     if (ca_file_.empty()) ca_file_ = environment.filled(name).value_or("");
   }

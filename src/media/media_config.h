@@ -28,6 +28,8 @@ class MediaConfig {
   // empty where none says where it is.
   std::string root(FileSystem system) const;
   int workers() const { return workers_; }
+  // The folder of the media cache; nothing looks whether it is there.
+  const std::string& cache_folder() const { return cache_folder_; }
 
  private:
   void read_s3(const Environment& environment);
@@ -41,6 +43,7 @@ class MediaConfig {
   std::map<std::string, std::string> file_;  // the media cache config
   std::vector<Root> roots_;
   int workers_ = 16;
+  std::string cache_folder_;
   std::string ca_file_;
   StoreConfig s3_;
   StoreConfig minio_;

@@ -27,6 +27,7 @@ class Stores {
   // Before the first store is opened.
   void set_workers(int count) { workers_ = count; }
   std::string root(FileSystem system) const { return config_.root(system); }
+  const std::string& cache_folder() const { return config_.cache_folder(); }
 
   // For tests: paths that begin with `root` are kept by `store`.
   void add(const std::string& root, std::unique_ptr<ObjectStore> store);
