@@ -1,4 +1,5 @@
 """What an import made of an archive, in the form of `expected/`, and how to compare it."""
+import copy
 import gzip
 import json
 import os
@@ -81,15 +82,6 @@ def canonical(value):
     return json_util.dumps(value, json_options=CANONICAL_JSON_OPTIONS)
 
 
-def without_empty(value):
-    """Fields the original lists in an order of its own, by name; keys without a value may be absent."""
-    if isinstance(value, dict):
-        return {k: without_empty(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [without_empty(v) for v in value]
-    return value
-
-
 def by_name(fields):
     """In an order of their own. Attributes that labels of today have and the archive's do not are declared by
     the original when it opens the dataset: they have no date."""
@@ -101,7 +93,7 @@ OPTIONAL = ("saved_views", "workspaces", *RUN_FIELDS)
 
 
 def comparable(dump):
-    out = without_empty(dump)
+    out = copy.deepcopy(dump)
     out.pop("error", None)
     dataset = out["dataset"]
     for key in ("sample_fields", "frame_fields"):
