@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "cloud/encoding.h"
 #include "cloud/status.h"
 
 namespace fm::cloud {
@@ -62,36 +63,6 @@ auto guarded(const std::string& doing, const Work& work) {
   } catch (const std::exception& error) {
     fail(arrow::Status::IOError(error.what()), doing);
   }
-}
-
-int digit(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-std::string hex_of_base64(const std::string& text) {
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const int value = digit(c);
-    if (value < 0) break;
-    bits = bits << 6 | static_cast<std::uint32_t>(value);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    const auto byte = bits >> count & 0xff;
-    out += kHex[byte >> 4];
-    out += kHex[byte & 15];
-  }
-  return out;
-}
-
-std::string unquoted(const std::string& text) {
-  return text.size() >= 2 && text.front() == '"' && text.back() == '"' ? text.substr(1, text.size() - 2) : text;
 }
 
 void take_metadata(const arrow::KeyValueMetadata& metadata, ObjectFacts& out) {

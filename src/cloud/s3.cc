@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "cloud/arrow_store.h"
 #include "cloud/part_memory.h"
-#include "cloud/s3_requests.h"
+#include "cloud/s3_objects.h"
 #include "cloud/status.h"
 
 namespace fm::cloud {
@@ -120,34 +120,50 @@ class Regions {
   std::map<std::string, FileSystems> systems_;
 };
 
+// Refers to the bytes, of which there should be `size`.
+media::Content in_memory(const std::string& bytes, std::int64_t size) {
+  media::Content out;
+  out.size = size;
+  out.read_at = [&bytes](std::int64_t offset, char* buffer, std::size_t capacity) {
+    return bytes.copy(buffer, capacity, std::min(static_cast<std::size_t>(offset), bytes.size()));
+  };
+  out.part_sha256 = [&bytes](std::int64_t) { return sha256(bytes); };
+  return out;
+}
+
 // Arrow, but for requests that are dear there, to services that are named by an
 // endpoint.
 class S3Store final : public ArrowStore {
  public:
   S3Store(Traits traits, const media::StoreConfig& config, const std::shared_ptr<Regions>& regions)
-      : ArrowStore(std::move(traits), [regions](const std::string& bucket) { return regions->at(bucket); }),
-        regions_(regions) {
+      : ArrowStore(std::move(traits), [regions](const std::string& bucket) { return regions->at(bucket); }) {
     // A path in an endpoint is Arrow's matter, and so are requests without a signature.
     const bool plain = std::count(config.endpoint.begin(), config.endpoint.end(), '/') == 2;
     if (plain && !config.anonymous) {
-      direct_.emplace(config.endpoint, config.ca_file, [regions] { return regions->credentials(); });
+      requests_.emplace(config.endpoint, regions->region(), config.ca_file, config.connections,
+                        [regions] { return regions->credentials(); });
+      objects_.emplace(*requests_);
     }
   }
 
   std::optional<media::ObjectFacts> put(const std::string& key, const media::Content& content,
                                         const std::string& content_type) override {
-    if (!direct_ || content.size >= media::kPartSize) return ArrowStore::put(key, content, content_type);
-    return direct_->put(key, regions_->region(), content, content_type, doing("writing", key));
+    if (objects_ && content.read_at) return objects_->put(key, content, content_type, doing("writing", key));
+    if (!objects_ || content.size >= media::kPartSize) return ArrowStore::put(key, content, content_type);
+    // One byte more than there should be tells content that is longer.
+    std::string bytes(static_cast<std::size_t>(content.size) + 1, '\0');
+    bytes.resize(content.read(bytes.data(), bytes.size()));
+    return objects_->put(key, in_memory(bytes, content.size), content_type, doing("writing", key));
   }
 
   void remove(const std::string& key) override {
-    if (!direct_) return ArrowStore::remove(key);
-    direct_->remove(key, regions_->region(), doing("deleting", key));
+    if (!objects_) return ArrowStore::remove(key);
+    objects_->remove(key, doing("deleting", key));
   }
 
  private:
-  std::shared_ptr<Regions> regions_;
-  std::optional<S3Requests> direct_;
+  std::optional<S3Requests> requests_;
+  std::optional<S3Objects> objects_;
 };
 
 }  // namespace

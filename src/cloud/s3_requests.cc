@@ -7,10 +7,12 @@
 #include <chrono>
 #include <cstring>
 #include <ctime>
+#include <exception>
 #include <random>
 #include <thread>
 
 #include "base/error.h"
+#include "cloud/encoding.h"
 #include "cloud/status.h"
 
 namespace fm::cloud {
@@ -24,32 +26,30 @@ constexpr std::chrono::milliseconds kFirstPause = 200ms;
 constexpr std::chrono::milliseconds kLongestPause = 20s;
 constexpr long kConnectSeconds = 5;
 constexpr long kSilentSeconds = 60;
-constexpr std::size_t kLongestAnswer = std::size_t{64} << 10;
+constexpr std::size_t kLongestAnswer = std::size_t{1} << 20;
 
-struct Answer {
+struct Answer : S3Answer {
   CURLcode failure = CURLE_OK;
   long status = 0;
-  std::string etag;
-  std::string body;
   std::string date;
   long retry_after = 0;  // seconds
 
-  bool good() const { return failure == CURLE_OK && (status == 200 || status == 204); }
+  // The end of an upload in parts may fail behind a good status.
+  bool good() const {
+    return failure == CURLE_OK && (status == 200 || status == 204) && body.find("<Error>") == std::string::npos;
+  }
   bool skewed() const { return status == 403 && body.find("RequestTimeTooSkewed") != std::string::npos; }
   bool may_pass() const {
     if (failure != CURLE_OK) return failure != CURLE_PEER_FAILED_VERIFICATION;
-    return status == 429 || status == 408 || status >= 500 || body.find("RequestTimeout<") != std::string::npos;
+    const auto code = element(body, "Code");
+    const bool lost_on_the_way = code == "RequestTimeout" || code == "IncompleteBody" || code == "BadDigest" ||
+                                 code == "XAmzContentSHA256Mismatch" || code == "XAmzContentChecksumMismatch";
+    return status == 200 || status == 429 || status == 408 || status >= 500 || lost_on_the_way;
   }
   // For the table of cloud/status.cc.
   std::string text() const {
     if (failure != CURLE_OK) return std::string("curl: ") + curl_easy_strerror(failure);
-    const auto inside = [&](const std::string& tag) {
-      const auto start = body.find("<" + tag + ">");
-      const auto end = body.find("</" + tag + ">");
-      if (start == std::string::npos || end == std::string::npos) return std::string();
-      return body.substr(start + tag.size() + 2, end - start - tag.size() - 2);
-    };
-    return "HTTP status " + std::to_string(status) + " " + inside("Code") + ": " + inside("Message");
+    return "HTTP status " + std::to_string(status) + " " + element(body, "Code") + ": " + element(body, "Message");
   }
 };
 
@@ -66,6 +66,7 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* answer) {
   auto& out = *static_cast<Answer*>(answer);
   const std::string_view line(data, size);
   if (const auto value = value_of(line, "etag:"); !value.empty()) out.etag = value;
+  if (const auto value = value_of(line, "x-amz-checksum-sha256:"); !value.empty()) out.sha256 = hex_of_base64(value);
   if (const auto value = value_of(line, "date:"); !value.empty()) out.date = value;
   if (const auto value = value_of(line, "retry-after:"); !value.empty()) out.retry_after = std::atol(value.c_str());
   return size;
@@ -94,17 +95,25 @@ void pause(int attempt, long retry_after) {
 
 }  // namespace
 
+std::string element(const std::string& xml, const std::string& name) {
+  const auto start = xml.find("<" + name + ">");
+  const auto end = xml.find("</" + name + ">", start);
+  if (start == std::string::npos || end == std::string::npos) return "";
+  const auto from = start + name.size() + 2;
+  return xml.substr(from, end - from);
+}
+
 struct S3Requests::Connection {
   struct Close {
     void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
   };
   std::unique_ptr<CURL, Close> handle{curl_easy_init()};
-  std::vector<char> content;
-  std::size_t size = 0;
-  std::size_t sent = 0;
+  const S3Body* body = nullptr;
+  std::int64_t sent = 0;
+  std::exception_ptr failure;  // of reading the body
 
-  Answer send(const std::string& method, const std::string& url, const std::string& host,
-              const std::map<std::string, std::string>& headers, const std::string& ca_file);
+  Answer send(const S3Request& request, const std::string& url, const std::map<std::string, std::string>& headers,
+              const S3Body& content, const std::string& ca_file);
 };
 
 namespace {
@@ -115,43 +124,54 @@ struct FreeList {
 
 std::size_t on_read(char* buffer, std::size_t, std::size_t capacity, void* connection) {
   auto& from = *static_cast<S3Requests::Connection*>(connection);
-  const auto n = std::min(capacity, from.size - from.sent);
-  std::copy_n(from.content.data() + from.sent, n, buffer);
-  from.sent += n;
-  return n;
+  try {
+    const auto wanted =
+        static_cast<std::size_t>(std::min(static_cast<std::int64_t>(capacity), from.body->size - from.sent));
+    if (wanted == 0) return 0;
+    if (from.body->read(from.sent, buffer, wanted) != wanted) {
+      throw Error(Exit::kFailed, "The content changed while it was read");
+    }
+    from.sent += static_cast<std::int64_t>(wanted);
+    return wanted;
+  } catch (...) {
+    from.failure = std::current_exception();
+    return CURL_READFUNC_ABORT;
+  }
 }
 
 // A connection that was kept and is closed by now: libcurl sends it again.
 int on_seek(void* connection, curl_off_t offset, int) {
-  static_cast<S3Requests::Connection*>(connection)->sent = static_cast<std::size_t>(offset);
+  static_cast<S3Requests::Connection*>(connection)->sent = offset;
   return CURL_SEEKFUNC_OK;
 }
 
 }  // namespace
 
-Answer S3Requests::Connection::send(const std::string& method, const std::string& url, const std::string& host,
-                                    const std::map<std::string, std::string>& headers, const std::string& ca_file) {
+Answer S3Requests::Connection::send(const S3Request& request, const std::string& url,
+                                    const std::map<std::string, std::string>& headers, const S3Body& content,
+                                    const std::string& ca_file) {
   Answer answer;
+  body = &content;
   sent = 0;
+  failure = nullptr;
   std::unique_ptr<curl_slist, FreeList> list;
   const auto add = [&](const std::string& line) {
     curl_slist* longer = curl_slist_append(list.get(), line.c_str());
     if (longer) (void)list.release();
     list.reset(longer);
   };
-  add("Host: " + host);
+  add("Host: " + request.host);
   add("Expect:");
   for (const auto& [name, value] : headers) add(name + ": " + value);
   CURL* curl = handle.get();
   curl_easy_reset(curl);  // the connection stays
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
   curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-  if (method == "PUT") {
+  if (content.read || request.method == "PUT") {
     curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
-  } else {
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method.c_str());
+    curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(content.size));
   }
+  curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list.get());
   curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
   curl_easy_setopt(curl, CURLOPT_READDATA, this);
@@ -169,12 +189,18 @@ Answer S3Requests::Connection::send(const std::string& method, const std::string
   curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, kSilentSeconds);
   if (!ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file.c_str());
   answer.failure = curl_easy_perform(curl);
+  if (failure) std::rethrow_exception(failure);
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
   return answer;
 }
 
-S3Requests::S3Requests(std::string endpoint, std::string ca_file, std::function<S3Credentials()> credentials)
-    : endpoint_(std::move(endpoint)), ca_file_(std::move(ca_file)), credentials_(std::move(credentials)) {
+S3Requests::S3Requests(std::string endpoint, std::string region, std::string ca_file, int connections,
+                       std::function<S3Credentials()> credentials)
+    : endpoint_(std::move(endpoint)),
+      region_(std::move(region)),
+      ca_file_(std::move(ca_file)),
+      credentials_(std::move(credentials)),
+      slots_(connections) {
   static const bool started = curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK;
   (void)started;
   host_ = endpoint_.substr(endpoint_.find("://") + 3);
@@ -190,31 +216,14 @@ std::unique_ptr<S3Requests::Connection> S3Requests::take() {
   return out;
 }
 
-std::optional<media::ObjectFacts> S3Requests::put(const std::string& key, const std::string& region,
-                                                  const media::Content& content, const std::string& content_type,
-                                                  const std::string& doing) {
+S3Answer S3Requests::exchange(S3Request request, const S3Body& body, const std::string& doing) {
+  slots_.acquire();
+  const std::unique_ptr<std::counting_semaphore<>, void (*)(std::counting_semaphore<>*)> slot(
+      &slots_, [](std::counting_semaphore<>* slots) { slots->release(); });
   auto connection = take();
-  // One byte more than there should be tells a file that grew.
-  const auto capacity = static_cast<std::size_t>(content.size) + 1;
-  if (connection->content.size() < capacity) connection->content.resize(capacity);
-  connection->size = content.read(connection->content.data(), capacity);
-  if (connection->size != static_cast<std::size_t>(content.size)) {
-    throw Error(Exit::kFailed, "The content for '" + key + "' changed while it was read");
-  }
-  S3Request request{"PUT", host_, encoded_path("/" + key), {{"content-type", content_type}}, ""};
-  request.content_sha256 = content_sha256({connection->content.data(), connection->size});
-  const auto etag = exchange(std::move(connection), request, region, doing);
-  if (etag.empty()) return std::nullopt;
-  return media::ObjectFacts{content.size, etag, "", "", content_type};
-}
-
-void S3Requests::remove(const std::string& key, const std::string& region, const std::string& doing) {
-  const S3Request request{"DELETE", host_, encoded_path("/" + key), {}, content_sha256("")};
-  (void)exchange(take(), request, region, doing);
-}
-
-std::string S3Requests::exchange(std::unique_ptr<Connection> connection, const S3Request& request,
-                                 const std::string& region, const std::string& doing) {
+  request.host = host_;
+  const auto query = encoded_query(request.query);
+  const auto url = endpoint_ + request.path + (query.empty() ? "" : "?" + query);
   bool by_their_clock = false;
   for (int attempt = 0;; ++attempt) {
     long skew = 0;
@@ -222,12 +231,12 @@ std::string S3Requests::exchange(std::unique_ptr<Connection> connection, const S
       const std::lock_guard lock(mutex_);
       skew = skew_;
     }
-    const auto headers = sign(request, credentials_(), region, amazon_time(std::time(nullptr) + skew));
-    const auto answer = connection->send(request.method, endpoint_ + request.path, host_, headers, ca_file_);
+    const auto headers = sign(request, credentials_(), region_, amazon_time(std::time(nullptr) + skew));
+    auto answer = connection->send(request, url, headers, body, ca_file_);
     if (answer.good()) {
       const std::lock_guard lock(mutex_);
       idle_.push_back(std::move(connection));
-      return answer.etag;
+      return answer;
     }
     const auto theirs = answer.skewed() ? curl_getdate(answer.date.c_str(), nullptr) : -1;
     if (theirs >= 0 && !by_their_clock) {

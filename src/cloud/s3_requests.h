@@ -1,52 +1,61 @@
-// Requests of S3 that Arrow makes dearer than they are, over connections that are
-// kept. Its writer takes 10 MiB of memory for every object and clears it, which
-// for small files is most of the work, and does not tell what the store
-// answered; its deletion leaves an empty object for the folder.
+// Signed requests of S3 over connections that are kept.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <semaphore>
 #include <string>
 #include <vector>
 
 #include "cloud/s3_signature.h"
-#include "media/object_store.h"
 
 namespace fm::cloud {
 
+// What goes with a request: read once more when the request is tried again.
+struct S3Body {
+  std::int64_t size = 0;
+  // Fills the buffer from an offset; less than asked for ends the request with
+  // Error(kFailed). Empty: there is none.
+  std::function<std::size_t(std::int64_t offset, char* buffer, std::size_t capacity)> read;
+};
+
+struct S3Answer {
+  std::string etag;    // without quotes
+  std::string sha256;  // of the content, if the store says it: hexadecimal digits
+  std::string body;    // the first MiB
+};
+
+// The text of the first element of that name in an answer; empty if there is none.
+std::string element(const std::string& xml, const std::string& name);
+
 class S3Requests {
  public:
-  // `endpoint`: "https://host:port". `credentials` is asked before each request,
-  // because those of a role expire.
-  S3Requests(std::string endpoint, std::string ca_file, std::function<S3Credentials()> credentials);
+  // `endpoint`: "https://host:port". `connections`: most requests at a time; others
+  // wait. `credentials` is asked before each request, because those of a role
+  // expire.
+  S3Requests(std::string endpoint, std::string region, std::string ca_file, int connections,
+             std::function<S3Credentials()> credentials);
   ~S3Requests();
 
-  // Both are thread-safe. They try five times what may pass, as long apart as the
-  // store asks for, else growing times, and sign anew, by the store's clock, where
-  // ours is wrong. `doing` begins the text of an error.
-
-  // The content is hashed and signed, so the store takes no other. Memory: the
-  // content, kept for the next call. Returns the store's answer; nothing where it
-  // names no ETag. Throws as ObjectStore::put.
-  std::optional<media::ObjectFacts> put(const std::string& key, const std::string& region,
-                                        const media::Content& content, const std::string& content_type,
-                                        const std::string& doing);
-  void remove(const std::string& key, const std::string& region, const std::string& doing);
+  // The answer of the store that did it. Thread-safe. Tries five times what may
+  // pass, as long apart as the store asks for, else growing times, and signs anew,
+  // by the store's clock, where ours is wrong. `request` lacks its host; `doing`
+  // begins the text of an error. Throws as ObjectStore does. Memory: 256 KiB of
+  // the body.
+  S3Answer exchange(S3Request request, const S3Body& body, const std::string& doing);
 
   struct Connection;
 
  private:
   std::unique_ptr<Connection> take();
-  // The ETag of a good answer. The connection is kept for others then.
-  std::string exchange(std::unique_ptr<Connection> connection, const S3Request& request, const std::string& region,
-                       const std::string& doing);
 
   std::string endpoint_;
   std::string host_;
+  std::string region_;
   std::string ca_file_;
   std::function<S3Credentials()> credentials_;
+  std::counting_semaphore<> slots_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Connection>> idle_;
   long skew_ = 0;  // seconds that the store's clock is ahead

@@ -5,22 +5,11 @@
 
 #include "base/error.h"
 #include "base/percent.h"
+#include "cloud/encoding.h"
 
 namespace fm::cloud {
 
 namespace {
-
-// base/hash.h is out of reach: a module links no library of ours.
-std::string hex(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-  return out;
-}
 
 std::string hmac(const std::string& key, std::string_view text) {
   unsigned char out[EVP_MAX_MD_SIZE];
@@ -36,14 +25,24 @@ std::string hmac(const std::string& key, std::string_view text) {
 
 std::string encoded_path(std::string_view path) { return percent_encoded(path, "-._~/"); }
 
-std::string content_sha256(std::string_view content) {
+std::string encoded_query(const std::map<std::string, std::string>& query) {
+  std::string out;
+  for (const auto& [name, value] : query) {
+    out += (out.empty() ? "" : "&") + percent_encoded(name, "-._~") + "=" + percent_encoded(value, "-._~");
+  }
+  return out;
+}
+
+std::string sha256(std::string_view content) {
   unsigned char out[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   if (EVP_Digest(content.data(), content.size(), out, &size, EVP_sha256(), nullptr) != 1) {
     throw Error(Exit::kFailed, "the cryptographic library refused to compute a hash");
   }
-  return hex({reinterpret_cast<const char*>(out), size});
+  return {reinterpret_cast<const char*>(out), size};
 }
+
+std::string content_sha256(std::string_view content) { return hex(sha256(content)); }
 
 std::map<std::string, std::string> sign(const S3Request& request, const S3Credentials& credentials,
                                         const std::string& region, const std::string& time) {
@@ -58,8 +57,8 @@ std::map<std::string, std::string> sign(const S3Request& request, const S3Creden
     lines += name + ":" + value + "\n";
     names += (names.empty() ? "" : ";") + name;
   }
-  const auto canonical =
-      request.method + "\n" + request.path + "\n\n" + lines + "\n" + names + "\n" + request.content_sha256;
+  const auto canonical = request.method + "\n" + request.path + "\n" + encoded_query(request.query) + "\n" + lines +
+                         "\n" + names + "\n" + request.content_sha256;
   const auto day = time.substr(0, 8);
   const auto scope = day + "/" + region + "/s3/aws4_request";
   const auto text = "AWS4-HMAC-SHA256\n" + time + "\n" + scope + "\n" + content_sha256(canonical);

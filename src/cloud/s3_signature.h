@@ -1,5 +1,5 @@
 // AWS Signature Version 4 (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html) for
-// requests whose whole content is hashed, so that the store checks it on arrival.
+// requests.
 #pragma once
 
 #include <map>
@@ -7,6 +7,9 @@
 #include <string_view>
 
 namespace fm::cloud {
+
+// For content that another signed header names the hash of.
+inline constexpr const char* kUnsigned = "UNSIGNED-PAYLOAD";
 
 struct S3Credentials {
   std::string access_key;
@@ -17,15 +20,20 @@ struct S3Credentials {
 struct S3Request {
   std::string method;
   std::string host;                            // with a port that is not the scheme's own
-  std::string path;                            // encoded; there is no query
+  std::string path;                            // encoded
+  std::map<std::string, std::string> query;    // not encoded
   std::map<std::string, std::string> headers;  // more to sign; names in lower case
-  std::string content_sha256;                  // 64 hexadecimal digits
+  std::string content_sha256;                  // 64 hexadecimal digits, or kUnsigned
 };
 
 // All but letters, digits and -._~/ as %XX.
 std::string encoded_path(std::string_view path);
+// Name and value of each, as they are signed and sent.
+std::string encoded_query(const std::map<std::string, std::string>& query);
 // 64 hexadecimal digits.
 std::string content_sha256(std::string_view content);
+// The same, as 32 bytes.
+std::string sha256(std::string_view content);
 
 // The headers of the request with those of the signature, "host" left out.
 // `time`: "20130524T000000Z".

@@ -113,7 +113,9 @@ bool is_not_found(const arrow::Status& status) {
 void fail(const arrow::Status& status, const std::string& doing) {
   const auto& text = status.message();
   const auto what = doing + ": " + shown(text);
-  if (lost_session(text)) throw Error(Exit::kUnreachable, what, "It may succeed later: run the same command again.");
+  // An upload in parts that somebody took away begins anew, too.
+  if (lost_session(text) || text.find("NoSuchUpload") != std::string::npos)
+    throw Error(Exit::kUnreachable, what, "It may succeed later: run the same command again.");
   for (const auto& meaning : meanings()) {
     for (const auto* part : meaning.texts) {
       if (text.find(part) != std::string::npos) throw Error(meaning.code, what, meaning.remedy);

@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "base/hash.h"
+#include "media/content_hash.h"
 #include "media/object_store.h"
 
 namespace fm::media {
@@ -29,30 +30,30 @@ class LocalFile {
   ~LocalFile();
 
   const FileState& state() const { return state_; }
-  // From the beginning, hashed on the way. Refers to this object. `parts`: an
-  // ETag is for kPartSize parts, as S3 makes it from that size on.
+  // From the beginning; refers to this object. What is read in order is hashed on
+  // the way, its MD5 by parts if a store of such ETags asked.
   Content content(bool parts);
   // Whether the file is still as it was when it was opened, by size and time.
   bool unchanged() const;
-  // Of all that was read since content(), in hexadecimal digits; ends it.
-  struct Hashes {
-    std::string sha256;
-    std::string md5;   // empty with parts
-    std::string etag;  // what S3 says of this content, unless it encrypts with a key of its own
-  };
-  Hashes hashes();
+
+  // As content_hash.h has them. They read what was not hashed since content().
+  std::string sha256();
+  // With parts: what S3 has as ETag, unless it encrypts with a key of its own.
+  std::string md5(bool parts);
 
  private:
-  void hash(std::string_view bytes);
+  std::size_t read_at(std::int64_t offset, char* buffer, std::size_t capacity) const;
+  std::string part_sha256(std::int64_t part) const;
+  void each_piece(std::int64_t start, std::int64_t size, const std::function<void(std::string_view)>& visit) const;
 
   std::string path_;
   int fd_;
   FileState state_;
-  std::int64_t at_ = 0;
+  std::int64_t at_ = 0;  // of what is read in order
   bool parts_ = false;
-  std::string part_sums_;
-  std::optional<Sha256> sha256_;
-  std::optional<Md5> md5_;
+  std::optional<ContentHash<Sha256>> sha256_;
+  std::optional<ContentHash<Md5>> md5_;
+  std::vector<std::string> part_sums_;  // SHA-256 of parts, empty where unknown
 };
 
 }  // namespace fm::media

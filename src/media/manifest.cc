@@ -32,6 +32,7 @@ Manifest::Entry decode(const Document& document) {
   entry.etag = bson::text_at(document, "etag");
   entry.confirmed = bson::text_at(document, "confirmed");
   entry.uploaded = bson::text_at(document, "state") == "uploaded";
+  entry.upload = bson::text_at(document, "upload_id");
   return entry;
 }
 
@@ -122,6 +123,8 @@ void Manifest::add(const std::string& local, const Entry& entry) {
     line.append("sha256", entry.sha256);
     line.append("etag", entry.etag);
     line.append("confirmed", entry.confirmed);
+  } else if (!entry.upload.empty()) {
+    line.append("upload_id", entry.upload);
   }
   const std::lock_guard lock(mutex_);
   write(line);

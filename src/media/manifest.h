@@ -23,8 +23,9 @@ class Manifest {
     FileState state;
     std::string sha256;
     std::string etag;
-    std::string confirmed;  // how: md5, size, read
+    std::string confirmed;  // how: sha256, md5, etag, size, read
     bool uploaded = false;
+    std::string upload;  // of a file in parts that is under way: Content::begun
   };
 
   // Opens or makes it. Throws Error(kLocked) while another program has it open,

@@ -41,29 +41,70 @@ bool md5_like(const std::string& etag) {
 // Only S3 makes its ETags from parts.
 bool in_parts(FileSystem system) { return system == FileSystem::kS3 || system == FileSystem::kMinio; }
 
-Content counted(Content content, std::atomic<std::int64_t>& total, std::int64_t& own) {
-  return {content.size, [read = std::move(content.read), &total, &own](char* buffer, std::size_t capacity) {
-            const auto n = read(buffer, capacity);
-            total += static_cast<std::int64_t>(n);
-            own += static_cast<std::int64_t>(n);
-            return n;
-          }};
-}
+// Counts what is sent of one file, each byte once however often it is tried.
+class Sent {
+ public:
+  Sent(std::atomic<std::int64_t>& total, std::int64_t size)
+      : total_(total), part_(part_size(size)), reached_(static_cast<std::size_t>(part_count(size)), 0) {}
 
+  Content count(Content content) {
+    content.read = [this, read = std::move(content.read)](char* buffer, std::size_t capacity) {
+      const auto n = read(buffer, capacity);
+      add(static_cast<std::int64_t>(n));
+      return n;
+    };
+    content.read_at = [this, read_at = std::move(content.read_at)](std::int64_t offset, char* buffer,
+                                                                   std::size_t capacity) {
+      const auto n = read_at(offset, buffer, capacity);
+      // A part is sent by one thread at a time.
+      const auto part = static_cast<std::size_t>(offset / part_);
+      if (part < reached_.size()) {
+        const auto end = offset + static_cast<std::int64_t>(n);
+        add(std::max<std::int64_t>(0, end - std::max(offset, reached_[part])));
+        reached_[part] = std::max(reached_[part], end);
+      }
+      return n;
+    };
+    return content;
+  }
+  void take_back() { total_ -= own_; }
+
+ private:
+  void add(std::int64_t n) {
+    total_ += n;
+    own_ += n;
+  }
+  std::atomic<std::int64_t>& total_;
+  std::atomic<std::int64_t> own_ = 0;
+  std::int64_t part_;
+  std::vector<std::int64_t> reached_;
+};
+
+// Refers to the text.
 Content content_of(const std::string& text) {
   auto at = std::make_shared<std::size_t>(0);
-  return {static_cast<std::int64_t>(text.size()), [&text, at](char* buffer, std::size_t capacity) {
-            const auto n = std::min(capacity, text.size() - *at);
-            std::copy_n(text.data() + *at, n, buffer);
-            *at += n;
-            return n;
-          }};
+  Content out;
+  out.size = static_cast<std::int64_t>(text.size());
+  out.read = [&text, at](char* buffer, std::size_t capacity) {
+    const auto n = std::min(capacity, text.size() - *at);
+    std::copy_n(text.data() + *at, n, buffer);
+    *at += n;
+    return n;
+  };
+  return out;
 }
 
-std::string sha256_of(ObjectStore& store, const std::string& key) {
-  Sha256 hash;
+template <class Hash>
+std::string hash_of(std::string_view text, bool parts) {
+  ContentHash<Hash> hash(static_cast<std::int64_t>(text.size()), parts);
+  hash.update(text);
+  return hash.finish();
+}
+
+std::string sha256_of(ObjectStore& store, const std::string& key, std::int64_t size) {
+  ContentHash<Sha256> hash(size);
   store.get(key, [&](std::string_view bytes) { hash.update(bytes); });
-  return to_hex(hash.finish());
+  return hash.finish();
 }
 
 }  // namespace
@@ -132,14 +173,10 @@ FileResult Transfer::attempt(std::size_t index) {
 bool Transfer::same_content(ObjectStore& store, const std::string& key, LocalFile& file) {
   const auto facts = store.stat(key);
   if (!facts || facts->size != file.state().size) return false;
-  const auto content = file.content(facts->etag.find('-') != std::string::npos);
-  std::string buffer(std::size_t{1} << 20, '\0');
-  while (content.read(buffer.data(), buffer.size()) == buffer.size()) {
-  }
-  const auto hashes = file.hashes();
-  if (!facts->md5.empty() && !hashes.md5.empty()) return facts->md5 == hashes.md5;
-  if (md5_like(facts->etag) && facts->etag == hashes.etag) return true;
-  return sha256_of(store, key) == hashes.sha256;
+  if (!facts->md5.empty()) return facts->md5 == file.md5(false);
+  const bool parts = facts->etag.find('-') != std::string::npos;
+  if (md5_like(facts->etag) && facts->etag == file.md5(parts)) return true;
+  return sha256_of(store, key, facts->size) == file.sha256();
 }
 
 bool Transfer::settle(std::size_t index, ObjectStore& store, LocalFile& file) {
@@ -166,35 +203,40 @@ bool Transfer::settle(std::size_t index, ObjectStore& store, LocalFile& file) {
   }
 }
 
-std::string Transfer::confirm(ObjectStore& store, const std::string& key, std::optional<ObjectFacts> answer,
-                              std::int64_t size, const LocalFile::Hashes& hashes) {
+Transfer::Confirmed Transfer::confirm(ObjectStore& store, const Location& place, std::optional<ObjectFacts> answer,
+                                      const Hashes& local) {
+  const auto& key = place.key;
   const auto facts = answer ? std::move(answer) : store.stat(key);
   if (!facts) throw Changed("The store says that it has '" + key + "' and then that it has not");
-  if (facts->size != size) {
+  if (facts->size != local.size) {
     throw Changed("'" + key + "' has " + std::to_string(facts->size) + " bytes in the store instead of " +
-                  std::to_string(size));
+                  std::to_string(local.size));
   }
-  std::string how = "size";
+  Confirmed out{"size", ""};
   bool read_back = request_.verify_full;
-  if (!facts->md5.empty() && !hashes.md5.empty()) {
-    if (facts->md5 != hashes.md5) throw Changed("'" + key + "' has another MD5 in the store");
-    how = "md5";
+  if (!facts->sha256.empty()) {
+    if (facts->sha256 != local.sha256()) throw Changed("'" + key + "' has another SHA-256 in the store");
+    out = {"sha256", facts->etag};
+  } else if (!facts->md5.empty()) {
+    if (facts->md5 != local.md5(false)) throw Changed("'" + key + "' has another MD5 in the store");
+    out = {"md5", ""};
   } else if (md5_like(facts->etag)) {
     // A store that encrypts with a key of its own has ETags that are no MD5.
-    if (facts->etag == hashes.etag) {
-      how = "etag";
-    } else {
-      read_back = true;
-    }
+    const bool same = facts->etag == local.md5(in_parts(place.system));
+    if (same) out = {"etag", facts->etag};
+    read_back = read_back || !same;
   }
-  if (!read_back) return how;
-  if (sha256_of(store, key) != hashes.sha256) throw Changed("'" + key + "' has another content in the store");
-  return "read";
+  if (!read_back) return out;
+  if (sha256_of(store, key, local.size) != local.sha256()) {
+    throw Changed("'" + key + "' has another content in the store");
+  }
+  return {"read", out.etag};
 }
 
 FileResult Transfer::upload(std::size_t index, ObjectStore& store) {
   const auto local = plan_.files[index].local;
   LocalFile file(local);
+  std::string unfinished;
   if (manifest_) {
     const auto entry = manifest_->find(local);
     const auto key = place(index).key;
@@ -208,25 +250,34 @@ FileResult Transfer::upload(std::size_t index, ObjectStore& store) {
       manifest_->add(local, {remote_path(index), file.state(), "", "", "adopted", true});
       return {State::kAdopted, ""};
     }
-    manifest_->add(local, {remote_path(index), file.state(), "", "", "", false});
+    if (ours) unfinished = entry->upload;
+    manifest_->add(local, {remote_path(index), file.state(), "", "", "", false, unfinished});
   } else if (settle(index, store, file)) {
     return {State::kAdopted, ""};
   }
   const auto target = place(index);
-  std::int64_t sent = 0;
+  Sent sent(bytes_done_, file.state().size);
   try {
-    auto answer = store.put(target.key, counted(file.content(in_parts(target.system)), bytes_done_, sent),
-                            content_type_of(local));
-    const auto hashes = file.hashes();
+    auto content = sent.count(file.content(in_parts(target.system)));
+    content.unfinished = unfinished;
+    if (manifest_) {
+      content.begun = [&](const std::string& upload) {
+        manifest_->add(local, {target.path(), file.state(), "", "", "", false, upload});
+      };
+    }
+    auto answer = store.put(target.key, content, content_type_of(local));
     if (!file.unchanged()) throw Changed("'" + local + "' changed while it was uploaded");
-    const auto how = confirm(store, target.key, std::move(answer), file.state().size, hashes);
-    if (manifest_) manifest_->add(local, {target.path(), file.state(), hashes.sha256, hashes.etag, how, true});
+    const Hashes hashes{file.state().size, [&] { return file.sha256(); }, [&](bool parts) { return file.md5(parts); }};
+    const auto confirmed = confirm(store, target, std::move(answer), hashes);
+    if (manifest_) {
+      manifest_->add(local, {target.path(), file.state(), file.sha256(), confirmed.etag, confirmed.how, true});
+    }
   } catch (const Error& error) {
-    bytes_done_ -= sent;
+    sent.take_back();
     if (error.code() == Exit::kFailed && !file.unchanged()) throw Changed(error.what());
     throw;
   } catch (...) {
-    bytes_done_ -= sent;
+    sent.take_back();
     throw;
   }
   return {State::kUploaded, ""};
@@ -268,7 +319,7 @@ FileResult Transfer::upload_scene(std::size_t index, ObjectStore& store) {
   if (plan_.present.contains(target.key)) {
     const auto facts = store.stat(target.key);
     const bool same = facts && facts->size == static_cast<std::int64_t>(text.size()) &&
-                      sha256_of(store, target.key) == sha256_hex(text);
+                      sha256_of(store, target.key, facts->size) == hash_of<Sha256>(text, true);
     if (same) return {ours ? State::kKnown : State::kAdopted, ""};
     if (!ours && !request_.overwrite) {
       throw Error(Exit::kFailed, "Something else is at '" + target.path() + "'", "", "OSError");
@@ -276,13 +327,13 @@ FileResult Transfer::upload_scene(std::size_t index, ObjectStore& store) {
   }
   if (manifest_) manifest_->add(local, {target.path(), state, "", "", "", false});
   auto answer = store.put(target.key, content_of(text), content_type_of(local));
-  LocalFile::Hashes hashes;
-  hashes.sha256 = sha256_hex(text);
-  hashes.md5 = to_hex(md5(text));
-  hashes.etag = hashes.md5;
-  const auto how = confirm(store, target.key, std::move(answer), static_cast<std::int64_t>(text.size()), hashes);
+  const Hashes hashes{static_cast<std::int64_t>(text.size()), [&] { return hash_of<Sha256>(text, true); },
+                      [&](bool parts) { return hash_of<Md5>(text, parts); }};
+  const auto confirmed = confirm(store, target, std::move(answer), hashes);
   bytes_done_ += state.size;
-  if (manifest_) manifest_->add(local, {target.path(), state, hashes.sha256, hashes.etag, how, true});
+  if (manifest_) {
+    manifest_->add(local, {target.path(), state, hashes.sha256(), confirmed.etag, confirmed.how, true});
+  }
   return {State::kUploaded, ""};
 }
 

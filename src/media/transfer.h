@@ -48,10 +48,19 @@ class Transfer {
   bool wait_for_assets(std::size_t index);
   // Whether the object there has the content of the local file.
   bool same_content(ObjectStore& store, const std::string& key, LocalFile& file);
-  // Whether the store has what was sent; how that is known. `answer`: what it
+  // Of what was sent; computed when they are asked for.
+  struct Hashes {
+    std::int64_t size;
+    std::function<std::string()> sha256;
+    std::function<std::string(bool parts)> md5;
+  };
+  struct Confirmed {
+    std::string how;   // sha256, md5, etag, size, read
+    std::string etag;  // that the object has as long as it is the same; may be empty
+  };
+  // Throws where the store has something else than was sent. `answer`: what it
   // said when it took it.
-  std::string confirm(ObjectStore& store, const std::string& key, std::optional<ObjectFacts> answer, std::int64_t size,
-                      const LocalFile::Hashes& hashes);
+  Confirmed confirm(ObjectStore& store, const Location& place, std::optional<ObjectFacts> answer, const Hashes& local);
   // Decides over an object that is there already. True: adopted.
   bool settle(std::size_t index, ObjectStore& store, LocalFile& file);
   Location place(std::size_t index) const;

@@ -29,15 +29,6 @@ std::string whole(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-std::string sha256_of_file(const std::string& path) {
-  LocalFile file(path);
-  const auto content = file.content(false);
-  std::string buffer(std::size_t{1} << 20, '\0');
-  while (content.read(buffer.data(), buffer.size()) == buffer.size()) {
-  }
-  return file.hashes().sha256;
-}
-
 std::string folder_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
 
 // `path` below `folder`, or nothing.
@@ -240,7 +231,8 @@ class Planner {
       const auto& file = plan_.files[i];
       moved[i] = kept.size();
       if (!file.scene && !fixed_[i] && sizes[file.state.size] > 1) {
-        const auto [known, added] = first.emplace(std::pair(file.state.size, sha256_of_file(file.local)), kept.size());
+        const auto [known, added] =
+            first.emplace(std::pair(file.state.size, LocalFile(file.local).sha256()), kept.size());
         moved[i] = known->second;
         if (!added) {
           ++plan_.equal_files;
@@ -315,7 +307,7 @@ class Planner {
     const auto& key = wanted_[index];
     const auto name = key.substr(key.find_last_of('/') + 1);
     const auto dot = name.rfind('.');
-    return join(folder_of(key), sha256_of_file(plan_.files[index].local).substr(0, 16) +
+    return join(folder_of(key), LocalFile(plan_.files[index].local).sha256().substr(0, 16) +
                                     (dot == std::string::npos ? "" : name.substr(dot)));
   }
 

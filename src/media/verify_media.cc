@@ -67,16 +67,16 @@ class Check {
       return "has " + std::to_string(facts->size) + " bytes, " + std::to_string(entry.state.size) + " were uploaded";
     }
     if (!full_) {
-      const bool differs = entry.confirmed == "etag" && facts->etag != entry.etag;
+      const bool differs = !entry.etag.empty() && facts->etag != entry.etag;
       return differs ? "is not what was uploaded: its ETag is another" : "";
     }
-    Sha256 hash;
+    ContentHash<Sha256> hash(facts->size);
     store.get(location.key, [&](std::string_view bytes) { hash.update(bytes); });
     {
       const std::lock_guard lock(mutex_);
       ++report.compared;
     }
-    return to_hex(hash.finish()) == entry.sha256 ? "" : "is not what was uploaded: its SHA-256 is another";
+    return hash.finish() == entry.sha256 ? "" : "is not what was uploaded: its SHA-256 is another";
   }
 
   Stores& stores_;

@@ -1,5 +1,7 @@
 """Object stores that tests start: moto (S3), gcp-storage-emulator, Azurite; and a proxy that does harm."""
+import base64
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -8,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -33,13 +36,14 @@ def wait_for(port, process, log):
 
 class Process:
     """A server program on a free port, with its log."""
+    environment = {}
 
     def __init__(self, folder, name):
         self.port, self.log = free_port(), os.path.join(folder, name + ".log")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 self.command(folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"})
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **self.environment})
         wait_for(self.port, self.process, self.log)
 
     def __enter__(self):
@@ -90,6 +94,34 @@ class S3(Process):
             for key in re.findall(r'"[^"]*?PUT /bucket/([^ ?]+) HTTP', f.read()):
                 found[key] = found.get(key, 0) + 1
         return found
+
+
+def minio_program():
+    """Where scripts/install-bench put it, else on PATH; None without."""
+    own = os.path.join(ROOT, ".bench", "bin", "minio")
+    return own if os.access(own, os.X_OK) else shutil.which("minio")
+
+
+class Minio(Process):
+    """The real one: it checks signatures and checksums."""
+    environment = {"MINIO_ROOT_USER": "minio-tests", "MINIO_ROOT_PASSWORD": SECRET, "MINIO_BROWSER": "off"}
+
+    def __init__(self, folder):
+        super().__init__(folder, "minio")
+        import boto3
+        self.client = boto3.client("s3", endpoint_url=self.url, aws_access_key_id="minio-tests",
+                                   aws_secret_access_key=SECRET, region_name="us-east-1")
+        self.client.create_bucket(Bucket="bucket")
+
+    def command(self, folder):
+        return [minio_program(), "server", "--quiet", "--address", "127.0.0.1:%d" % self.port, folder + "/minio"]
+
+    @property
+    def url(self):
+        return "http://127.0.0.1:%d" % self.port
+
+    def env(self, url=None):
+        return {"MINIO_ENDPOINT_URL": url or self.url, "MINIO_ACCESS_KEY": "minio-tests", "MINIO_SECRET_ACCESS_KEY": SECRET}
 
 
 class Gcs(Process):
@@ -222,6 +254,9 @@ class Proxy:
             time.sleep(1.5)
         if what == "spoil":
             body = body[:-1] + b"?"
+        if refusal := self.refusal(fields, body):
+            client.sendall(refusal)
+            return False
         lines = [line for line in head.split(b"\r\n")[:-2] if not line.lower().startswith((b"connection", b"expect"))]
         with socket.create_connection(("127.0.0.1", self.target)) as server:
             server.sendall(b"\r\n".join([*lines, b"Connection: close"]) + b"\r\n\r\n" + body)
@@ -232,8 +267,14 @@ class Proxy:
                     client.sendall(answer)
                     answer = b""
             if what != "lose":
-                client.sendall(answer)
+                client.sendall(self.answered(path, fields, answer))
         return False
+
+    def refusal(self, fields, body):
+        """An answer in the place of the server's, or nothing."""
+
+    def answered(self, path, fields, answer):
+        return answer
 
     @staticmethod
     def body(reader, fields):
@@ -247,3 +288,38 @@ class Proxy:
                 if size == 0:
                     return out
         return reader.read(int(fields.get(b"content-length", 0)))
+
+
+class Checksums(Proxy):
+    """In front of moto a store that checks SHA-256 sums, answers with them and lists them, as S3 and MinIO do."""
+
+    def __init__(self, port, rule=lambda method, path, number: None):
+        super().__init__(port, rule)
+        self.parts, self.sums = {}, []  # {upload: {part: sum}}; all that were confirmed
+
+    def refusal(self, fields, body):
+        named = fields.get(b"x-amz-checksum-sha256")
+        if named and named != base64.b64encode(hashlib.sha256(body).digest()):
+            text = b"<Error><Code>BadDigest</Code><Message>no</Message></Error>"
+            return b"HTTP/1.1 400 No\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text)
+
+    def answered(self, path, fields, answer):
+        head, _, text = answer.partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            return answer
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(path).query))
+        parts = self.parts.setdefault(query.get("uploadId"), {})
+        if named := fields.get(b"x-amz-checksum-sha256"):
+            self.sums.append(named)
+            parts[int(query.get("partNumber", 0))] = named
+            head += b"\r\nx-amz-checksum-sha256: " + named
+        elif b"</CompleteMultipartUploadResult>" in text:
+            sums = b"".join(base64.b64decode(parts[n]) for n in sorted(parts))
+            whole = base64.b64encode(hashlib.sha256(sums).digest()) + b"-%d" % len(parts)
+            text = text.replace(b"</CompleteMultipartUploadResult>",
+                                b"<ChecksumSHA256>%s</ChecksumSHA256></CompleteMultipartUploadResult>" % whole)
+        else:
+            text = re.sub(rb"<PartNumber>(\d+)</PartNumber>", lambda m: b"%s<ChecksumSHA256>%s</ChecksumSHA256>" % (
+                m[0], parts.get(int(m[1]), b"")), text)
+        head = re.sub(rb"(?i)content-length: \d+", b"Content-Length: %d" % len(text), head)
+        return head + b"\r\n\r\n" + text

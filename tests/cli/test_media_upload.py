@@ -11,7 +11,7 @@ import time
 import pytest
 from bson import ObjectId
 from media_data import content, dataset, everything
-from object_servers import SECRET, Proxy, S3
+from object_servers import SECRET, Checksums, Proxy, S3
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +215,63 @@ def test_large_files_go_in_parts(cloud, s3):
     assert {e["confirmed"] for e in lines if e["state"] == "uploaded"} == {"etag"}
     full = upload(cloud, "demo", "s3://bucket/x", "--verify-full")
     assert full.json["remote_paths"] == 4
+
+
+def large(cloud, size, name="demo"):
+    path = cloud.files + "/large.bin"
+    os.makedirs(cloud.files, exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(random.Random(size).randbytes(size))
+    dataset(cloud.db, name, [{"filepath": path}])
+    return path
+
+
+def test_a_store_with_checksums_confirms_by_them(cloud, s3):
+    """Small files and parts; what is spoilt on the way is refused and sent again; `verify` has an ETag to compare."""
+    spoilt = []
+
+    def rule(method, path, n):
+        key = path.split("uploadId")[0]
+        if method == "PUT" and len(spoilt) < 2 and key not in spoilt and ("partNumber=2" in key or "000.jpg" in key):
+            spoilt.append(key)
+            return "spoil"
+
+    demo(cloud, 2)
+    cloud.db["samples.demo"].insert_one({"_id": ObjectId(), "filepath": large(cloud, 25 * 2**20, "other")})
+    with Checksums(s3.port, rule) as proxy:
+        r = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths", **s3.env(proxy.url))
+    assert r.status == 0 and len(spoilt) == 2, r.err
+    assert len(proxy.sums) == 2 + 3
+    assert s3.objects() == {"x/" + os.path.basename(p): read(p) for p in (
+        cloud.files + "/" + n for n in ("000.jpg", "001.jpg", "large.bin"))}
+    lines = [json.loads(line) for line in manifests(cloud).splitlines()[1:]]
+    assert {e["confirmed"] for e in lines if e["state"] == "uploaded"} == {"sha256"}
+    assert cloud.migrator("media", "verify", "demo").status == 0
+    s3.client.put_object(Bucket="bucket", Key="x/000.jpg", Body=b"y" * len(read(cloud.files + "/000.jpg")))
+    assert cloud.migrator("media", "verify", "demo").status == 15
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_killed_upload_of_a_large_file_goes_on_at_its_parts(cloud, s3, same):
+    """And what was begun for a content that is no more there is taken away."""
+    path = large(cloud, 55 * 2**20)
+    command = [os.path.join(cloud.bin, "fiftyone-migrator"), "media", "upload", "demo", "s3://bucket/x",
+               "--update-filepaths", "-j", "1"]
+    with Checksums(s3.port, lambda method, path, n: "slow" if "partNumber=4" in path else None) as proxy:
+        with subprocess.Popen(command, env={**cloud.env, **s3.env(proxy.url)}, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as p:
+            while len(proxy.sums) < 3:
+                time.sleep(0.02)
+            p.kill()
+        assert s3.client.list_multipart_uploads(Bucket="bucket").get("Uploads")
+        if not same:
+            write(path, 1000)
+        r = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths", **s3.env(proxy.url))
+    assert r.status == 0 and r.json["uploaded"] == 1, r.err
+    if same:
+        assert 6 <= len(proxy.sums) <= 7  # the one in flight perhaps twice
+    assert s3.objects() == {"x/large.bin": read(path)}
+    assert not s3.client.list_multipart_uploads(Bucket="bucket").get("Uploads")
 
 
 def test_verify_full_reads_back(cloud, s3):

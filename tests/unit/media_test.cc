@@ -245,21 +245,56 @@ TEST(Manifest, GrowsAndForgetsALineCutOff) {
   EXPECT_THAT(error_of([&] { Manifest(path, Document{{"dataset", "other"}}); }), HasSubstr("another upload"));
 }
 
-TEST(LocalFile, HashesInPartsAndSeesChanges) {
+TEST(LocalFile, HashesOnTheWayOrAfterwards) {
   const Folder folder;
   const auto path = folder.path() + "/f";
-  std::string bytes(static_cast<std::size_t>(kPartSize) + 5, 'x');
+  const auto part = static_cast<std::size_t>(kPartSize);
+  const std::string bytes(part + 5, 'x');
   std::ofstream(path) << bytes;
+  const auto sums = raw(sha256(bytes.substr(0, part))) + raw(sha256("xxxxx"));
+  const auto whole = sha256_hex(sums) + "-2";
+  const auto etag = to_hex(md5(md5(bytes.substr(0, part)) + md5("xxxxx"))) + "-2";
   LocalFile file(path);
-  const auto content = file.content(true);
-  std::string buffer(static_cast<std::size_t>(kPartSize) + 100, '\0');
-  EXPECT_EQ(content.read(buffer.data(), buffer.size()), bytes.size());
-  const auto hashes = file.hashes();
-  EXPECT_EQ(hashes.sha256, sha256_hex(bytes));
-  EXPECT_EQ(hashes.etag, to_hex(md5(md5(bytes.substr(0, static_cast<std::size_t>(kPartSize))) + md5("xxxxx"))) + "-2");
+  EXPECT_EQ(file.sha256(), whole);
+  EXPECT_EQ(file.md5(false), to_hex(md5(bytes)));
+  EXPECT_EQ(file.md5(true), etag);
+  {
+    const auto content = file.content(true);
+    std::string buffer(part + 100, '\0');
+    EXPECT_EQ(content.read(buffer.data(), buffer.size()), bytes.size());
+  }
+  EXPECT_EQ(file.sha256(), whole);
+  EXPECT_EQ(file.md5(true), etag);
+  EXPECT_EQ(file.sha256(), whole);  // read once more
+  {
+    const auto content = file.content(true);
+    EXPECT_EQ(content.part_sha256(1), raw(sha256("xxxxx")));
+    std::string buffer(7, '\0');
+    EXPECT_EQ(content.read_at(static_cast<std::int64_t>(part), buffer.data(), buffer.size()), 5U);
+  }
+  EXPECT_EQ(file.sha256(), whole);
   EXPECT_TRUE(file.unchanged());
   std::ofstream(path, std::ios::app) << "y";
   EXPECT_FALSE(file.unchanged());
+}
+
+TEST(ContentHash, SmallContentHasNoParts) {
+  ContentHash<Sha256> hash(3);
+  hash.update("a");
+  hash.update("bc");
+  EXPECT_EQ(hash.finish(), sha256_hex("abc"));
+  EXPECT_EQ(ContentHash<Md5>(0).finish(), to_hex(md5("")));
+}
+
+TEST(Parts, AreNeverMoreThanS3Takes) {
+  EXPECT_EQ(part_count(0), 1);
+  EXPECT_EQ(part_count(kPartSize - 1), 1);
+  EXPECT_EQ(part_count(kPartSize), 1);
+  EXPECT_EQ(part_count(kPartSize + 1), 2);
+  EXPECT_EQ(part_size(kPartSize * kMostParts), kPartSize);
+  constexpr std::int64_t kLarge = std::int64_t{5} << 40;
+  EXPECT_EQ(part_size(kPartSize * kMostParts + 1), std::int64_t{11} << 20);
+  EXPECT_LE(part_count(kLarge), kMostParts);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace {
 
 // The example "PUT Object" of AWS (sig-v4-header-based-auth).
 TEST(S3Signature, ExampleOfAws) {
-  S3Request request{"PUT", "examplebucket.s3.amazonaws.com", encoded_path("/test$file.text"), {}, ""};
+  S3Request request{"PUT", "examplebucket.s3.amazonaws.com", encoded_path("/test$file.text"), {}, {}, ""};
   request.headers = {{"date", "Fri, 24 May 2013 00:00:00 GMT"}, {"x-amz-storage-class", "REDUCED_REDUNDANCY"}};
   request.content_sha256 = content_sha256("Welcome to Amazon S3.");
   EXPECT_EQ(request.content_sha256, "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072");
@@ -22,7 +22,7 @@ TEST(S3Signature, ExampleOfAws) {
 }
 
 TEST(S3Signature, TokenIsSigned) {
-  const S3Request request{"PUT", "h", "/b/k", {}, content_sha256("")};
+  const S3Request request{"PUT", "h", "/b/k", {}, {}, content_sha256("")};
   const auto headers = sign(request, {"k", "s", "token"}, "eu-west-1", "20260101T000000Z");
   EXPECT_EQ(headers.at("x-amz-security-token"), "token");
   EXPECT_NE(headers.at("authorization").find("host;x-amz-content-sha256;x-amz-date;x-amz-security-token"),
