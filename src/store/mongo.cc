@@ -27,6 +27,7 @@ constexpr std::int32_t kUnauthorized = 13;
 constexpr std::int32_t kAuthenticationFailed = 18;
 // Another member is primary now, or this one stops: what failed can be done again.
 constexpr std::uint32_t kTransient[] = {91, 189, 10107, 11600, 11602, 13435, 13436};
+constexpr std::uint32_t kNamespaceNotFound = 26;
 constexpr std::int32_t kDuplicateKey = 11000;
 constexpr std::int32_t kSnapshotTooOld = 239;
 constexpr std::int32_t kSnapshotUnavailable = 246;
@@ -283,7 +284,11 @@ Document Mongo::run(const Document& command, bool write, const char* database) {
                         : mongoc_client_read_command_with_opts(client.get(), target, c_command.get(), nullptr,
                                                                opts.get(), reply.out(), &error);
   auto result = Document::decode(reply.get());
-  if (!ok) fail(error, doing);
+  if (!ok) {
+    // As from MongoDB 7 on: a collection that is not there needs no dropping.
+    const bool gone = doing == "drop" && error.domain == MONGOC_ERROR_SERVER && error.code == kNamespaceNotFound;
+    if (!gone) fail(error, doing);
+  }
   check_reply(result, doing);
   if (write) boundary();
   return result;
@@ -444,10 +449,11 @@ std::int64_t Mongo::update(const std::string& collection, const std::vector<Upda
   const Bulk bulk = coll.bulk();
   bson_error_t error;
   const std::string doing = "writing to " + collection;
+  const bson::CDoc opts(Document{{"validate", false}});  // the server decides which keys are good
   for (const auto& update : updates) {
     const bson::View filter(update.filter);
     const bson::View doc(update.update);
-    if (!mongoc_bulk_operation_update_one_with_opts(bulk.get(), filter.c(), doc.c(), nullptr, &error)) {
+    if (!mongoc_bulk_operation_update_one_with_opts(bulk.get(), filter.c(), doc.c(), opts.get(), &error)) {
       fail(error, doing);
     }
   }
