@@ -9,19 +9,25 @@ the rounds, the two taking turns on the same dataset. "cpu" is processor time of
 client and server together, which other load on the machine changes little. The floor
 of set_values is one updateMany that gives every sample the same value and the time:
 what the server needs to write these documents and their indexes, with nothing to
-send and nothing to look up. Prints JSON.
+send and nothing to look up. "bare" are the same values by one update for each sample,
+found by its _id and nothing else, encoded before the clock starts, 1000 a request over
+as many connections as there are processors: nothing is read, checked or guarded.
+Prints JSON.
 """
 import datetime
 import json
 import os
 import statistics
 import sys
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "corpus"))
 import harness  # noqa: E402
-from bson import ObjectId  # noqa: E402
+import pymongo  # noqa: E402
+from bson import ObjectId, encode  # noqa: E402
+from bson.raw_bson import RawBSONDocument  # noqa: E402
 
 
 def fill(db, samples, dataset_id, n):
@@ -46,6 +52,35 @@ def fill(db, samples, dataset_id, n):
             }
             for i in range(start, min(n, start + 10000))
         )
+
+
+class Bare:
+    """Updates that are encoded already, for as many connections as there are processors."""
+
+    def __init__(self, uri, collection, changes):
+        lanes = len(os.sched_getaffinity(0))
+        per = -(-len(changes) // lanes)
+        self.parts = []
+        for lane in range(lanes):
+            updates = [
+                RawBSONDocument(encode({"q": {"_id": id}, "u": {"$set": change}}))
+                for id, change in changes[lane * per : (lane + 1) * per]
+            ]
+            self.parts.append((pymongo.MongoClient(uri)["bench"], [updates[i : i + 1000] for i in range(0, len(updates), 1000)]))
+            self.parts[-1][0].command("ping")
+        self.collection = collection
+
+    def lane(self, db, requests):
+        for updates in requests:
+            reply = db.command({"update": self.collection, "updates": updates, "ordered": False})
+            assert reply["n"] == len(updates), reply
+
+    def run(self):
+        threads = [threading.Thread(target=self.lane, args=part) for part in self.parts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
 
 def cpu_seconds(server):
@@ -101,6 +136,17 @@ def main(n, rounds):
                 samples.update_many({}, {"$set": {**change, "last_modified_at": datetime.datetime.utcnow()}})
                 spent = (time.perf_counter() - start, cpu_seconds(server.process.pid) - cpu)
                 times[name].setdefault("floor", []).append(spent)
+            ids = [document["_id"] for document in samples.find({}, {"_id": 1})]
+            now = datetime.datetime.utcnow()
+            for name, change in (
+                ("set_values filepath", lambda i: {"filepath": "bare/%d/%08d.jpg" % (turn, i)}),
+                ("set_values label list", lambda i: {"gt.detections.%d.label" % n: "bare-%d" % turn for n in range(3)}),
+            ):
+                bare = Bare(server.uri, samples.name, [(id, {**change(i), "last_modified_at": now}) for i, id in enumerate(ids)])
+                start, cpu = time.perf_counter(), cpu_seconds(server.process.pid)
+                bare.run()
+                spent = (time.perf_counter() - start, cpu_seconds(server.process.pid) - cpu)
+                times[name].setdefault("bare", []).append(spent)
         result = {"samples": n, "rounds": rounds, "load": os.getloadavg()[0]}
         for index, unit in enumerate(("seconds", "cpu")):
             result[unit] = {}

@@ -18,6 +18,7 @@ using bson::Value;
 namespace {
 
 constexpr std::size_t kDocuments = 256;
+constexpr std::size_t kPlainDocuments = 1000;
 constexpr std::size_t kBytes = 4 << 20;
 
 Value literal(const Value& value) { return Document{{"$literal", value}}; }
@@ -32,6 +33,8 @@ bool before(const Value& a, const Value& b) {
 class Edits {
  public:
   Edits(Mongo& mongo, const ColumnEdit& edit) : mongo_(mongo), edit_(edit), order_(edit.ids.size()) {
+    plain_ =
+        edit.list.empty() && edit.parents.empty() && edit.expected.empty() && edit.path.find('.') == std::string::npos;
     std::iota(order_.begin(), order_.end(), std::size_t{0});
     std::stable_sort(order_.begin(), order_.end(),
                      [&](std::size_t a, std::size_t b) { return before(edit.ids[a], edit.ids[b]); });
@@ -50,14 +53,28 @@ class Edits {
     const auto end = starts_[batch + 1];
     Array ids;
     for (auto i = begin; i < end; ++i) ids.append(edit_.ids[order_[i]]);
-    const auto query = filter(ids, begin, end);
-    const auto changed = mongo_.update_many(edit_.collection, query, pipeline(begin, end), true);
-    Done done{changed.matched, {}};
-    if (static_cast<std::size_t>(changed.matched) < end - begin) done.left = left_of(ids, begin, end);
+    const auto matched =
+        plain_ ? set_each(begin, end)
+               : mongo_.update_many(edit_.collection, filter(ids, begin, end), pipeline(begin, end), true).matched;
+    Done done{matched, {}};
+    if (static_cast<std::size_t>(matched) < end - begin) done.left = left_of(ids, begin, end);
     return done;
   }
 
  private:
+  // A field of the document itself, whatever is there: the server finds each by
+  // its _id without a plan, which is cheaper than anything for many.
+  std::int64_t set_each(std::size_t begin, std::size_t end) const {
+    std::vector<Update> updates;
+    updates.reserve(end - begin);
+    for (auto i = begin; i < end; ++i) {
+      Document set{{edit_.path, edit_.values[order_[i]]}};
+      if (!edit_.stamp.empty()) set.append(edit_.stamp, bson::Date{edit_.now_ms});
+      updates.emplace_back(Document{{"_id", edit_.ids[order_[i]]}}, Document{{"$set", std::move(set)}});
+    }
+    return mongo_.update(edit_.collection, updates);
+  }
+
   // Batches are limited in documents and in bytes. Only ObjectIds have an order
   // that is the server's; a document with another _id is a batch of its own.
   void cut() {
@@ -72,7 +89,8 @@ class Edits {
       const auto n = sized(here);
       const bool alone = !edit_.ids[here].as<Oid>() || (at > 0 && !edit_.ids[order_[at - 1]].as<Oid>());
       const bool same = at > 0 && !before(edit_.ids[order_[at - 1]], edit_.ids[here]);
-      if (at == 0 || alone || same || at - starts_.back() == kDocuments || bytes + n > kBytes) {
+      if (at == 0 || alone || same || at - starts_.back() == (plain_ ? kPlainDocuments : kDocuments) ||
+          bytes + n > kBytes) {
         starts_.push_back(at);
         bytes = 0;
       }
@@ -81,12 +99,18 @@ class Edits {
     starts_.push_back(order_.size());
   }
 
-  // The value of a document of the batch, found by its _id.
-  Value tree(const std::vector<Value>& values, std::size_t begin, std::size_t end) const {
+  // The value of a document of the batch, found by its _id: the server looks
+  // constants up in a hash table.
+  Value of_document(const std::vector<Value>& values, std::size_t begin, std::size_t end) const {
     if (end - begin == 1) return literal(values[order_[begin]]);
-    const auto middle = begin + (end - begin) / 2;
-    const Document lower{{"$lt", Array{"$_id", literal(edit_.ids[order_[middle]])}}};
-    return Document{{"$cond", Array{lower, tree(values, begin, middle), tree(values, middle, end)}}};
+    Array ids;
+    Array all;
+    for (auto i = begin; i < end; ++i) {
+      ids.append(edit_.ids[order_[i]]);
+      all.append(values[order_[i]]);
+    }
+    const Document index{{"$indexOfArray", Array{literal(std::move(ids)), "$_id"}}};
+    return Document{{"$arrayElemAt", Array{literal(std::move(all)), index}}};
   }
 
   Document filter(const Array& ids, std::size_t begin, std::size_t end) const {
@@ -95,7 +119,7 @@ class Edits {
       conditions.append(Document{{"$eq", Array{Document{{"$type", field(parent)}}, "object"}}});
     }
     for (const auto& one : edit_.expected) {
-      conditions.append(Document{{"$eq", Array{found_at(one.path), tree(one.values, begin, end)}}});
+      conditions.append(Document{{"$eq", Array{found_at(one.path), of_document(one.values, begin, end)}}});
     }
     Document out{{"_id", Document{{"$in", ids}}}};
     if (!conditions.empty()) out.append("$expr", Document{{"$and", std::move(conditions)}});
@@ -111,7 +135,7 @@ class Edits {
   }
 
   Array pipeline(std::size_t begin, std::size_t end) const {
-    Document set{edit_.list.empty() ? bson::Element{edit_.path, tree(edit_.values, begin, end)}
+    Document set{edit_.list.empty() ? bson::Element{edit_.path, of_document(edit_.values, begin, end)}
                                     : bson::Element{edit_.list, elements(begin, end)}};
     if (!edit_.stamp.empty()) set.append(edit_.stamp, bson::Date{edit_.now_ms});
     return Array{Document{{"$set", std::move(set)}}};
@@ -136,7 +160,8 @@ class Edits {
     const Document one{{"$let", Document{{"vars", Document{{"element", element}, {"value", value}}}, {"in", edited}}}};
     const Document range{{"$range", Array{0, Document{{"$size", field(edit_.list)}}}}};
     const Document all{{"$map", Document{{"input", range}, {"as", "i"}, {"in", one}}}};
-    return Document{{"$let", Document{{"vars", Document{{"values", tree(edit_.values, begin, end)}}}, {"in", all}}}};
+    return Document{
+        {"$let", Document{{"vars", Document{{"values", of_document(edit_.values, begin, end)}}}, {"in", all}}}};
   }
 
   // Which documents of the batch do not carry its edit.
@@ -165,6 +190,7 @@ class Edits {
 
   Mongo& mongo_;
   const ColumnEdit& edit_;
+  bool plain_ = false;
   std::vector<std::size_t> order_;   // of the ids, ascending
   std::vector<std::size_t> starts_;  // of the batches, in `order_`; the last is the end
 };

@@ -46,11 +46,12 @@ struct ColumnResult {
 // the work after the requests that are under way.
 using ColumnProgress = std::function<bool(std::size_t done)>;
 
-// One updateMany for up to 256 documents or 4 MiB: they are found by their _id, and
-// each finds its value in a binary tree of comparisons. That is about three times as
-// fast as one update each; of larger trees the server takes longer to be rid of than
-// they save. Each document is written at once or not at all; repeating an edit
-// changes nothing.
+// A field of the document itself is set by one update for each document, 1000 in a
+// request. Where conditions are to hold, or a list is walked, one updateMany for up to
+// 256 documents or 4 MiB: they are found by their _id, and each looks its value up by
+// it. The server makes one plan for all of them, which for each would cost it more than
+// the update. Each document is written at once or not at all; repeating an edit changes
+// nothing.
 ColumnResult set_column(Mongo& mongo, const ColumnEdit& edit, std::size_t jobs, const ColumnProgress& progress);
 
 }  // namespace fm
