@@ -16,6 +16,8 @@ namespace fm::dump {
 
 namespace {
 
+constexpr std::int64_t kAhead = std::int64_t{4} << 20;
+
 namespace fs = std::filesystem;
 
 // Tells a folder of ours, and is locked while a backup writes there.
@@ -75,7 +77,12 @@ void OutputFile::write(std::string_view bytes) {
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail("write", path_, errno);
     bytes.remove_prefix(static_cast<std::size_t>(written));
+    written_ += written;
   }
+  // The disk begins while more comes, so that little is left to wait for at the end.
+  if (written_ - begun_ < kAhead) return;
+  ::sync_file_range(descriptor_, begun_, written_ - begun_, SYNC_FILE_RANGE_WRITE);
+  begun_ = written_;
 }
 
 void OutputFile::sync() { check(::fsync(descriptor_), "write", path_); }

@@ -23,6 +23,8 @@ class OutputFile {
  private:
   std::string path_;
   int descriptor_;
+  std::int64_t written_ = 0;
+  std::int64_t begun_ = 0;  // to be brought to the disk
 };
 
 class InputFile {
