@@ -5,7 +5,7 @@
 namespace fm::cli {
 
 std::string program_version() {
-  return std::string("fiftyone-migrator " FM_VERSION " (data model ") + built_in_catalogue().client + ")";
+  return std::string("fiftyone-migrator " FM_VERSION " (data model ") + built_in_client() + ")";
 }
 
 }  // namespace fm::cli

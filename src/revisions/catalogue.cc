@@ -111,6 +111,8 @@ Catalogue Catalogue::with_directory(const std::filesystem::path& directory) cons
   return out;
 }
 
+const char* built_in_client() { return kClient; }
+
 const Catalogue& built_in_catalogue() {
   static const Catalogue kCatalogue = load_built_in();
   return kCatalogue;

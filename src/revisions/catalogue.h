@@ -52,6 +52,9 @@ struct Catalogue {
   Catalogue with_directory(const std::filesystem::path& directory) const;
 };
 
+// Its `client`, without parsing it.
+const char* built_in_client();
+
 // The catalogue built into the program. Parsed once; later calls are free.
 const Catalogue& built_in_catalogue();
 
