@@ -271,12 +271,17 @@ void ArchiveReader::read_tags(const std::function<void(const Document&)>& visit)
   }
 }
 
-void ArchiveReader::check_sums() const {
+void ArchiveReader::check_sums(const std::stop_token& stop) const {
   if (!manifest_) return;
   for (const auto& file : manifest_->files) {
     if (file.name.ends_with('/') || file.sha256.empty()) continue;
     const auto path = folder_ + "/" + file.name;
-    if (sha256_of_file(path) == file.sha256) continue;
+    Sha256 hash;
+    read_pieces(path, [&](std::string_view piece) {
+      if (stop.stop_requested()) throw Error(Exit::kFailed, "Stopped while reading " + path);
+      hash.update(piece);
+    });
+    if (to_hex(hash.finish()) == file.sha256) continue;
     throw Error(Exit::kMismatch, path + " is not what was exported: its SHA-256 differs from the manifest's",
                 "The archive is damaged, or was edited. If that is meant: delete manifest.json.");
   }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,8 +53,8 @@ class ArchiveReader {
   void read_tags(const std::function<void(const bson::Document& record)>& visit) const;
 
   // Reads every file that the manifest names and compares its SHA-256. Throws
-  // Error(kMismatch).
-  void check_sums() const;
+  // Error(kMismatch); when it is told to stop, any Error.
+  void check_sums(const std::stop_token& stop = {}) const;
   // Tells this state of the folder from others: paths, sizes and times.
   std::string fingerprint() const;
 

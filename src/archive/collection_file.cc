@@ -113,10 +113,6 @@ bool CollectionFile::next(TextBatch& batch) {
   batch.slices.clear();
   if (ended_) return false;
   if (!started_) read_head();
-  // What was handed out goes.
-  buffer_.erase(0, position_);
-  offset_ += static_cast<std::int64_t>(position_);
-  position_ = 0;
   batch.file = path_;
   batch.first = documents_;
   batch.offset = offset_;
@@ -138,8 +134,13 @@ bool CollectionFile::next(TextBatch& batch) {
   }
   batch.bytes = offset_ + static_cast<std::int64_t>(position_) - reported_;
   reported_ += batch.bytes;
-  batch.text.assign(buffer_, 0, position_);
+  // What is handed out goes; the beginning of the next batch stays.
+  batch.text.swap(buffer_);
+  buffer_.assign(batch.text, position_);
+  batch.text.resize(position_);
   batch.text.append(kTextPadding, ' ');
+  offset_ += static_cast<std::int64_t>(position_);
+  position_ = 0;
   return !batch.slices.empty();
 }
 

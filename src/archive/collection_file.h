@@ -14,7 +14,7 @@ class CollectionFile final : public TextSource {
  public:
   // `key` is the one key of the file. Throws Error(kMismatch) when the file
   // cannot be opened.
-  CollectionFile(const std::string& path, std::string key, std::size_t batch_bytes = std::size_t{2} << 20);
+  CollectionFile(const std::string& path, std::string key, std::size_t batch_bytes = std::size_t{1} << 20);
   ~CollectionFile() override;
 
   bool next(TextBatch& batch) override;

@@ -6,6 +6,7 @@
 #include "archive/json_reader.h"
 #include "archive/paths.h"
 #include "archive/pipeline.h"
+#include "archive/raw_edit.h"
 #include "base/error.h"
 #include "ops/operation.h"
 
@@ -123,6 +124,10 @@ Moved move_documents(DocumentSource& source, const MemberEdit& edit, const Docum
     contexts.back().record_displaced = false;
   }
   std::vector<std::string> decoded(jobs);
+  std::vector<std::string> edited_of(jobs);
+  const bool plain = edit.nothing();
+  std::optional<RawEdit> raw;
+  if (RawEdit::fits(edit)) raw.emplace(edit);
   std::int64_t number = 0;  // of the next document
   Moved moved;
   struct Numbered {
@@ -142,6 +147,25 @@ Moved move_documents(DocumentSource& source, const MemberEdit& edit, const Docum
     number += count;
     return true;
   };
+  const auto edit_decoded = [&](const DocumentChunk& chunk, std::size_t index, bson::View view, ops::Context& context,
+                                std::string& out) {
+    auto document = view.decode();
+    const auto* id = document.find("_id");
+    if (!id && edit.ids) {
+      const auto place = static_cast<std::size_t>(chunk.text.first) + index;
+      document.insert(
+          0, "_id",
+          edit.ids->make("archive", edit.dataset_id.value_or(Value()), edit.frames ? "frame" : "sample", "", place));
+    } else if (edit.needs_id_time && !id->as<bson::Oid>()) {
+      throw Error(Exit::kPrecondition,
+                  source.where(chunk, index, view) + ": its _id is of the type " + id->type_name() +
+                      ", which holds no time, and v1.0.0 needs one",
+                  "Give these documents ObjectIds.");
+    }
+    apply_edit(edit, document, context);
+    const auto bytes = bson::encode(document);
+    out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
   const auto work = [&](Numbered& in, Done& out, std::size_t worker) {
     out.bytes.clear();
     out.documents = 0;
@@ -151,33 +175,21 @@ Moved move_documents(DocumentSource& source, const MemberEdit& edit, const Docum
     all.clear();
     source.decode(in.chunk, worker, all);
     auto& context = contexts[worker];
-    const bool plain = edit.nothing();
+    auto& edited = sink.encode ? edited_of[worker] : out.bytes;
     std::size_t index = 0;
     for (std::size_t at = 0; at < all.size(); ++index) {
       const auto size = size_at(all, at);
-      const auto* data = reinterpret_cast<const std::uint8_t*>(all.data()) + at;
+      const bson::View view(reinterpret_cast<const std::uint8_t*>(all.data()) + at, size);
+      std::string_view bytes(all.data() + at, size);
       at += size;
       if (static_cast<std::int64_t>(index) < in.skip) continue;
-      const bson::View view(data, size);
-      std::string_view bytes(reinterpret_cast<const char*>(data), size);
-      bson::Bytes edited;
+      if (sink.encode) edited.clear();
+      const auto start = edited.size();
       if (!plain) {
-        auto document = view.decode();
-        const auto* id = document.find("_id");
-        if (!id && edit.ids) {
-          const auto place = static_cast<std::size_t>(in.chunk.text.first) + index;
-          document.insert(0, "_id",
-                          edit.ids->make("archive", edit.dataset_id.value_or(Value()), edit.frames ? "frame" : "sample",
-                                         "", place));
-        } else if (edit.needs_id_time && !id->as<bson::Oid>()) {
-          throw Error(Exit::kPrecondition,
-                      source.where(in.chunk, index, view) + ": its _id is of the type " + id->type_name() +
-                          ", which holds no time, and v1.0.0 needs one",
-                      "Give these documents ObjectIds.");
-        }
-        apply_edit(edit, document, context);
-        edited = bson::encode(document);
-        bytes = {reinterpret_cast<const char*>(edited.data()), edited.size()};
+        if (!raw || !raw->apply(view, edited)) edit_decoded(in.chunk, index, view, context, edited);
+        bytes = std::string_view(edited).substr(start);
+      } else if (!sink.encode) {
+        edited.append(bytes);
       }
       if (bytes.size() > kLargestDocument) {
         throw Error(Exit::kPrecondition,
@@ -185,11 +197,7 @@ Moved move_documents(DocumentSource& source, const MemberEdit& edit, const Docum
                         " bytes, and MongoDB takes " + std::to_string(kLargestDocument),
                     "Make it smaller in the program that wrote it.");
       }
-      if (sink.encode) {
-        sink.encode(bytes, out.bytes);
-      } else {
-        out.bytes.append(bytes);
-      }
+      if (sink.encode) sink.encode(bytes, out.bytes);
       ++out.documents;
       out.bson += static_cast<std::int64_t>(bytes.size());
     }

@@ -125,7 +125,7 @@ std::int64_t integer(std::string_view text, const char* what) {
   return value;
 }
 
-ExtendedValue date(const Token& token) {
+bson_type_t date(const Token& token, std::string& out) {
   std::int64_t ms = 0;
   if (token.kind == Token::Kind::kString) {
     const auto parsed = parse_date(token.text);
@@ -142,32 +142,31 @@ ExtendedValue date(const Token& token) {
   } else {
     throw std::string("$date holds neither text nor number");
   }
-  ExtendedValue out{BSON_TYPE_DATE_TIME, {}};
-  put(out.bytes, ms);
-  return out;
+  put(out, ms);
+  return BSON_TYPE_DATE_TIME;
 }
 
-ExtendedValue binary(std::string_view base64, std::string_view subtype) {
+bson_type_t binary(std::string_view base64, std::string_view subtype, std::string& out) {
   unsigned kind = 0;
   const auto [at, error] = std::from_chars(subtype.data(), subtype.data() + subtype.size(), kind, 16);
   if (subtype.empty() || error != std::errc() || at != subtype.data() + subtype.size() || kind > 0xFF) {
     throw std::string("$binary has no type of two hexadecimal digits");
   }
-  ExtendedValue out{BSON_TYPE_BINARY, {}};
-  put(out.bytes, std::int32_t{0});
-  out.bytes += static_cast<char>(kind);
+  const auto start = out.size();
+  put(out, std::int32_t{0});
+  out += static_cast<char>(kind);
   constexpr unsigned kOldBinary = 2;  // carries its length a second time
-  if (kind == kOldBinary) put(out.bytes, std::int32_t{0});
-  const auto head = out.bytes.size();
-  if (!decode_base64(base64, out.bytes)) throw std::string("$binary is no base64");
-  const auto size = static_cast<std::int32_t>(out.bytes.size() - head);
+  if (kind == kOldBinary) put(out, std::int32_t{0});
+  const auto head = out.size();
+  if (!decode_base64(base64, out)) throw std::string("$binary is no base64");
+  const auto size = static_cast<std::int32_t>(out.size() - head);
   const auto outer = kind == kOldBinary ? size + 4 : size;
-  std::memcpy(out.bytes.data(), &outer, sizeof outer);
-  if (kind == kOldBinary) std::memcpy(out.bytes.data() + 5, &size, sizeof size);
-  return out;
+  std::memcpy(out.data() + start, &outer, sizeof outer);
+  if (kind == kOldBinary) std::memcpy(out.data() + start + 5, &size, sizeof size);
+  return BSON_TYPE_BINARY;
 }
 
-ExtendedValue binary(const std::vector<Field>& fields) {
+bson_type_t binary(const std::vector<Field>& fields, std::string& out) {
   const Token* data = nullptr;
   const Token* type = nullptr;
   for (const auto& field : fields) {
@@ -175,7 +174,7 @@ ExtendedValue binary(const std::vector<Field>& fields) {
     if (field.key == "$type") type = &field.value;
   }
   if (data->kind == Token::Kind::kString && type && type->kind == Token::Kind::kString && fields.size() == 2) {
-    return binary(data->text, type->text);
+    return binary(data->text, type->text, out);
   }
   if (data->kind == Token::Kind::kObject && fields.size() == 1) {
     const auto inner = Parser(data->text.data(), data->text.data() + data->text.size()).object();
@@ -186,31 +185,31 @@ ExtendedValue binary(const std::vector<Field>& fields) {
     }
     if (inner.size() == 2 && base64 && type && base64->kind == Token::Kind::kString &&
         type->kind == Token::Kind::kString) {
-      return binary(base64->text, type->text);
+      return binary(base64->text, type->text, out);
     }
   }
   throw std::string("$binary has an unknown shape");
 }
 
-ExtendedValue uuid(const Token& token) {
+bson_type_t uuid(const Token& token, std::string& out) {
   std::string hex;
   for (const char c : token.text) {
     if (c != '-') hex += c;
   }
-  ExtendedValue out{BSON_TYPE_BINARY, {}};
-  put(out.bytes, std::int32_t{16});
-  out.bytes += '\x04';
+  const auto start = out.size();
+  put(out, std::int32_t{16});
+  out += '\x04';
   for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
     unsigned byte = 0;
     const auto [at, error] = std::from_chars(hex.data() + i, hex.data() + i + 2, byte, 16);
     if (error != std::errc() || at != hex.data() + i + 2) break;
-    out.bytes += static_cast<char>(byte);
+    out += static_cast<char>(byte);
   }
-  if (hex.size() != 32 || out.bytes.size() != 4 + 1 + 16) throw std::string("$uuid holds no UUID");
-  return out;
+  if (hex.size() != 32 || out.size() - start != 4 + 1 + 16) throw std::string("$uuid holds no UUID");
+  return BSON_TYPE_BINARY;
 }
 
-ExtendedValue floating(const Token& token) {
+bson_type_t floating(const Token& token, std::string& out) {
   double value = 0;
   const auto text = token.text;
   if (text == "NaN") {
@@ -225,13 +224,12 @@ ExtendedValue floating(const Token& token) {
       throw std::string("$numberDouble holds no number");
     }
   }
-  ExtendedValue out{BSON_TYPE_DOUBLE, {}};
-  put(out.bytes, value);
-  return out;
+  put(out, value);
+  return BSON_TYPE_DOUBLE;
 }
 
 // Types that FiftyOne does not write: libbson knows them.
-ExtendedValue rare(std::string_view object) {
+bson_type_t rare(std::string_view object, std::string& out) {
   bson::Document document;
   try {
     document = bson::from_json("{\"v\":" + std::string(object) + "}");
@@ -240,14 +238,47 @@ ExtendedValue rare(std::string_view object) {
   }
   const auto bytes = bson::encode(document);
   const auto slot = bson::Codec::find(bytes.data(), bytes.size(), "v");
-  return {slot.type, std::string(reinterpret_cast<const char*>(slot.data), reinterpret_cast<const char*>(slot.end))};
+  out.append(reinterpret_cast<const char*>(slot.data), reinterpret_cast<const char*>(slot.end));
+  return slot.type;
+}
+
+bson_type_t oid(std::string_view hex, std::string& out) {
+  const auto oid = bson::Oid::from_hex(hex);
+  if (!oid) throw "$oid holds no ObjectId: \"" + std::string(hex.substr(0, 40)) + "\"";
+  out.append(reinterpret_cast<const char*>(oid->bytes), sizeof oid->bytes);
+  return BSON_TYPE_OID;
+}
+
+// What nearly all such objects are, to the byte as PyMongo writes them; nothing
+// for others, which are looked into.
+std::optional<bson_type_t> usual(const char* at, const char* end, std::string& out) {
+  constexpr std::size_t kHex = 24;
+  constexpr std::string_view kOid = R"({"$oid": ")";
+  constexpr std::string_view kBinary = R"({"$binary": {"base64": ")";
+  constexpr std::string_view kSubtype = R"(", "subType": ")";
+  const std::string_view text(at, static_cast<std::size_t>(end - at));
+  if (text.starts_with(kOid)) {
+    const auto rest = text.substr(kOid.size());
+    if (rest.size() >= kHex + 2 && rest.substr(kHex, 2) == "\"}") return oid(rest.substr(0, kHex), out);
+  }
+  if (text.starts_with(kBinary)) {
+    const auto rest = text.substr(kBinary.size());
+    const auto quote = std::min(rest.find('"'), rest.size());
+    const auto tail = rest.substr(quote);
+    constexpr auto kTail = kSubtype.size();
+    if (tail.starts_with(kSubtype) && tail.size() >= kTail + 5 && tail.substr(kTail + 2, 3) == "\"}}") {
+      return binary(rest.substr(0, quote), tail.substr(kTail, 2), out);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 bool is_extended_key(std::string_view key) { return std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end(); }
 
-std::optional<ExtendedValue> read_extended(const char* at, const char* end) {
+std::optional<bson_type_t> read_extended(const char* at, const char* end, std::string& out) {
+  if (const auto type = usual(at, end, out)) return type;
   Parser parser(at, end);
   const auto fields = parser.object();
   const auto& key = fields.front().key;
@@ -258,40 +289,37 @@ std::optional<ExtendedValue> read_extended(const char* at, const char* end) {
   };
   if (key == "$oid") {
     alone(Token::Kind::kString);
-    const auto oid = bson::Oid::from_hex(value.text);
-    if (!oid) throw "$oid holds no ObjectId: \"" + std::string(value.text.substr(0, 40)) + "\"";
-    return ExtendedValue{BSON_TYPE_OID, std::string(reinterpret_cast<const char*>(oid->bytes), sizeof oid->bytes)};
+    return oid(value.text, out);
   }
   if (key == "$date") {
     if (fields.size() != 1) alone(Token::Kind::kOther);
-    return date(value);
+    return date(value, out);
   }
   if (key == "$numberInt" || key == "$numberLong") {
     alone(Token::Kind::kString);
     const bool narrow = key == "$numberInt";
     const auto number = integer(value.text, narrow ? "$numberInt" : "$numberLong");
-    ExtendedValue out{narrow ? BSON_TYPE_INT32 : BSON_TYPE_INT64, {}};
     if (narrow && (number > INT32_MAX || number < INT32_MIN)) throw std::string("$numberInt is beyond 32 bits");
     if (narrow) {
-      put(out.bytes, static_cast<std::int32_t>(number));
+      put(out, static_cast<std::int32_t>(number));
     } else {
-      put(out.bytes, number);
+      put(out, number);
     }
-    return out;
+    return narrow ? BSON_TYPE_INT32 : BSON_TYPE_INT64;
   }
   if (key == "$numberDouble") {
     alone(Token::Kind::kString);
-    return floating(value);
+    return floating(value, out);
   }
   if (key == "$uuid") {
     alone(Token::Kind::kString);
-    return uuid(value);
+    return uuid(value, out);
   }
   const bool has_binary =
       std::any_of(fields.begin(), fields.end(), [](const Field& field) { return field.key == "$binary"; });
-  if (has_binary) return binary(fields);
+  if (has_binary) return binary(fields, out);
   if (key == "$type") return std::nullopt;
-  return rare({at, static_cast<std::size_t>(parser.at() - at)});
+  return rare({at, static_cast<std::size_t>(parser.at() - at)}, out);
 }
 
 std::optional<std::int64_t> parse_date(std::string_view text) {

@@ -4,7 +4,6 @@
 
 #include "backup/disk.h"
 #include "base/error.h"
-#include "base/hash.h"
 
 namespace fm::archive {
 
@@ -41,12 +40,6 @@ std::string read_whole(const std::string& path) {
   std::string out;
   read_pieces(path, [&](std::string_view piece) { out += piece; });
   return out;
-}
-
-std::string sha256_of_file(const std::string& path) {
-  Sha256 hash;
-  read_pieces(path, [&](std::string_view piece) { hash.update(piece); });
-  return to_hex(hash.finish());
 }
 
 }  // namespace fm::archive

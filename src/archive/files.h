@@ -16,6 +16,5 @@ std::int64_t file_size(const std::string& path);
 std::string read_whole(const std::string& path);
 // In pieces of a megabyte.
 void read_pieces(const std::string& path, const std::function<void(std::string_view)>& visit);
-std::string sha256_of_file(const std::string& path);
 
 }  // namespace fm::archive

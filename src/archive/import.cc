@@ -1,5 +1,8 @@
 #include "archive/import.h"
 
+#include <future>
+#include <stop_token>
+
 #include "archive/archive_reader.h"
 #include "archive/intake.h"
 #include "archive/opened.h"
@@ -13,7 +16,15 @@ namespace {
 class ArchiveOrigin final : public Origin {
  public:
   ArchiveOrigin(const std::string& folder, const ArchiveOptions& options) : reader_(folder, options) {}
+  ~ArchiveOrigin() override { stop_.request_stop(); }
 
+  // Compares the sums of all files in a thread of its own, until check().
+  void begin_check() {
+    sums_ = std::async(std::launch::async, [this] { reader_.check_sums(stop_.get_token()); });
+  }
+  void check() override {
+    if (sums_.valid()) sums_.get();
+  }
   const Contents& contents() override { return reader_.contents(); }
   std::unique_ptr<DocumentSource> samples(std::size_t workers) override { return reader_.samples(workers); }
   std::unique_ptr<DocumentSource> frames(std::size_t workers) override { return reader_.frames(workers); }
@@ -31,6 +42,8 @@ class ArchiveOrigin final : public Origin {
 
  private:
   ArchiveReader reader_;
+  std::stop_source stop_;
+  std::future<void> sums_;  // last: uses the others
 };
 
 }  // namespace
@@ -40,7 +53,7 @@ ImportReport import_dataset(Mongo& mongo, const ImportRequest& request, const Ob
   ArchiveOrigin origin(opened.folder(), {request.assume_version});
   if (origin.reader().manifest()) {
     observer.begin("Checking the files");
-    origin.reader().check_sums();
+    origin.begin_check();
   }
   auto with_folder = request;
   if (request.rel_dir) with_folder.rel_dir = absolute(*request.rel_dir);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "archive/duplicate_ids.h"
 #include "archive/id_text.h"
@@ -27,6 +28,11 @@ using bson::Document;
 using bson::Value;
 
 namespace {
+
+// Up to so many bytes of an archive, indexes that grow along with the documents
+// are there sooner than those that are built of all: the server has time while
+// text is parsed.
+constexpr std::int64_t kFewBytes = std::int64_t{32} << 20;
 
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -115,6 +121,7 @@ class Intake {
     const auto start = std::chrono::steady_clock::now();
     identify();
     prepare();
+    origin_.check();
     if (request_.dry_run) {
       read_all();
     } else {
@@ -205,7 +212,7 @@ class Intake {
     new_ids_.emplace(entry_.seed);
     observer_.begin("Collecting ids");
     for (const bool frames : {false, true}) {
-      const auto source = frames ? origin_.frames(request_.jobs) : origin_.samples(request_.jobs);
+      const auto source = source_of(frames);
       if (!source) continue;
       const DocumentSink sink{NewIds::collect, [&](std::string& keys, std::int64_t) { new_ids_->know(keys); }};
       move_documents(*source, {}, sink, request_.jobs, 0, progress_of(source->total_bytes()));
@@ -245,12 +252,15 @@ class Intake {
     return out;
   }
 
-  void move(bool frames, const DocumentSink& sink, std::int64_t skip) {
-    const auto source = frames ? origin_.frames(request_.jobs) : origin_.samples(request_.jobs);
-    if (!source) return;
+  // nullptr: there are none.
+  std::unique_ptr<DocumentSource> source_of(bool frames) {
+    return frames ? origin_.frames(request_.jobs) : origin_.samples(request_.jobs);
+  }
+
+  void move(DocumentSource& source, bool frames, const DocumentSink& sink, std::int64_t skip) {
     observer_.begin(std::string(request_.dry_run ? "Reading " : "Importing ") + (frames ? "frames" : "samples"));
     const auto moved =
-        move_documents(*source, edit(frames), sink, request_.jobs, skip, progress_of(source->total_bytes()));
+        move_documents(source, edit(frames), sink, request_.jobs, skip, progress_of(source.total_bytes()));
     (frames ? report_.frames : report_.samples) = moved.documents + skip;
     report_.bytes += moved.bytes;
   }
@@ -260,31 +270,42 @@ class Intake {
     const bool refuse = request_.on_conflict == OnConflict::kError || new_ids_;
     for (const bool frames : {false, true}) {
       DuplicateIds ids(frames);
-      move(frames,
+      const auto source = source_of(frames);
+      if (!source) continue;
+      move(*source, frames,
            {DuplicateIds::collect, [&](std::string& keys, std::int64_t documents) { ids.take(keys, documents); }}, 0);
       report_.conflicts += ids.count(refuse);
     }
   }
 
+  // The first batch is read before anything is written, and while the sums of the
+  // files are still compared.
   void write_all() {
-    Landing landing(mongo_, entry_, migrated_.contents, origin_.has_tags());
+    std::optional<Landing> landing;
+    const auto begin = [&]() -> Landing& {
+      if (landing) return *landing;
+      origin_.check();
+      return landing.emplace(mongo_, entry_, migrated_.contents, origin_.has_tags());
+    };
     try {
       for (const bool frames : {false, true}) {
         if (frames && entry_.identity.frames.empty()) continue;
         // In order and one after the other: what is there is the beginning.
         const bool all_of_them = request_.on_conflict == OnConflict::kError || new_ids_;
-        const auto there = resumed_ && all_of_them ? landing.staged(frames) : 0;
-        move(frames,
-             {{},
-              [&](std::string& batch, std::int64_t) {
-                report_.conflicts += landing.insert(frames, batch, request_.on_conflict);
-              }},
-             there);
+        const auto there = resumed_ && all_of_them ? begin().staged(frames) : 0;
+        const auto source = source_of(frames);
+        bool early = source && source->total_bytes() <= kFewBytes;
+        const auto write = [&](std::string& batch, std::int64_t) {
+          auto& to = begin();
+          if (std::exchange(early, false)) to.index(migrated_.contents, frames, all_of_them);
+          report_.conflicts += to.insert(frames, batch, request_.on_conflict);
+        };
+        if (source) move(*source, frames, {{}, write}, there);
         observer_.begin(frames ? "Indexing frames" : "Indexing samples");
-        landing.index(migrated_.contents, frames);
+        begin().index(migrated_.contents, frames, true);
       }
-      write_tags(landing);
-      landing.write_results(
+      write_tags(*landing);
+      landing->write_results(
           migrated_.contents.results,
           [&](const RunResults& results, const std::function<void(std::string_view)>& visit) {
             if (!new_ids_) return origin_.read_results(results, visit);
@@ -293,10 +314,10 @@ class Intake {
             text.finish();
           },
           ids_);
-      landing.publish(migrated_.contents);
+      landing->publish(migrated_.contents);
     } catch (const Error& error) {
       // The next run goes on, or takes it back.
-      if (is_lost(error)) landing.keep();
+      if (landing && is_lost(error)) landing->keep();
       throw;
     }
   }

@@ -22,6 +22,8 @@ class Origin {
   virtual ~Origin() = default;
 
   virtual const Contents& contents() = 0;
+  // Returns once all that has to hold before the first write does; else throws.
+  virtual void check() {}
   virtual std::unique_ptr<DocumentSource> samples(std::size_t workers) = 0;
   virtual std::unique_ptr<DocumentSource> frames(std::size_t workers) = 0;  // nullptr: none
   virtual void read_results(const RunResults& results, const std::function<void(std::string_view)>& visit) = 0;

@@ -247,10 +247,9 @@ class JsonReader::Writer {
     const auto* quote = static_cast<const char*>(std::memchr(key + 1, '"', static_cast<std::size_t>(end_ - key - 1)));
     if (!quote || !is_extended_key({key + 1, static_cast<std::size_t>(quote - key - 1)})) return false;
     try {
-      const auto value = read_extended(at, end_);
-      if (!value) return false;
-      (*out_)[type_at] = static_cast<char>(value->type);
-      out_->append(value->bytes);
+      const auto type = read_extended(at, end_, *out_);
+      if (!type) return false;
+      (*out_)[type_at] = static_cast<char>(*type);
       return true;
     } catch (const std::string& what) {
       fail(what, at);

@@ -19,6 +19,9 @@ class DocumentScan {
   bool done() const { return done_; }
 
  private:
+  // The same, byte by byte.
+  const char* step(const char* at, const char* end);
+
   int depth_ = 0;
   bool in_string_ = false;
   bool escaped_ = false;
