@@ -11,7 +11,8 @@ from .bson_types import Int64, ObjectId
 
 def converter(path, name):
     """A function from a value (never None) to what is stored, or None where
-    every value is taken as it is. It raises ValueError."""
+    every value is taken as it is. It raises ValueError. Values of its type
+    ``exact`` (None: there is none) it gives back as they are."""
     field = path.field
     if field is None:
         return None
@@ -27,6 +28,7 @@ def converter(path, name):
         except _Wrong as wrong:
             raise ValueError("Invalid value for field '%s'. Reason: %s" % (name, wrong)) from None
 
+    checked.exact = _EXACT.get(field.ftype)
     return checked
 
 
@@ -117,6 +119,9 @@ _CONVERTERS = {
     "VectorField": _vector,
     "ArrayField": _array,
 }
+
+
+_EXACT = {"StringField": str, "BooleanField": bool, "FloatField": float, "DateTimeField": datetime.datetime}
 
 
 def _convert_list(field):

@@ -226,6 +226,7 @@ class _Edit:
     def prepare(self, values, convert, skip_none, expected):
         """(ids, values, expected columns) that are written; checks everything."""
         out_ids, out, old, guards = [], [], [], []
+        exact = convert.exact if convert else None
         for index, value in enumerate(values):
             if self._list:
                 value = self._list_value(index, value, convert)
@@ -242,7 +243,8 @@ class _Edit:
                         "%s %s has no '%s' to set '%s' of; nothing was written"
                         % (self._owner[:-1].capitalize(), self._ids[index], self._parents[-1], self._path.keys[-1])
                     )
-                value = convert(value) if convert and value is not None else value
+                if convert and value is not None and type(value) is not exact:
+                    value = convert(value)
             out_ids.append(self._ids[index])
             out.append(value)
             if expected is not None:
@@ -264,10 +266,12 @@ class _Edit:
             return None
         value = _listed(value)
         _same_length(self._name, where, len(value), len(elements))
-        if any(one is None for one in elements):
+        if not all(elements) and any(one is None for one in elements):
             raise ValueError("Can only set values of array documents with IDs")
         if not value:
             return None
+        if convert and set(map(type, value)) == {convert.exact}:
+            return value
         return [convert(v) if convert and v is not None else v for v in value]
 
     def _stored(self, value, convert):
