@@ -266,6 +266,15 @@ void setup_media_upload(Program& program, CLI::App& media) {
   choice("--outside", options->outside, {"error", "basename"}, "files not in --rel-dir");
   command->add_option("--report", options->report, "what became of each file, JSON lines")->option_text("FILE");
   command->add_option("--manifest", options->manifest, "state of the upload")->option_text("FILE");
+  command->add_option("--bandwidth", request.bandwidth, "most bytes a second: 500K, 20M")
+      ->option_text("BYTES")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Validator(
+          [](std::string& bytes) {
+            const bool positive = bytes.find_first_of("123456789") == 0;
+            return positive ? std::string() : std::string("has to be more than 0");
+          },
+          ""));
   add_setting(*command, options->flags, "--dry-run", "dry_run", "plan only");
   add_setting(*command, options->flags, "-j,--jobs", "jobs", "files at a time", "N");
   command->callback(

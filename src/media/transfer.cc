@@ -41,21 +41,29 @@ bool md5_like(const std::string& etag) {
 // Only S3 makes its ETags from parts.
 bool in_parts(FileSystem system) { return system == FileSystem::kS3 || system == FileSystem::kMinio; }
 
-// Counts what is sent of one file, each byte once however often it is tried.
+// What a transfer throws when it is told to stop within a large file.
+constexpr const char* kStopped = "Stopped";
+
+// What is sent of one file: at the rate that is allowed, and counted, each byte
+// once however often it is tried.
 class Sent {
  public:
-  Sent(std::atomic<std::int64_t>& total, std::int64_t size)
-      : total_(total), part_(part_size(size)), reached_(static_cast<std::size_t>(part_count(size)), 0) {}
+  Sent(std::atomic<std::int64_t>& total, std::int64_t size, Bandwidth& bandwidth, const std::atomic<bool>& stopped)
+      : total_(total),
+        bandwidth_(bandwidth),
+        stopped_(stopped),
+        part_(part_size(size)),
+        reached_(static_cast<std::size_t>(part_count(size)), 0) {}
 
   Content count(Content content) {
     content.read = [this, read = std::move(content.read)](char* buffer, std::size_t capacity) {
-      const auto n = read(buffer, capacity);
+      const auto n = passed(read(buffer, capacity));
       add(static_cast<std::int64_t>(n));
       return n;
     };
     content.read_at = [this, read_at = std::move(content.read_at)](std::int64_t offset, char* buffer,
                                                                    std::size_t capacity) {
-      const auto n = read_at(offset, buffer, capacity);
+      const auto n = passed(read_at(offset, buffer, capacity));
       // A part is sent by one thread at a time.
       const auto part = static_cast<std::size_t>(offset / part_);
       if (part < reached_.size()) {
@@ -68,13 +76,22 @@ class Sent {
     return content;
   }
   void take_back() { total_ -= own_; }
+  std::int64_t bytes() const { return own_; }
 
  private:
+  // Small files go to their end; of large ones no more is sent once it is over.
+  std::size_t passed(std::size_t n) {
+    bandwidth_.take(static_cast<std::int64_t>(n), stopped_);
+    if (stopped_ && reached_.size() > 1) throw Error(Exit::kUnreachable, "stopped before its end", "", kStopped);
+    return n;
+  }
   void add(std::int64_t n) {
     total_ += n;
     own_ += n;
   }
   std::atomic<std::int64_t>& total_;
+  Bandwidth& bandwidth_;
+  const std::atomic<bool>& stopped_;
   std::atomic<std::int64_t> own_ = 0;
   std::int64_t part_;
   std::vector<std::int64_t> reached_;
@@ -110,7 +127,12 @@ std::string sha256_of(ObjectStore& store, const std::string& key, std::int64_t s
 }  // namespace
 
 Transfer::Transfer(UploadPlan& plan, const UploadRequest& request, Stores& stores, Manifest* manifest)
-    : plan_(plan), request_(request), stores_(stores), manifest_(manifest), results_(plan.files.size()) {}
+    : plan_(plan),
+      request_(request),
+      stores_(stores),
+      manifest_(manifest),
+      results_(plan.files.size()),
+      bandwidth_(request.bandwidth) {}
 
 Location Transfer::place(std::size_t index) const {
   const std::lock_guard lock(mutex_);
@@ -158,6 +180,7 @@ FileResult Transfer::attempt(std::size_t index) {
     } catch (const Changed& error) {
       if (last) return {State::kFailed, error.what()};
     } catch (const Error& error) {
+      if (error.type() == kStopped) return {State::kFailed, error.what()};
       if (error.code() == Exit::kUnreachable && last) throw;
       const bool of_this_file =
           error.type() == "OSError" || (error.code() != Exit::kRights && error.code() != Exit::kNotFound);
@@ -244,19 +267,22 @@ FileResult Transfer::upload(std::size_t index, ObjectStore& store) {
     const bool ours = entry && entry->remote == remote_path(index);
     if (ours && entry->uploaded && entry->state == file.state() && found != plan_.present.end() &&
         found->second == file.state().size) {
+      bytes_kept_ += file.state().size;
       return {State::kKnown, ""};
     }
     if (!ours && settle(index, store, file)) {
+      bytes_kept_ += file.state().size;
       manifest_->add(local, {remote_path(index), file.state(), "", "", "adopted", true});
       return {State::kAdopted, ""};
     }
     if (ours) unfinished = entry->upload;
     manifest_->add(local, {remote_path(index), file.state(), "", "", "", false, unfinished});
   } else if (settle(index, store, file)) {
+    bytes_kept_ += file.state().size;
     return {State::kAdopted, ""};
   }
   const auto target = place(index);
-  Sent sent(bytes_done_, file.state().size);
+  Sent sent(bytes_done_, file.state().size, bandwidth_, stopped_);
   try {
     auto content = sent.count(file.content(in_parts(target.system)));
     content.unfinished = unfinished;
@@ -269,6 +295,7 @@ FileResult Transfer::upload(std::size_t index, ObjectStore& store) {
     if (!file.unchanged()) throw Changed("'" + local + "' changed while it was uploaded");
     const Hashes hashes{file.state().size, [&] { return file.sha256(); }, [&](bool parts) { return file.md5(parts); }};
     const auto confirmed = confirm(store, target, std::move(answer), hashes);
+    bytes_kept_ += file.state().size - sent.bytes();
     if (manifest_) {
       manifest_->add(local, {target.path(), file.state(), file.sha256(), confirmed.etag, confirmed.how, true});
     }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "media/bandwidth.h"
 #include "media/manifest.h"
 #include "media/upload_plan.h"
 
@@ -37,7 +38,9 @@ class Transfer {
   std::string remote_path(std::size_t index) const;
   // Uploaded so far, with parts of files under way.
   std::int64_t bytes_done() const { return bytes_done_; }
-  // Makes waiting scenes give up.
+  // Of files and parts that the store had already.
+  std::int64_t bytes_kept() const { return bytes_kept_; }
+  // Makes waiting scenes and large files under way give up; small ones end.
   void stop();
 
  private:
@@ -73,7 +76,9 @@ class Transfer {
   std::condition_variable ended_;
   std::vector<FileResult> results_;
   std::atomic<std::int64_t> bytes_done_ = 0;
+  std::atomic<std::int64_t> bytes_kept_ = 0;
   std::atomic<bool> stopped_ = false;
+  Bandwidth bandwidth_;
 };
 
 }  // namespace fm::media

@@ -57,17 +57,14 @@ class Crew {
   }
 
   // The smallest file goes first and alone: what is wrong for all of them shows
-  // before anything else is sent.
-  void scout() {
-    std::optional<std::size_t> smallest;
+  // before anything else is sent. Begins it; nothing when there are only scenes.
+  std::optional<std::size_t> scout() {
     for (std::size_t i = 0; i < plan_.files.size(); ++i) {
       if (plan_.files[i].scene) continue;
-      if (!smallest || plan_.files[i].state.size < plan_.files[*smallest].state.size) smallest = i;
+      if (!scouted_ || plan_.files[i].state.size < plan_.files[*scouted_].state.size) scouted_ = i;
     }
-    if (!smallest) return;
-    work(*smallest);
-    scouted_ = smallest;
-    if (failure_) std::rethrow_exception(failure_);
+    if (scouted_) threads_.emplace_back([this] { work(*scouted_); });
+    return scouted_;
   }
 
   void start(int count) {
@@ -184,7 +181,11 @@ class Upload {
 
  private:
   void work() {
-    crew_.scout();
+    if (const auto scout = crew_.scout()) {
+      while (!crew_.wait({*scout}, kTick)) tell();
+      crew_.join();
+      crew_.rethrow();
+    }
     crew_.start(stores_.workers());
     if (request_.update) {
       for (const bool frames : {false, true}) write_paths(frames);
@@ -198,7 +199,7 @@ class Upload {
 
   void tell() {
     progress_({static_cast<std::int64_t>(crew_.done()), static_cast<std::int64_t>(plan_.files.size()),
-               transfer_.bytes_done(), plan_.bytes});
+               transfer_.bytes_done(), plan_.bytes - transfer_.bytes_kept()});
   }
 
   void write_paths(bool frames) {

@@ -15,8 +15,8 @@ namespace fm::media {
 struct UploadProgress {
   std::int64_t files = 0;
   std::int64_t files_total = 0;
-  std::int64_t bytes = 0;
-  std::int64_t bytes_total = 0;
+  std::int64_t bytes = 0;        // sent
+  std::int64_t bytes_total = 0;  // without what the store had already
 };
 
 struct UploadFailure {
@@ -45,9 +45,9 @@ using FileReport = std::function<void(const PlannedFile& file, const std::string
 // second. With request.update the lease is needed. Throws what concerns every
 // file (credentials, bucket, server); what was uploaded until then is kept and
 // its paths are written. Killed at any instant, each document names old, valid
-// paths or new, valid ones, and the same call goes on. Cost: two requests a
-// file, three and its content where an object is there already; one update a
-// document.
+// paths or new, valid ones, and the same call goes on. Cost: one request a file or
+// part where the store's answer confirms it, else two, three and its content where
+// an object is there already; one update a document.
 UploadReport upload(Mongo& mongo, const MediaDataset& dataset, const UploadRequest& request, UploadPlan& plan,
                     Stores& stores, Manifest* manifest, const std::function<void(const UploadProgress&)>& progress,
                     const FileReport& file_report);

@@ -30,6 +30,7 @@ struct UploadRequest {
   bool stop_on_failure = false;                     // the first file that fails ends the upload
   bool verify_full = false;                         // read everything back
   bool dedupe = false;                              // files of equal content go once
+  std::optional<std::int64_t> bandwidth;            // most bytes a second
   std::vector<std::string> group_slices;            // of a grouped dataset; all when empty
   std::optional<std::vector<bson::Value>> samples;  // _ids; all without
   RunOrigin origin;                                 // for the history

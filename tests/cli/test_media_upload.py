@@ -1,5 +1,6 @@
 """`media upload` against an S3 server (moto) and a proxy that spoils requests."""
 import contextlib
+import hashlib
 import json
 import os
 import random
@@ -11,7 +12,7 @@ import time
 import pytest
 from bson import ObjectId
 from media_data import content, dataset, everything
-from object_servers import SECRET, Checksums, Proxy, S3
+from object_servers import HERE, SECRET, Checksums, Proxy, S3
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,34 @@ def test_all_fields_and_back(cloud, s3):
     assert back.json["restored"] == 5
     for d in cloud.db["samples.demo"].find():
         assert {**d, "last_modified_at": 0} == {**before[d["_id"]], "last_modified_at": 0}
+
+
+@pytest.mark.parametrize("all_at_once", [True, False])
+def test_the_dataset_of_a_real_archive(cloud, s3, all_at_once):
+    """Of FiftyOne 1.22.1: each field in its folder, each file an object of its own, contents by checksum."""
+    archive = os.path.join(os.path.dirname(HERE), "archives", "v1.22.1-media-fields")
+    assert cloud.migrator("dataset", "import", archive, "--name", "demo").status == 0
+    collection = cloud.db[cloud.db.datasets.find_one({"name": "demo"})["sample_collection_name"]]
+    before = sorted(collection.find(), key=lambda d: d["_id"])
+    fields = {"filepath": "filepath", "thumb": "thumb", "seg": "seg.mask_path", "inst": "inst.detections.mask_path",
+              "heat": "heat.map_path"}
+    if all_at_once:
+        r = upload(cloud, "demo", "s3://bucket/x", "--media-field", "*", "--update-filepaths")
+        assert r.status == 0, r.err
+    else:
+        for given, field in fields.items():
+            r = upload(cloud, "demo", "s3://bucket/x/" + field, "--media-field", given, "--update-filepaths")
+            assert r.status == 0, r.err
+    objects = s3.objects()
+    after = sorted(collection.find(), key=lambda d: d["_id"])
+    used = {}
+    for old, new in zip(before, after):
+        for local, remote in zip(paths_of(old), paths_of(new), strict=True):
+            assert remote.startswith("s3://bucket/x/"), remote
+            assert used.setdefault(remote, local) == local
+            assert hashlib.sha256(objects[remote[len("s3://bucket/"):]]).digest() == hashlib.sha256(read(local)).digest()
+    assert {key.split("/")[1] for key in objects} <= set(fields.values())
+    assert len(objects) == len(used) == len({p for d in before for p in paths_of(d)})
 
 
 def test_without_update_the_dataset_is_not_touched(cloud, s3):
@@ -251,8 +280,8 @@ def test_a_store_with_checksums_confirms_by_them(cloud, s3):
     assert cloud.migrator("media", "verify", "demo").status == 15
 
 
-@pytest.mark.parametrize("same", [True, False])
-def test_a_killed_upload_of_a_large_file_goes_on_at_its_parts(cloud, s3, same):
+@pytest.mark.parametrize("how,same", [(signal.SIGKILL, True), (signal.SIGINT, True), (signal.SIGKILL, False)])
+def test_a_stopped_upload_of_a_large_file_goes_on_at_its_parts(cloud, s3, how, same):
     """And what was begun for a content that is no more there is taken away."""
     path = large(cloud, 55 * 2**20)
     command = [os.path.join(cloud.bin, "fiftyone-migrator"), "media", "upload", "demo", "s3://bucket/x",
@@ -262,7 +291,9 @@ def test_a_killed_upload_of_a_large_file_goes_on_at_its_parts(cloud, s3, same):
                               stderr=subprocess.DEVNULL) as p:
             while len(proxy.sums) < 3:
                 time.sleep(0.02)
-            p.kill()
+            p.send_signal(how)
+        assert p.returncode == {signal.SIGKILL: -9, signal.SIGINT: 130}[how] and len(proxy.sums) < 6
+        assert cloud.db["samples.demo"].count_documents({"filepath": path}) == 1
         assert s3.client.list_multipart_uploads(Bucket="bucket").get("Uploads")
         if not same:
             write(path, 1000)

@@ -2,11 +2,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "base/error.h"
+#include "media/bandwidth.h"
 #include "media/content_type.h"
 #include "media/fields.h"
 #include "media/leaves.h"
@@ -284,6 +288,19 @@ TEST(ContentHash, SmallContentHasNoParts) {
   hash.update("bc");
   EXPECT_EQ(hash.finish(), sha256_hex("abc"));
   EXPECT_EQ(ContentHash<Md5>(0).finish(), to_hex(md5("")));
+}
+
+TEST(Bandwidth, WaitsAtLeastAsLongAsTheRateAsks) {
+  Bandwidth bandwidth(1'000'000);
+  std::atomic<bool> stopped = false;
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&] { bandwidth.take(100'000, stopped); });
+  for (auto& thread : threads) thread.join();
+  EXPECT_GE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(150));
+  stopped = true;
+  bandwidth.take(std::int64_t{1} << 40, stopped);  // does not wait
+  Bandwidth(std::nullopt).take(std::int64_t{1} << 40, stopped);
 }
 
 TEST(Parts, AreNeverMoreThanS3Takes) {
