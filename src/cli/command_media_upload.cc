@@ -110,8 +110,8 @@ int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile&
   for (const auto& field : plan.fields) fields.append(field.name);
   for (const auto& line : plan.missing) missing.append(line);
   const auto files = static_cast<std::int64_t>(plan.files.size());
-  auto text = fmt::format("Would upload {} files, {}, for {} paths; nothing was written.\n", format_count(files),
-                          size(plan.bytes), format_count(plan.paths - plan.missing_paths));
+  auto text = fmt::format("Would upload {} files, {}, for {} paths to {}; nothing was written.\n", format_count(files),
+                          size(plan.bytes), format_count(plan.paths - plan.missing_paths), plan.destination);
   if (plan.equal_files > 0)
     text += fmt::format("Of the same content as others: {} files.\n", format_count(plan.equal_files));
   if (plan.remote_paths > 0) text += fmt::format("Remote already: {} paths.\n", format_count(plan.remote_paths));
@@ -121,6 +121,7 @@ int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile&
   }
   text += clashes_text(plan.clashes, globals.style(STDOUT_FILENO));
   globals.print(text, Document{{"dry_run", true},
+                               {"destination", plan.destination},
                                {"fields", std::move(fields)},
                                {"files", files},
                                {"bytes", plan.bytes},
@@ -135,8 +136,8 @@ int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile&
 
 int show_report(const media::UploadReport& report, const media::UploadPlan& plan, const UploadOptions& options,
                 const Globals& globals, double seconds) {
-  auto text = fmt::format("Uploaded {} files, {}, in {}.\n", format_count(report.uploaded), size(report.bytes),
-                          format_duration(seconds));
+  auto text = fmt::format("Uploaded {} files, {}, to {} in {}.\n", format_count(report.uploaded), size(report.bytes),
+                          plan.destination, format_duration(seconds));
   if (report.adopted > 0)
     text += fmt::format("There already, with the same content: {} files.\n", format_count(report.adopted));
   if (report.known > 0) text += fmt::format("Uploaded by an earlier attempt: {} files.\n", format_count(report.known));
@@ -170,7 +171,8 @@ int show_report(const media::UploadReport& report, const media::UploadPlan& plan
     }
     if (report.failures.size() > kShown) text += "  and more; --report FILE lists all\n";
   }
-  globals.print(text, Document{{"uploaded", report.uploaded},
+  globals.print(text, Document{{"destination", plan.destination},
+                               {"uploaded", report.uploaded},
                                {"adopted", report.adopted},
                                {"known", report.known},
                                {"failed", report.failed},

@@ -55,6 +55,10 @@ int run_verify(const VerifyOptions& options, const Globals& globals) {
   std::string text = rows.empty() ? "" : text_table({"field", "path", "finding"}, rows) + "\n";
   text += fmt::format("{} paths, {} distinct ones looked at: {} with a fault.\n", format_count(check.paths),
                       format_count(check.objects), format_count(check.faults));
+  if (options.full) {
+    text +=
+        fmt::format("Read and compared with what was uploaded from here: {} of them.\n", format_count(check.compared));
+  }
   if (check.local > 0) text += fmt::format("Local: {} paths.\n", format_count(check.local));
   if (check.web > 0) text += fmt::format("On the web, not looked at: {} paths.\n", format_count(check.web));
   globals.print(text, Document{{"paths", check.paths},

@@ -9,6 +9,7 @@
 #include "bson/json.h"
 #include "media/leaves.h"
 #include "media/manifest.h"
+#include "media/remap.h"
 #include "media/scene.h"
 
 namespace fm::media {
@@ -27,6 +28,13 @@ std::string whole(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) throw Error(Exit::kFailed, "'" + path + "' cannot be read", "", "OSError");
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string id_of(const Document& document) {
+  const auto& id = *document.find("_id");
+  if (const auto* oid = id.as<bson::Oid>()) return oid->hex();
+  if (const auto* text = id.as<std::string>()) return *text;
+  return bson::to_relaxed_json(Document{{"_id", id}});
 }
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
@@ -56,6 +64,12 @@ class Planner {
   UploadPlan make() {
     plan_.fields = select_fields(dataset_, request_.fields);
     destination_ = stores_.locate(without_slash(request_.destination));
+    plan_.destination = destination_.path();
+    if (destination_.local() && request_.destination.find("://") != std::string::npos) {
+      throw Error(Exit::kUsage, "'" + request_.destination + "' begins with no scheme that is known",
+                  "Known are s3://, gs://, https://ACCOUNT.blob.core.windows.net/, and what MINIO_ALIAS, "
+                  "MINIO_ENDPOINT_URL, AZURE_ALIAS and AZURE_STORAGE_ACCOUNT_URL name.");
+    }
     if (destination_.system == FileSystem::kHttp) {
       throw Error(Exit::kUsage, "'" + request_.destination + "' is on the web, not in an object store");
     }
@@ -64,6 +78,9 @@ class Planner {
     }
     if (request_.rel_dir) rel_dir_ = stores_.locate(*request_.rel_dir).key;
     for (const bool frames : {false, true}) read(frames);
+    if (request_.overwrite) {
+      for (const bool frames : {false, true}) spare(frames);
+    }
     check_found();
     if (request_.dedupe) leave_out_equal_files();
     if (!destination_.local() || fs::exists(destination_.key)) {
@@ -94,6 +111,33 @@ class Planner {
         for (const auto& text : texts_at(document, field->path)) take(text, *field, document);
       }
     });
+  }
+
+  // What any field of any document names below the destination is not overwritten.
+  void spare(bool frames) {
+    const auto pattern = Remap({{destination_.path(), "-"}}).pattern();
+    Document projection{{"_id", 1}};
+    Array any;
+    std::vector<const MediaField*> fields;
+    for (const auto& field : dataset_.fields) {
+      if (field.frames != frames) continue;
+      fields.push_back(&field);
+      projection.set(top_of(field.path), 1);
+      any.append(Document{{field.path, Document{{"$regex", pattern}}}});
+    }
+    if (fields.empty()) return;
+    FindOptions options;
+    options.projection = projection;
+    mongo_.find(frames ? dataset_.frames : dataset_.samples, Document{{"$or", any}}, options,
+                [&](const bson::View& view) {
+                  const auto document = view.decode();
+                  for (const auto* field : fields) {
+                    for (const auto& text : texts_at(document, field->path)) {
+                      const auto location = stores_.locate(text);
+                      if (location.root == destination_.root) plan_.taken.insert(location.key);
+                    }
+                  }
+                });
   }
 
   void take(const std::string& text, const MediaField& field, const Document& document) {
@@ -127,7 +171,7 @@ class Planner {
     if (!state) {
       ++plan_.missing_paths;
       if (plan_.missing.size() < kListed) {
-        plan_.missing.push_back(bson::to_relaxed_json(Document{{"_id", *document.find("_id")}}) + " " + local);
+        plan_.missing.push_back(id_of(document) + " " + local);
       }
       return std::nullopt;
     }

@@ -52,6 +52,7 @@ struct Clash {
 };
 
 struct UploadPlan {
+  std::string destination;  // a local folder as an absolute path
   std::vector<MediaField> fields;
   std::vector<PlannedFile> files;
   std::unordered_map<std::string, std::size_t> by_local;

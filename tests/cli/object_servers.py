@@ -1,6 +1,7 @@
 """Object stores that tests start: moto (S3), gcp-storage-emulator, Azurite; and a proxy that does harm."""
 import base64
 import contextlib
+import email.utils
 import hashlib
 import os
 import re
@@ -188,8 +189,8 @@ class Proxy:
 
     ``rule(method, path, number)`` gives None, or what happens instead: a status
     to answer with, "cut" (the connection ends in the middle of the request),
-    "lose" (the server does it, its answer is lost), "slow", or "spoil" (the
-    server gets another content).
+    "lose" (the server does it, its answer is lost), "slow", "spoil" (the
+    server gets another content), or "skew" (its clock is an hour ahead).
     """
 
     def __init__(self, port, rule):
@@ -249,6 +250,12 @@ class Proxy:
                 503: b"SlowDown", 403: b"ExpiredToken", 507: b"QuotaExceeded", 500: b"InternalError"}.get(what, b"Other")
             client.sendall(b"HTTP/1.1 %d Proxy\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n"
                            b"Connection: close\r\n\r\n" % (what, len(text)) + (b"" if method == "HEAD" else text))
+            return False
+        if what == "skew":
+            text = b"<Error><Code>RequestTimeTooSkewed</Code><Message>by the proxy</Message></Error>"
+            date = email.utils.formatdate(time.time() + 3600, usegmt=True).encode()
+            client.sendall(b"HTTP/1.1 403 Forbidden\r\nDate: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
+                date, len(text), text))
             return False
         if what == "slow":
             time.sleep(1.5)

@@ -182,6 +182,27 @@ def test_same_names_are_never_one_object(cloud, s3):
     assert [objects[p[len("s3://bucket/"):]] for p in stored] == [read(p) for p in (a, b, two, a, c)]
 
 
+def test_names_by_content(cloud, s3):
+    paths = [write("%s/%s/x.jpg" % (cloud.files, d)) for d in "ab"]
+    dataset(cloud.db, "demo", [{"filepath": p} for p in paths])
+    assert upload(cloud, "demo", "s3://bucket/x", "--on-clash", "hash", "--update-filepaths").status == 0
+    names = {p: "x/%s.jpg" % hashlib.sha256(read(p)).hexdigest()[:16] for p in paths}
+    objects = s3.objects()
+    assert objects in ({names[paths[0]]: read(paths[0]), names[paths[1]]: read(paths[1])},
+                       {"x/x.jpg": read(paths[0]), names[paths[1]]: read(paths[1])})
+    stored = [d["filepath"] for d in cloud.db["samples.demo"].find().sort("_id")]
+    assert [objects[p[len("s3://bucket/"):]] for p in stored] == [read(p) for p in paths]
+
+
+def test_what_is_remote_and_what_is_null_stays(cloud, s3):
+    path = write(cloud.files + "/x.jpg")
+    remote = ["s3://other/k", "https://example.org/y.jpg", None]
+    dataset(cloud.db, "demo", [{"filepath": path, "thumb": thumb} for thumb in (*remote, path)])
+    r = upload(cloud, "demo", "s3://bucket/x", "--media-field", "thumb", "--update-filepaths")
+    assert r.status == 0 and (r.json["uploaded"], r.json["documents"]) == (1, 1), r.err
+    assert [d["thumb"] for d in cloud.db["samples.demo"].find().sort("_id")] == [*remote, "s3://bucket/x/x.jpg"]
+
+
 def test_equal_content_goes_once(cloud, s3):
     """With --dedupe; a file of the same size and another content is another file."""
     paths = ["%s/%s/x.jpg" % (cloud.files, d) for d in "abc"]
@@ -226,6 +247,15 @@ def test_overwrite(cloud, s3):
     s3.client.put_object(Bucket="bucket", Key="x/000.jpg", Body=b"old")
     assert upload(cloud, "demo", "s3://bucket/x", "--overwrite").json["uploaded"] == 1
     assert s3.objects() == {"x/000.jpg": read(cloud.files + "/000.jpg")}
+
+
+def test_overwriting_spares_what_the_dataset_names(cloud, s3):
+    path = write(cloud.files + "/x.jpg")
+    s3.client.put_object(Bucket="bucket", Key="x/x.jpg", Body=b"of the other field")
+    dataset(cloud.db, "demo", [{"filepath": path, "thumb": "s3://bucket/x/x.jpg"}])
+    r = upload(cloud, "demo", "s3://bucket/x", "--overwrite", "--update-filepaths")
+    assert r.status == 0 and len(r.json["clashes"]) == 1, r.err
+    assert s3.objects() == {"x/x.jpg": b"of the other field", "x/x-2.jpg": read(path)}
 
 
 def test_large_files_go_in_parts(cloud, s3):
@@ -415,6 +445,35 @@ def test_what_stays_is_named(cloud, s3, what, status, text):
     assert again.status == 0 and consistent(cloud.db, s3, cloud.files) == 8
 
 
+def test_a_file_that_changes_while_it_is_read_is_sent_again(cloud, s3):
+    path = write(cloud.files + "/x.jpg")
+    dataset(cloud.db, "demo", [{"filepath": path}])
+    seen = []
+
+    def rule(method, path_, n):
+        if method == "PUT":
+            seen.append(path_)
+            if len(seen) == 1:
+                write(path, 150)
+
+    with Proxy(s3.port, rule) as proxy:
+        r = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths", **s3.env(proxy.url))
+    assert r.status == 0 and len(seen) == 2, r.err
+    assert s3.objects() == {"x/x.jpg": read(path)} and len(read(path)) == 150
+
+
+def test_requests_are_signed_by_the_clock_of_the_store(cloud, s3):
+    seen = []
+
+    def rule(method, path, n):
+        if method == "PUT":
+            seen.append(path)
+            return "skew" if len(seen) == 1 else None
+
+    r = spoiled(cloud, s3, rule, count=3)
+    assert r.status == 0 and len(seen) == 4, r.err
+
+
 def test_a_wrong_answer_is_not_believed(cloud, s3):
     """The store takes another content: the ETag in its answer tells; it is sent again."""
     seen = []
@@ -456,6 +515,7 @@ def test_what_is_wrong_for_all_shows_at_once(cloud, s3):
             ("s3://bucket/x", {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, 12, "no AWS credentials"),
             ("https://example.org/x", {}, 2, "on the web"),
             ("s3://", {}, 2, "no bucket"),
+            ("foo://bucket/x", {}, 2, "scheme"),
             ("s3://bucket/x", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, 5, "again"),
             ("minio://bucket/x", {"MINIO_ALIAS": "minio"}, 2, "MINIO_ENDPOINT_URL")]:
         r = upload(cloud, "demo", destination, "--update-filepaths", **env)
