@@ -216,8 +216,11 @@ class _Edit:
         found_ids, found = self._core.columns(
             self._collection, self._filter, [("_id",), look], [False, False], projection
         )
-        by_id = dict(zip(found_ids, found))
-        looked = [by_id.get(id) for id in ids]
+        if found_ids == ids:
+            looked = found
+        else:
+            by_id = dict(zip(found_ids, found))
+            looked = [by_id.get(id) for id in ids]
         if self._list:
             self._elements = looked
         else:

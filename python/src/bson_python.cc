@@ -483,15 +483,39 @@ bson::Bytes to_bson(nb::handle mapping) {
 
 bson::Document to_document(nb::handle mapping) { return to_bson(mapping).decode(); }
 
-bson::Value to_value(nb::handle value) {
-  types();
-  if (PyUnicode_CheckExact(value.ptr())) {  // the most frequent ones
+namespace {
+
+// The most frequent ones.
+std::optional<bson::Value> text_or_id(nb::handle value) {
+  if (PyUnicode_CheckExact(value.ptr())) {
     Py_ssize_t size = 0;
     if (const char* data = PyUnicode_AsUTF8AndSize(value.ptr(), &size)) {
       return std::string(data, static_cast<std::size_t>(size));
     }
     PyErr_Clear();
+  } else if (value.type().is(types().object_id)) {
+    const auto bytes = nb::object(value.attr("binary"));
+    return load<bson::Oid>(reinterpret_cast<const std::uint8_t*>(PyBytes_AS_STRING(bytes.ptr())));
   }
+  return std::nullopt;
+}
+
+std::optional<bson::Value> texts_or_ids(nb::handle value) {
+  if (!PyList_CheckExact(value.ptr())) return text_or_id(value);
+  bson::Array out;
+  for (nb::handle item : nb::borrow<nb::list>(value)) {
+    auto one = text_or_id(item);
+    if (!one) return std::nullopt;
+    out.append(std::move(*one));
+  }
+  return out;
+}
+
+}  // namespace
+
+bson::Value to_value(nb::handle value) {
+  types();
+  if (auto usual = texts_or_ids(value)) return std::move(*usual);
   Writer writer;
   writer.named("v", value.ptr());
   const bson::Bytes bytes(writer.take());

@@ -107,8 +107,24 @@ class Documents {
   std::size_t at_ = 0;
 };
 
+// Python's collector looks through all objects now and then, the more of them are
+// made the oftener; none of those made meanwhile is garbage.
+class NoCollection {
+ public:
+  NoCollection() : was_on_(PyGC_Disable() == 1) {}
+  NoCollection(const NoCollection&) = delete;
+  NoCollection& operator=(const NoCollection&) = delete;
+  ~NoCollection() {
+    if (was_on_) PyGC_Enable();
+  }
+
+ private:
+  bool was_on_;
+};
+
 nb::list columns(Connection& self, const Query& query, const std::vector<Keys>& paths,
                  const std::vector<bool>& ids_as_text) {
+  const NoCollection paused;
   std::vector<nb::list> out(paths.size());
   // The thread may outlive the call.
   Cursor cursor([mongo = self.mongo(), query](const Cursor::Visit& visit) { query.read(*mongo, visit); });
