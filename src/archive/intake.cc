@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <utility>
+#include <future>
 
 #include "archive/duplicate_ids.h"
 #include "archive/id_text.h"
@@ -28,11 +28,6 @@ using bson::Document;
 using bson::Value;
 
 namespace {
-
-// Up to so many bytes of an archive, indexes that grow along with the documents
-// are there sooner than those that are built of all: the server has time while
-// text is parsed.
-constexpr std::int64_t kFewBytes = std::int64_t{32} << 20;
 
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -282,6 +277,7 @@ class Intake {
   // files are still compared.
   void write_all() {
     std::optional<Landing> landing;
+    std::vector<std::future<void>> indexing;
     const auto begin = [&]() -> Landing& {
       if (landing) return *landing;
       origin_.check();
@@ -294,16 +290,16 @@ class Intake {
         const bool all_of_them = request_.on_conflict == OnConflict::kError || new_ids_;
         const auto there = resumed_ && all_of_them ? begin().staged(frames) : 0;
         const auto source = source_of(frames);
-        bool early = source && source->total_bytes() <= kFewBytes;
         const auto write = [&](std::string& batch, std::int64_t) {
-          auto& to = begin();
-          if (std::exchange(early, false)) to.index(migrated_.contents, frames, all_of_them);
-          report_.conflicts += to.insert(frames, batch, request_.on_conflict);
+          report_.conflicts += begin().insert(frames, batch, request_.on_conflict);
         };
         if (source) move(*source, frames, {{}, write}, there);
         observer_.begin(frames ? "Indexing frames" : "Indexing samples");
-        begin().index(migrated_.contents, frames, true);
+        const auto index = [&to = begin(), &contents = migrated_.contents, frames] { to.index(contents, frames); };
+        // Frames come in meanwhile.
+        indexing.push_back(std::async(frames ? std::launch::deferred : std::launch::async, index));
       }
+      for (auto& one : indexing) one.get();
       write_tags(*landing);
       landing->write_results(
           migrated_.contents.results,

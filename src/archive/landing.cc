@@ -292,16 +292,12 @@ void Landing::write_results(const std::vector<RunResults>& results, const ReadRe
   }
 }
 
-void Landing::index(const Contents& contents, bool frames, bool unique) {
+void Landing::index(const Contents& contents, bool frames) {
   const auto& name = collection(frames);
   if (name.empty()) return;
   auto indexes = default_indexes(contents.dataset, frames);
   const auto& custom = frames ? contents.frame_indexes : contents.sample_indexes;
   indexes.insert(indexes.end(), custom.begin(), custom.end());
-  if (!unique) {
-    std::erase_if(indexes,
-                  [](const Document& index) { return index.find("unique") && index.find("unique")->truthy(); });
-  }
   try {
     mongo_.create_indexes(name, indexes);
   } catch (const Error& error) {

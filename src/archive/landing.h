@@ -52,9 +52,8 @@ class Landing {
   std::int64_t insert(bool frames, std::string_view batch, OnConflict on_conflict);
   void insert_tags(const std::vector<bson::Document>& tags);
   void write_results(const std::vector<RunResults>& results, const ReadResults& read, const ops::IdGenerator& ids);
-  // Builds the default and custom indexes, those that are not there; `unique`:
-  // also those that may refuse documents.
-  void index(const Contents& contents, bool frames, bool unique);
+  // Builds the default and custom indexes.
+  void index(const Contents& contents, bool frames);
   // Documents the dataset refers to, then the dataset: from here on it is
   // there. Then what it replaces goes.
   void publish(const Contents& contents);
