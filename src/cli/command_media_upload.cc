@@ -41,6 +41,8 @@ constexpr std::size_t kShown = 10;
 
 std::string size(std::int64_t bytes) { return format_bytes(static_cast<std::uint64_t>(bytes)); }
 
+std::string counted(std::int64_t n, const char* one) { return format_count(n) + " " + one + (n == 1 ? "" : "s"); }
+
 // The same request finds the manifest of the last attempt.
 Document header_of(const std::string& database, const media::MediaDataset& dataset,
                    const media::UploadRequest& request) {
@@ -110,13 +112,13 @@ int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile&
   for (const auto& field : plan.fields) fields.append(field.name);
   for (const auto& line : plan.missing) missing.append(line);
   const auto files = static_cast<std::int64_t>(plan.files.size());
-  auto text = fmt::format("Would upload {} files, {}, for {} paths to {}; nothing was written.\n", format_count(files),
-                          size(plan.bytes), format_count(plan.paths - plan.missing_paths), plan.destination);
+  auto text = fmt::format("Would upload {}, {}, for {} to {}; nothing was written.\n", counted(files, "file"),
+                          size(plan.bytes), counted(plan.paths - plan.missing_paths, "path"), plan.destination);
   if (plan.equal_files > 0)
-    text += fmt::format("Of the same content as others: {} files.\n", format_count(plan.equal_files));
-  if (plan.remote_paths > 0) text += fmt::format("Remote already: {} paths.\n", format_count(plan.remote_paths));
+    text += fmt::format("Of the same content as others: {}.\n", counted(plan.equal_files, "file"));
+  if (plan.remote_paths > 0) text += fmt::format("Remote already: {}.\n", counted(plan.remote_paths, "path"));
   if (plan.missing_paths > 0) {
-    text += fmt::format("Not there: {} files.\n", format_count(plan.missing_paths));
+    text += fmt::format("Not there: {}.\n", counted(plan.missing_paths, "file"));
     for (std::size_t i = 0; i < plan.missing.size() && i < kShown; ++i) text += "  " + plan.missing[i] + "\n";
   }
   text += clashes_text(plan.clashes, globals.style(STDOUT_FILENO));
@@ -136,18 +138,18 @@ int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile&
 
 int show_report(const media::UploadReport& report, const media::UploadPlan& plan, const UploadOptions& options,
                 const Globals& globals, double seconds) {
-  auto text = fmt::format("Uploaded {} files, {}, to {} in {}.\n", format_count(report.uploaded), size(report.bytes),
+  auto text = fmt::format("Uploaded {}, {}, to {} in {}.\n", counted(report.uploaded, "file"), size(report.bytes),
                           plan.destination, format_duration(seconds));
   if (report.adopted > 0)
-    text += fmt::format("There already, with the same content: {} files.\n", format_count(report.adopted));
-  if (report.known > 0) text += fmt::format("Uploaded by an earlier attempt: {} files.\n", format_count(report.known));
+    text += fmt::format("There already, with the same content: {}.\n", counted(report.adopted, "file"));
+  if (report.known > 0) text += fmt::format("Uploaded by an earlier attempt: {}.\n", counted(report.known, "file"));
   if (plan.equal_files > 0)
-    text += fmt::format("Of the same content as others: {} files.\n", format_count(plan.equal_files));
-  if (plan.remote_paths > 0) text += fmt::format("Remote already: {} paths.\n", format_count(plan.remote_paths));
+    text += fmt::format("Of the same content as others: {}.\n", counted(plan.equal_files, "file"));
+  if (plan.remote_paths > 0) text += fmt::format("Remote already: {}.\n", counted(plan.remote_paths, "path"));
   if (plan.missing_paths > 0)
-    text += fmt::format("Not there, and left out: {} files.\n", format_count(plan.missing_paths));
+    text += fmt::format("Not there, and left out: {}.\n", counted(plan.missing_paths, "file"));
   if (options.request.update) {
-    text += fmt::format("Wrote the new paths of {} documents.", format_count(report.documents));
+    text += fmt::format("Wrote the new paths of {}.", counted(report.documents, "document"));
     if (!report.run.empty()) text += " `fiftyone-migrator media undo " + report.run + "` takes this back.";
     text += "\n";
   } else {
@@ -164,8 +166,8 @@ int show_report(const media::UploadReport& report, const media::UploadPlan& plan
         Document{{"local", failure.local}, {"remote", failure.remote}, {"error", clean_utf8(failure.error)}});
   }
   if (!report.failures.empty()) {
-    text += "\n" + globals.style(STDOUT_FILENO).heading(fmt::format("{} files failed:", format_count(report.failed))) +
-            "\n";
+    text +=
+        "\n" + globals.style(STDOUT_FILENO).heading(fmt::format("{} failed:", counted(report.failed, "file"))) + "\n";
     for (std::size_t i = 0; i < report.failures.size() && i < kShown; ++i) {
       text += "  " + report.failures[i].local + ": " + report.failures[i].error + "\n";
     }

@@ -26,6 +26,8 @@ constexpr std::chrono::milliseconds kFirstPause = 200ms;
 constexpr std::chrono::milliseconds kLongestPause = 20s;
 constexpr long kConnectSeconds = 5;
 constexpr long kSilentSeconds = 60;
+constexpr std::int64_t kLeastBuffer = std::int64_t{16} << 10;  // of libcurl
+constexpr std::int64_t kMostBuffer = std::int64_t{256} << 10;
 constexpr std::size_t kLongestAnswer = std::size_t{1} << 20;
 
 struct Answer : S3Answer {
@@ -181,7 +183,8 @@ Answer S3Requests::Connection::send(const S3Request& request, const std::string&
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answer);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-  curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 1L << 18);
+  curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE,
+                   static_cast<long>(std::clamp(content.size, kLeastBuffer, kMostBuffer)));
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_PROXY, "");  // as Arrow: settings name proxies, the environment does not
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
