@@ -64,9 +64,9 @@ class Sent {
     content.read_at = [this, read_at = std::move(content.read_at)](std::int64_t offset, char* buffer,
                                                                    std::size_t capacity) {
       const auto n = passed(read_at(offset, buffer, capacity));
-      // A part is sent by one thread at a time.
+      // A part is sent by one thread at a time; where there is no more is none.
       const auto part = static_cast<std::size_t>(offset / part_);
-      if (part < reached_.size()) {
+      if (n > 0 && part < reached_.size()) {
         const auto end = offset + static_cast<std::int64_t>(n);
         add(std::max<std::int64_t>(0, end - std::max(offset, reached_[part])));
         reached_[part] = std::max(reached_[part], end);

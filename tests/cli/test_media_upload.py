@@ -301,6 +301,7 @@ def test_a_store_with_checksums_confirms_by_them(cloud, s3):
         r = upload(cloud, "demo", "s3://bucket/x", "--update-filepaths", **s3.env(proxy.url))
     assert r.status == 0 and len(spoilt) == 2, r.err
     assert len(proxy.sums) == 2 + 3
+    assert r.json["bytes"] == sum(len(body) for body in s3.objects().values())  # not what was sent twice
     assert s3.objects() == {"x/" + os.path.basename(p): read(p) for p in (
         cloud.files + "/" + n for n in ("000.jpg", "001.jpg", "large.bin"))}
     lines = [json.loads(line) for line in manifests(cloud).splitlines()[1:]]
@@ -331,6 +332,7 @@ def test_a_stopped_upload_of_a_large_file_goes_on_at_its_parts(cloud, s3, how, s
     assert r.status == 0 and r.json["uploaded"] == 1, r.err
     if same:
         assert 6 <= len(proxy.sums) <= 7  # the one in flight perhaps twice
+        assert 0 < r.json["bytes"] < len(read(path))
     assert s3.objects() == {"x/large.bin": read(path)}
     assert not s3.client.list_multipart_uploads(Bucket="bucket").get("Uploads")
 
