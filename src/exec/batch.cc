@@ -432,8 +432,9 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
 
 void BatchRunner::refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed) {
   std::erase_if(prepared, [&](Prepared& dataset) {
+    std::set<std::string> seen;
     for (const auto& pass : dataset.passes) {
-      if (!pass.needs_id_time) continue;
+      if (!pass.needs_id_time || !seen.insert(pass.collection).second) continue;
       const auto found = without_time(mongo_, pass.collection);
       if (!found) continue;
       failed.push_back(failure_of(
@@ -736,7 +737,7 @@ Image BatchRunner::image_of(const Route& route, const Value& id, const std::stri
 Image BatchRunner::image_of(const Prepared& dataset) const {
   auto out = image_of(*dataset.route, dataset.id, dataset.name, dataset.before);
   const bool again = plain_way() && dataset.restored.empty() && !dataset.context.naming;
-  if (!again) out.after = dataset.after;
+  if (!again) out.stored_after = bson::encode(dataset.after);
   for (const auto& entry : dataset.context.references.entries()) {
     if (entry.before == entry.after) continue;
     if (entry.before) out.others.push_back({entry.collection, *entry.before});
@@ -824,8 +825,10 @@ void BatchRunner::keep_group_members(const std::vector<Prepared*>& group) {
   std::vector<Prepared*> kept;
   for (auto* dataset : group) {
     if (dataset->done.contains(kKept)) continue;
+    bool any = false;
     for (const auto& work : dataset->context.work) {
       if (!collections_.contains(work.collection)) continue;
+      any = true;
       if (!work.owner_filter) {
         works.push_back(work);
         continue;
@@ -839,13 +842,12 @@ void BatchRunner::keep_group_members(const std::vector<Prepared*>& group) {
       }
       works[found->second].filter.find(owner.key)->as<Document>()->find("$in")->as<Array>()->append(owner.value);
     }
-    kept.push_back(dataset);
+    if (any) kept.push_back(dataset);
   }
+  if (kept.empty()) return;
   keep_members(mongo_, facts_.run, works);
-  for (auto* dataset : kept) {
-    journal_.advance({&*dataset}, kKept);
-    dataset->done.insert(kKept);
-  }
+  journal_.advance({kept.begin(), kept.end()}, kKept);
+  for (auto* dataset : kept) dataset->done.insert(kKept);
 }
 
 const Route* BatchRunner::way_back(const Image& image) {

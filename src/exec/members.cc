@@ -38,18 +38,22 @@ void keep_indexes(Mongo& mongo, const std::string& run, const std::string& colle
 }  // namespace
 
 void keep_members(Mongo& mongo, const std::string& run, const std::vector<ops::CollectionWork>& works) {
+  std::map<std::string, Array> filters;
   for (const auto& work : works) {
-    for (auto& [collection, filter] : ops::displaced(work)) {
-      const Document id{{"run", literal(run)}, {"collection", literal(collection)}, {"document", "$_id"}};
-      Array pipeline;
-      pipeline.append(Document{{"$match", std::move(filter)}});
-      pipeline.append(Document{{"$replaceWith", Document{{"_id", id}, {"before", "$$ROOT"}}}});
-      pipeline.append(Document{{"$merge", Document{{"into", kResidueMembers},
-                                                   {"on", "_id"},
-                                                   {"whenMatched", "keepExisting"},
-                                                   {"whenNotMatched", "insert"}}}});
-      mongo.aggregate_merge(collection, pipeline);
-    }
+    for (auto& [collection, filter] : ops::displaced(work)) filters[collection].append(std::move(filter));
+  }
+  for (auto& [collection, any] : filters) {
+    const Document id{{"run", literal(run)}, {"collection", literal(collection)}, {"document", "$_id"}};
+    Array pipeline;
+    pipeline.append(Document{{"$match", Document{{"$or", std::move(any)}}}});
+    pipeline.append(Document{{"$replaceWith", Document{{"_id", id}, {"before", "$$ROOT"}}}});
+    pipeline.append(Document{{"$merge", Document{{"into", kResidueMembers},
+                                                 {"on", "_id"},
+                                                 {"whenMatched", "keepExisting"},
+                                                 {"whenNotMatched", "insert"}}}});
+    mongo.aggregate_merge(collection, pipeline);
+  }
+  for (const auto& work : works) {
     if (const auto unique = ops::drops_unique(work)) keep_indexes(mongo, run, unique->first, unique->second);
   }
 }

@@ -12,8 +12,8 @@
 
 namespace fm {
 
-// Before any of the works is run. Server-side: one scan of a collection for
-// each work; an image that is there already stays. With them unique indexes that
+// Before any of the works is run. Server-side: one scan of each collection; an
+// image that is there already stays. With them unique indexes that
 // works, or their way back, drop.
 void keep_members(Mongo& mongo, const std::string& run, const std::vector<ops::CollectionWork>& works);
 // The collections that keep_members() looks into.

@@ -59,8 +59,8 @@ Document record_id(const Image& image, std::int32_t part) {
           {"part", part}};
 }
 
-// One record, or several where the others need the room. What was read goes into
-// the first as it came.
+// One record, or several where the others need the room. What is encoded already
+// goes in as it is.
 std::vector<bson::Bytes> records_of(const Image& image) {
   std::vector<Document> out;
   std::size_t bytes = 0;
@@ -111,14 +111,16 @@ std::vector<bson::Bytes> records_of(const Image& image) {
   };
   start();
   add("others", image.others);
-  if (image.after) {
-    const auto size = bson::encoded_size(*image.after);
+  std::size_t part_of_after = 0;
+  if (image.after || image.stored_after.size() > 0) {
+    const auto size = image.after ? bson::encoded_size(*image.after) : image.stored_after.size();
     if (bytes + size > kPartBytes) {
       start();
       bytes = 0;
     }
     bytes += size;
-    out.back().append("after", *image.after);
+    part_of_after = out.size() - 1;
+    if (image.after) out.back().append("after", *image.after);
     add("after_others", image.after_others);
   }
   std::vector<bson::Bytes> encoded;
@@ -126,6 +128,7 @@ std::vector<bson::Bytes> records_of(const Image& image) {
   for (const auto& record : out) {
     bson::CDoc whole(record);
     if (encoded.empty() && image.stored.size() > 0) whole.append("before", image.stored);
+    if (encoded.size() == part_of_after && image.stored_after.size() > 0) whole.append("after", image.stored_after);
     encoded.emplace_back(whole.get());
   }
   return encoded;

@@ -63,6 +63,7 @@ struct Image {
   // The document as the run left it, kept only where the revisions alone do not
   // give it: the run restored something, or chose a name.
   std::optional<bson::Document> after;
+  bson::Bytes stored_after;  // for keep(), in place of `after`
   std::vector<OtherDocument> after_others;
 
   // Images of other runs that this run restored from, with the revisions.

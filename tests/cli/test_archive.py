@@ -694,6 +694,53 @@ def test_killed_runs_leave_all_or_nothing_and_the_next_one_ends_it(tool, server,
         assert tool.db.runs.count_documents({}) == 0
 
 
+@pytest.mark.parametrize("way", ["import", "overwrite", "copy"])
+def test_cut_at_its_writes_it_leaves_all_or_nothing_and_the_next_one_ends_it(tool, way):
+    """Every fifth point before or after a write; all of them with FM_CRASH_CASES=all."""
+    import signal
+    folder = archive("v1.22.1-video-reldir-tags")
+    args = ["dataset", "import", folder, "--name", "x"]
+
+    def content():
+        found = dump(tool.db, "x")
+        return {kind: len(found[kind]) for kind in ("samples", "frames", "tags")}
+
+    def set_back():
+        tool.db.client.drop_database(tool.name)
+        if way == "overwrite":
+            run_import(tool, archive("v1.22.1-all-types"), "--name", "x")
+        if way == "copy":
+            run_import(tool, folder, "--name", "source")
+
+    if way == "overwrite":
+        args += ["--overwrite"]
+    if way == "copy":
+        args = ["dataset", "copy", "source", "--to", tool.env["FIFTYONE_DATABASE_URI"], "--name", "x"]
+    set_back()
+    assert tool.migrator(*args).status == 0
+    whole = content()
+    cuts = 0
+    for number in range(1, 1000, 1 if os.environ.get("FM_CRASH_CASES") == "all" else 5):
+        set_back()
+        cut = tool._run("fiftyone-migrator-cut", args, {"FM_CUT_AT": str(number)})
+        if cut.status != -signal.SIGKILL:
+            assert cut.status == 0, cut.err
+            break
+        cuts += 1
+        found = tool.db.datasets.find_one({"name": "x"})
+        published = bool(found and found["media_type"] == "video")
+        assert published or (found is None) == (way != "overwrite")
+        if published:
+            assert content() == whole or way == "overwrite"  # its tags come after the switch
+        result = tool.migrator(*args)
+        assert result.status == 0 or (published and "is not available" in result.err), (number, result.err)
+        assert content() == whole, number
+        named = {c for d in tool.db.datasets.find() for c in (d["sample_collection_name"], d.get("frame_collection_name"))}
+        left = {n for n in tool.db.list_collection_names() if n.startswith(("samples", "frames", "migrator"))}
+        assert {n for n in left - named if tool.db[n].find_one() or not n.startswith("migrator.")} == set(), number
+    assert cuts > 3
+
+
 def test_a_killed_export_leaves_no_archive(tool, tmp_path):
     import signal
     import subprocess
