@@ -12,13 +12,15 @@
 // --guard: each only if it is still as it was read, which is what any tool has to
 // do that must not overwrite what others write meanwhile.
 // update-many: one updateMany over the whole collection. info: what --info has
-// to read. dump, load: all documents of all collections into files, and out of
-// them. insert: puts the documents of DB2, loaded before, into DB. The clock runs
+// to read. dump, load: all documents of all collections into files, flushed to
+// the disk, and out of them. insert: puts the documents of DB2, loaded before, into DB. The clock runs
 // from the first byte to the server to the last reply, connecting included. Prints
 // one line of JSON.
 
+#include <fcntl.h>
 #include <mongoc/mongoc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -400,6 +402,9 @@ Result dump(const Request& r) {
     }
     finish(cursor.get());
     if (!out.flush()) throw std::runtime_error("cannot write to " + r.dir);
+    const int file = ::open((r.dir + "/" + name + ".bson").c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0 || ::fsync(file) != 0) throw std::runtime_error("cannot flush " + name);
+    ::close(file);
   }
   result.seconds = since(start);
   return result;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "backup/bson_file.h"
+#include "backup/conveyor.h"
 #include "backup/disk.h"
 #include "backup/layout.h"
 #include "backup/touched.h"
@@ -63,6 +64,13 @@ Definition read_definition(const Document& metadata) {
     out.indexes.push_back(*index);
   }
   return out;
+}
+
+// One batch is read while the one before is worked on, in another thread.
+void each_batch(dump::BsonReader& file, const std::function<void(const std::string& batch)>& visit) {
+  dump::Conveyor conveyor(visit);
+  for (auto batch = file.next(); !batch.empty(); batch = file.next()) conveyor.put(std::move(batch));
+  conveyor.finish();
 }
 
 class Restorer {
@@ -216,12 +224,12 @@ class Restorer {
     dump::BsonReader file(path(entry.file), manifest_.zstd);
     dump::Facts facts;
     Sha256 hash;
-    for (auto batch = file.next(); !batch.empty(); batch = file.next()) {
+    each_batch(file, [&](const std::string& batch) {
       hash.update(batch);
       facts.documents += dump::count_documents(batch);
       facts.bytes += static_cast<std::int64_t>(batch.size());
       add(batch.size());
-    }
+    });
     facts.sha256 = to_hex(hash.finish());
     if (!(facts == dump::Facts{entry.documents, entry.bytes, entry.sha256})) mismatch(entry.file);
   }
@@ -238,10 +246,10 @@ class Restorer {
     mongo_.create(name, definition.options);
     const bool validated = definition.options.has("validator");
     dump::BsonReader file(path(entry.file), manifest_.zstd);
-    for (auto batch = file.next(); !batch.empty(); batch = file.next()) {
-      mongo_.insert_raw(name, batch, validated);
+    each_batch(file, [&](const std::string& batch) {
+      mongo_.insert_raw(name, batch, validated, Mongo::Journal::kLater);
       add(batch.size());
-    }
+    });
     const auto count = mongo_.estimated_count(name);
     if (count != entry.documents) {
       throw Error(Exit::kFailed, "Collection '" + entry.name + "' got " + format_count(count) +
