@@ -28,12 +28,12 @@ constexpr std::size_t kMostStatistics = 1000;
 // Measured by us (docs/benchmarks.md, "Estimates"). The server computes twice:
 // whether a document is still to be done, and what it becomes.
 constexpr double kComputedTwice = 2;
-constexpr double kWriteSeconds = 20e-6;         // a document of samples or frames
-constexpr double kMergeSeconds = 60e-6;         // one that a join writes, each by itself
-constexpr double kWriteSecondsPerKiB = 5e-6;    // and for each KiB of it
-constexpr double kDatasetSeconds = 250e-6;      // a dataset document
-constexpr double kParkedDatasetSeconds = 4e-3;  // one that is parked meanwhile
-constexpr double kRunSeconds = 0.1;             // journal, lease, versions
+constexpr double kWriteSeconds = 10e-6;           // a document of samples or frames
+constexpr double kMergeSeconds = 60e-6;           // one that a join writes, each by itself
+constexpr double kWriteSecondsPerKiB = 2e-6;      // and for each KiB of it
+constexpr double kDatasetSeconds = 60e-6;         // a dataset document
+constexpr double kParkedDatasetSeconds = 1.2e-3;  // one that is parked meanwhile
+constexpr double kRunSeconds = 0.06;              // journal, lease, versions
 // Collections and indexes of the bookkeeping, however little is in them.
 constexpr std::int64_t kBookkeepingBytes = 256 << 10;
 // Bytes in the oplog beside the values that change, for each document.
@@ -167,8 +167,8 @@ Estimate::Part datasets_part(const Survey& survey, Growth& growth) {
                          static_cast<double>(parked) * kParkedDatasetSeconds;
   return {
       "dataset documents, runs and views", all, seconds,
-      fmt::format("Reading and preparing all of them took {:.0f} ms; writing takes {:.2f} ms each, {:.0f} ms where a "
-                  "dataset is closed meanwhile ({}), and a run {:.1f} s (measured by us).",
+      fmt::format("Reading and preparing all of them took {:.0f} ms; writing takes {:.2f} ms each, {:.1f} ms where a "
+                  "dataset is closed meanwhile ({}), and a run {:.2f} s (measured by us).",
                   survey.checking_seconds * 1e3, kDatasetSeconds * 1e3, kParkedDatasetSeconds * 1e3,
                   format_count(parked), kRunSeconds)};
 }
