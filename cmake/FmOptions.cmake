@@ -6,6 +6,9 @@ endif()
 set(FM_SANITIZE "" CACHE STRING "address (with undefined) or thread")
 if(FM_SANITIZE STREQUAL "address")
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  # They take half of GCC's time: a null pointer stops the program by itself, and
+  # only src/bson reads bytes as numbers, where alignment is checked.
+  add_compile_options(-fno-sanitize=null,alignment)
   add_link_options(-fsanitize=address,undefined)
 elseif(FM_SANITIZE STREQUAL "thread")
   add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
