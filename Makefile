@@ -36,14 +36,17 @@ test-long: build build-tsan/build.ninja ## thread sanitizer, everything marked l
 	@scripts/install-dist
 	@scripts/install-browser
 	@scripts/install-azurite
+	@scripts/install-bench || echo "The tests against MinIO are skipped."
 	cmake --build --preset tsan -j $(JOBS)
 	ctest --preset tsan -j $(JOBS) | $(WITHOUT_PASSED)
 	FM_CRASH_CASES=all build/bin/crash_test
 	FM_CRASH_CASES=all $(PYTEST) -m long tests
 	@scripts/fuzz
 
-bench: build ## measure
-	@bench/run
+bench: build ## measure everything; REPORT=1 puts tables and charts into docs/benchmarks.md
+	@scripts/install-peer
+	@for part in run safety archives; do bench/$$part $(if $(REPORT),--report); done
+	@if scripts/install-bench; then bench/media $(if $(REPORT),--report); else echo "bench/media is left out."; fi
 
 docs: build ## the documentation as a site, in site/
 	@scripts/install-tools
