@@ -139,6 +139,17 @@ TEST(Repair, OnlyEqualFieldsAreRemoved) {
   EXPECT_EQ(mended(twice({a, b, a, a}), "field-twice"), twice({a, b}));
   EXPECT_EQ(mended(twice({a, b, other}), "field-twice"), twice({a, b, other}));
   EXPECT_EQ(mended(twice({a, b, other, a}), "field-twice"), twice({a, b, other}));
+  // Nor is it offered for others.
+  const auto offers = [](const Document& dataset) {
+    const auto fetch = [](const std::string&, const Value&) { return std::optional<Document>(); };
+    std::size_t out = 0;
+    for (const auto& problem : inspect(dataset, Version::parse("1.22.1"), {}, fetch).problems) {
+      if (problem.code == "field-twice") out += problem.mend.datasets.size();
+    }
+    return out;
+  };
+  EXPECT_EQ(offers(twice({a, b, a})), 1U);
+  EXPECT_EQ(offers(twice({a, b, other})), 0U);
   // Nested ones, also behind names with dots, and names that begin alike.
   EXPECT_EQ(mended(twice({field("x", {a, a}), field("x.y", {a, b, b}), b}), "field-twice"),
             twice({field("x", {a}), field("x.y", {a, b}), b}));
