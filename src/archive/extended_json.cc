@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "archive/base64.h"
+#include "archive/little_endian.h"
 #include "archive/scan.h"
 #include "base/error.h"
 #include "bson/codec.h"
@@ -110,12 +111,6 @@ class Parser {
   const char* at_;
   const char* end_;
 };
-
-template <class T>
-void put(std::string& out, T value) {
-  // BSON is little-endian, and so is every machine this runs on.
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
 
 std::int64_t integer(std::string_view text, const char* what) {
   std::int64_t value = 0;

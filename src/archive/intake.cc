@@ -273,15 +273,12 @@ class Intake {
     }
   }
 
-  // The first batch is read before anything is written, and while the sums of the
-  // files are still compared.
+  // The first batch is read before anything is written.
   void write_all() {
     std::optional<Landing> landing;
     std::vector<std::future<void>> indexing;
     const auto begin = [&]() -> Landing& {
-      if (landing) return *landing;
-      origin_.check();
-      return landing.emplace(mongo_, entry_, migrated_.contents, origin_.has_tags());
+      return landing ? *landing : landing.emplace(mongo_, entry_, migrated_.contents, origin_.has_tags());
     };
     try {
       for (const bool frames : {false, true}) {

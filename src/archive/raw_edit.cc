@@ -5,17 +5,12 @@
 #include <cstring>
 #include <string_view>
 
+#include "archive/little_endian.h"
 #include "archive/paths.h"
 
 namespace fm::archive {
 
 namespace {
-
-template <class T>
-void put(std::string& out, T value) {
-  // BSON is little-endian, and so is every machine this runs on.
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
 
 std::string_view text_of(const bson_iter_t& at) {
   std::uint32_t size = 0;

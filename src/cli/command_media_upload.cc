@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "bson/json.h"
+#include "cli/counted.h"
 #include "cli/deployment.h"
 #include "cli/media_commands.h"
 #include "cli/migration_options.h"
@@ -40,8 +41,6 @@ struct UploadOptions {
 constexpr std::size_t kShown = 10;
 
 std::string size(std::int64_t bytes) { return format_bytes(static_cast<std::uint64_t>(bytes)); }
-
-std::string counted(std::int64_t n, const char* one) { return format_count(n) + " " + one + (n == 1 ? "" : "s"); }
 
 // The same request finds the manifest of the last attempt.
 Document header_of(const std::string& database, const media::MediaDataset& dataset,

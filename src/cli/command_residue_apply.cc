@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/counted.h"
 #include "cli/deployment.h"
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
@@ -31,8 +32,6 @@ struct ApplyOptions {
   std::vector<std::string> names;
   SettingFlags flags;
 };
-
-std::string counted(std::int64_t n, const char* one) { return format_count(n) + " " + one + (n == 1 ? "" : "s"); }
 
 // "3 saved views, 1 run": values by their kind, not by their paths.
 std::string in_words_of(const GivenBack& one) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "cli/counted.h"
 #include "cli/deployment.h"
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
@@ -32,10 +33,6 @@ struct Options {
   MigrationOptions target;
   std::int64_t sample = ScratchSize{}.samples;
 };
-
-std::string counted(std::int64_t n, const std::string& what) {
-  return format_count(n) + " " + what + (n == 1 ? "" : "s");
-}
 
 const char* word(RoundtripDifference::Kind kind) {
   switch (kind) {

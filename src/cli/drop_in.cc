@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <future>
 #include <map>
 
 #include "bson/json.h"
@@ -154,8 +153,6 @@ int print_info(const DropInOptions& options, const DatabaseHeads& found, const C
 }  // namespace
 
 int run_drop_in(const DropInOptions& options, const Settings& settings) {
-  // Parsed while the server answers.
-  const auto parsed = std::async(std::launch::async, [] { built_in_catalogue(); });
   const bool dry_run = options.dry_run || settings.dry_run;
   const int error_level = options.error_level.value_or(settings.error_level.value_or(1));
   const auto log = Log::drop_in(settings, options.info || options.json || dry_run);

@@ -1,15 +1,10 @@
-#include <future>
-
 #include "cli/command_dataset.h"
 #include "cli/program.h"
 #include "cli/streams.h"
-#include "revisions/catalogue.h"
 
 int main(int argc, char** argv) {
   using namespace fm::cli;
   outlive_readers();
-  // Meanwhile settings are read and the server answers.
-  const auto parsed = std::async(std::launch::async, [] { fm::built_in_catalogue(); });
   Program program;
   setup_migrate(program);
   setup_plan(program);

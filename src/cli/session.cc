@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/version.h"
 #include "cli/log.h"
+#include "revisions/catalogue.h"
 
 namespace fm::cli {
 
@@ -28,7 +29,7 @@ PrivateServer private_server(const Settings& settings) {
 
 }  // namespace
 
-Session::Session(const Settings& settings) {
+Session::Session(const Settings& settings) : catalogue_(std::async(std::launch::async, [] { built_in_catalogue(); })) {
   std::string uri;
   if (settings.database_uri) {
     uri = settings.database_uri->reveal();

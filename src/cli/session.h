@@ -1,6 +1,7 @@
 // From settings to an open database.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <optional>
 
@@ -28,6 +29,7 @@ class Session {
   Session() = default;
   void validate(const Settings& settings);
 
+  std::future<void> catalogue_;  // parsed while the server answers: whoever opens one needs it
   std::optional<PrivateServer> server_;
   std::unique_ptr<Mongo> mongo_;
   std::vector<std::string> warnings_;
