@@ -111,11 +111,11 @@ void ArchiveReader::read_metadata(const ArchiveOptions& options) {
                 path + ": Invalid version: " + (version ? "'" + *version + "'" : std::string(stored->type_name())),
                 "If you know which version of FiftyOne wrote the archive: --assume-version VERSION.");
   }
-  const auto& catalogue = built_in_catalogue();
-  if (parsed->base() > Version::parse(catalogue.client).base() && !catalogue.compatible.contains(*version)) {
+  const bool newer = parsed->base() > Version::parse(built_in_client()).base();
+  if (newer && !built_in_compatible().contains(*version)) {
     throw Error(Exit::kIncompatible,
-                "The archive was written by FiftyOne " + *version + "; this program reads up to " + catalogue.client +
-                    " and what is compatible with " + catalogue.compatible.str(),
+                "The archive was written by FiftyOne " + *version + "; this program reads up to " + built_in_client() +
+                    " and what is compatible with " + built_in_compatible().str(),
                 "Export it with --target-version, or use a newer fiftyone-migrator.");
   }
   const auto* sources = metadata.find("_media_sources");
@@ -126,7 +126,6 @@ void ArchiveReader::read_metadata(const ArchiveOptions& options) {
                     "not supported",
                 "Import it with the original.");
   }
-  const bool newer = parsed->base() > Version::parse(catalogue.client).base();
   if (!newer) check_field_types(metadata, path);
   const ops::IdGenerator ids(0, random_bytes(16));
   contents_ = outlined(std::move(metadata), *version, ids);

@@ -48,13 +48,12 @@ const char* name_of(MediaMode mode) {
 Route choose_route(const std::string& from, const std::optional<std::string>& target) {
   constexpr const char* kOldest = "0.8.0";  // whose archives have this layout
   if (!target) return Route{from, from, Direction::kUp, {}, true};
-  const auto& catalogue = built_in_catalogue();
   if (Version::parse(*target).base() < Version::parse(kOldest)) {
     throw Error(Exit::kIncompatible,
                 std::string("Archives are of this layout from ") + kOldest + " on, not at " + *target,
                 "Choose a version from there on.");
   }
-  return make_route(catalogue, catalogue.datasets, from, *target);
+  return make_route(built_in_catalogue(), built_in_catalogue().datasets, from, *target);
 }
 
 struct RemoveFolder {

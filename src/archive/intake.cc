@@ -44,13 +44,15 @@ bson::Oid new_oid(std::int64_t ms, const std::string& random) {
 
 // Where the archive is newer than this program knows, it stays as it is.
 Route choose_route(Mongo& mongo, const std::string& from, const ImportRequest& request) {
-  const auto& catalogue = built_in_catalogue();
-  const auto client = Version::parse(catalogue.client).base();
+  const auto route_to = [&](const std::string& to) {
+    return make_route(built_in_catalogue(), built_in_catalogue().datasets, from, to);
+  };
+  const auto client = Version::parse(built_in_client()).base();
   const auto base = Version::parse(from).base();
   if (base > client) return Route{from, from, Direction::kUp, {}, true};
-  if (request.target_version) return make_route(catalogue, catalogue.datasets, from, *request.target_version);
+  if (request.target_version) return route_to(*request.target_version);
   const auto heads = read_heads(mongo);
-  const auto database = heads.heads.database.value_or(catalogue.client);
+  const auto database = heads.heads.database.value_or(built_in_client());
   const auto parsed = Version::try_parse(database);
   if (!parsed) {
     throw Error(Exit::kIncompatible, "The database has the version '" + database + "', which is none",
@@ -58,7 +60,7 @@ Route choose_route(Mongo& mongo, const std::string& from, const ImportRequest& r
   }
   const auto goal = parsed->base() > client ? client : parsed->base();
   if (base >= goal) {
-    if (base > goal && !catalogue.compatible.contains(database)) {
+    if (base > goal && !built_in_compatible().contains(database)) {
       throw Error(
           Exit::kIncompatible,
           "The dataset is of FiftyOne " + from + ", and the database is at " + database +
@@ -67,7 +69,7 @@ Route choose_route(Mongo& mongo, const std::string& from, const ImportRequest& r
     }
     return Route{from, from, Direction::kUp, {}, true};
   }
-  return make_route(catalogue, catalogue.datasets, from, goal.str());
+  return route_to(goal.str());
 }
 
 void leave_out(Contents& contents, const ImportRequest& request) {
@@ -172,7 +174,7 @@ class Intake {
     report_.from = contents.version();
     route_ = choose_route(mongo_, report_.from, request_);
     adopt(contents, entry_.identity, ids_);
-    const bool older = Version::parse(report_.from).base() < Version::parse(built_in_catalogue().client).base();
+    const bool older = Version::parse(report_.from).base() < Version::parse(built_in_client()).base();
     if (older && !request_.keep_times) reopen_fields(contents, entry_.identity.now_ms);
     const auto read = [&](const RunResults& results, const std::function<void(std::string_view)>& visit) {
       origin_.read_results(results, visit);

@@ -12,6 +12,7 @@
 #include "bson/path.h"
 #include "bson/read.h"
 #include "exec/gridfs.h"
+#include "store/end_operations.h"
 
 namespace fm::archive {
 
@@ -156,6 +157,8 @@ std::optional<Landing::Entry> Landing::recover(Mongo& mongo, const std::string& 
   mongo.find(kCollection, {}, {}, [&](bson::View view) { entries.push_back(view.decode()); });
   std::optional<Entry> out;
   for (const auto& entry : entries) {
+    // A run that lost its connection gave the lease back, and may have been heard.
+    end_operations_of(mongo, bson::text_at(entry, "connections"));
     if (is_published(mongo, entry)) {
       finish(mongo, entry);
       continue;
@@ -200,7 +203,8 @@ Landing::Landing(Mongo& mongo, Entry entry, const Contents& contents, bool has_t
                     {"now", bson::Date{identity.now_ms}},
                     {"seed", bson::Binary{0, entry_.seed}},
                     {"host", host_name()},
-                    {"pid", static_cast<std::int64_t>(getpid())}};
+                    {"pid", static_cast<std::int64_t>(getpid())},
+                    {"connections", MongoDriver::connections()}};
   if (entry_.replaces) {
     const auto& old = *entry_.replaces;
     document.append("replaces", Document{{"samples", bson::text_at(old, "sample_collection_name")},

@@ -2,10 +2,11 @@
 // dataset document is inserted, and all of it is then.
 //
 //   migrator.imports  {_id: <dataset _id>, name, samples, frames, tags, documents: {collection: [ids]},
-//                      files: [ids], replaces, fingerprint, now, seed, host, pid, started}
+//                      files: [ids], replaces, fingerprint, now, seed, host, pid, connections}
 //
 // The entry comes before every other write and goes last. What a killed run
-// leaves is finished, gone on with, or taken back by the next one.
+// leaves is finished, gone on with, or taken back by the next one, once the
+// server has ended what it did over the run's `connections`.
 #pragma once
 
 #include <cstdint>

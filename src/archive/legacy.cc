@@ -230,7 +230,7 @@ Contents legacy_contents(const Document& metadata, const std::string& file, cons
   }
   Document info;
   if (const auto* stored = metadata.find("info"); stored && stored->as<Document>()) info = *stored->as<Document>();
-  const auto& version = built_in_catalogue().client;
+  const auto* version = built_in_client();
   const Document app_config{
       {"dynamic_groups_target_frame_rate", 30}, {"grid_media_field", "filepath"},  {"media_fallback", false},
       {"media_fields", Array{"filepath"}},      {"modal_media_field", "filepath"}, {"plugins", Document()}};

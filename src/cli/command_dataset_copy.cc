@@ -22,7 +22,7 @@ int run_copy(const CopyOptions& options, const Globals& globals) {
   require_admin(settings, "Copying");
   const auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
-  Deployment deployment(settings, log);
+  Deployment deployment(settings, log, true, Session::Ahead::kNothing);
   auto& from = deployment.session.mongo();
   archive::CopyRequest request;
   request.name = Globals::as_typed(options.name);

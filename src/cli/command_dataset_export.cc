@@ -63,7 +63,7 @@ int run_export(const ExportOptions& options, const Globals& globals) {
   const auto settings = globals.load(options.flags);
   const auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
-  Deployment deployment(settings, log);
+  Deployment deployment(settings, log, true, Session::Ahead::kNothing);
   auto request = options.request;
   request.name = Globals::as_typed(request.name);
   request.media = mode_of(options.media);

@@ -14,7 +14,7 @@ int run_import(const ImportOptions& options, const Globals& globals) {
   require_admin(settings, "Importing");
   const auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
-  Deployment deployment(settings, log);
+  Deployment deployment(settings, log, true, Session::Ahead::kNothing);
   auto request = request_of(options, settings);
   request.dry_run = settings.dry_run;
   Progress progress(globals.progress_mode());

@@ -13,7 +13,7 @@ int run_list(const Globals& globals) {
   const auto settings = globals.load();
   const auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
-  Deployment deployment(settings, log);
+  Deployment deployment(settings, log, true, Session::Ahead::kNothing);
   auto& mongo = deployment.session.mongo();
   const auto collections = mongo.collection_names();
   FindOptions options;

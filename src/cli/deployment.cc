@@ -19,7 +19,8 @@ std::optional<std::string> enterprise_of(const VersionMap& versions, const std::
 
 }  // namespace
 
-Deployment::Deployment(const Settings& settings, const Log& log, bool check_name) : session(settings) {
+Deployment::Deployment(const Settings& settings, const Log& log, bool check_name, Session::Ahead ahead)
+    : session(settings, ahead) {
   for (const auto& warning : session.warnings()) log.warning(warning);
   found = read_heads(session.mongo());
   if (check_name && enterprise() && settings.database_uri && settings.is_default("database_name")) {

@@ -18,7 +18,8 @@ struct Deployment {
   // Throws Error(kUsage) for an Enterprise database under a name that nobody
   // gave, unless the caller looks for that. Warnings of the server's validation
   // go to `log`.
-  Deployment(const Settings& settings, const Log& log, bool check_name = true);
+  Deployment(const Settings& settings, const Log& log, bool check_name = true,
+             Session::Ahead ahead = Session::Ahead::kCatalogue);
 
   bool enterprise() const { return found.heads.edition == Edition::kEnterprise; }
 };

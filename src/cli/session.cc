@@ -29,7 +29,8 @@ PrivateServer private_server(const Settings& settings) {
 
 }  // namespace
 
-Session::Session(const Settings& settings) : catalogue_(std::async(std::launch::async, [] { built_in_catalogue(); })) {
+Session::Session(const Settings& settings, Ahead ahead) {
+  if (ahead == Ahead::kCatalogue) catalogue_ = std::async(std::launch::async, [] { built_in_catalogue(); });
   std::string uri;
   if (settings.database_uri) {
     uri = settings.database_uri->reveal();

@@ -15,9 +15,11 @@ namespace fm::cli {
 // connection closes before the server is let go.
 class Session {
  public:
+  // What is parsed while the server answers.
+  enum class Ahead { kCatalogue, kNothing };
   // Throws Error(kUnreachable), Error(kRights) or Error(kPrecondition) with the
   // original's texts where it has one (spec runner 3). Reads only.
-  explicit Session(const Settings& settings);
+  explicit Session(const Settings& settings, Ahead ahead = Ahead::kCatalogue);
   // The database of the service cas, whose URI and name are set.
   static Session cas(const Settings& settings);
 
@@ -29,7 +31,7 @@ class Session {
   Session() = default;
   void validate(const Settings& settings);
 
-  std::future<void> catalogue_;  // parsed while the server answers: whoever opens one needs it
+  std::future<void> catalogue_;
   std::optional<PrivateServer> server_;
   std::unique_ptr<Mongo> mongo_;
   std::vector<std::string> warnings_;

@@ -155,6 +155,7 @@ void BatchRunner::survey(const std::vector<Item>& items, const std::function<voi
 
 void BatchRunner::forget_survey() {
   ready_.clear();
+  ready_bytes_ = 0;
   light_.clear();
 }
 

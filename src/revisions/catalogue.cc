@@ -79,7 +79,7 @@ Catalogue load_built_in() {
   sort_revisions(out.database);
   for (const auto service : kServices) sort_revisions(list_of(out, service));
   out.client = kClient;
-  out.compatible = Specifier::parse(kCompatible);
+  out.compatible = built_in_compatible();
   return out;
 }
 
@@ -112,6 +112,11 @@ Catalogue Catalogue::with_directory(const std::filesystem::path& directory) cons
 }
 
 const char* built_in_client() { return kClient; }
+
+const Specifier& built_in_compatible() {
+  static const Specifier kParsed = Specifier::parse(kCompatible);
+  return kParsed;
+}
 
 const Catalogue& built_in_catalogue() {
   static const Catalogue kCatalogue = load_built_in();

@@ -52,8 +52,9 @@ struct Catalogue {
   Catalogue with_directory(const std::filesystem::path& directory) const;
 };
 
-// Its `client`, without parsing it.
+// Its `client` and `compatible`, without parsing it.
 const char* built_in_client();
+const Specifier& built_in_compatible();
 
 // The catalogue built into the program. Parsed once; later calls are free.
 const Catalogue& built_in_catalogue();

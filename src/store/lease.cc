@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "bson/read.h"
+#include "store/end_operations.h"
 
 namespace fm {
 
@@ -75,8 +76,12 @@ std::optional<LeaseHolder> lease_holder(Mongo& mongo) {
   mongo.aggregate(kCollection, Array{Document{{"$match", kOne}}, shown}, [&](bson::View view) {
     const auto doc = view.decode();
     const auto* expired = doc.find("expired");
-    LeaseHolder holder{text_at(doc, "owner"), text_at(doc, "host"), integer_at(doc, "pid"),
-                       date_at(doc, "started").value_or(0), date_at(doc, "expires").value_or(0)};
+    LeaseHolder holder{text_at(doc, "owner"),
+                       text_at(doc, "host"),
+                       integer_at(doc, "pid"),
+                       text_at(doc, "connections"),
+                       date_at(doc, "started").value_or(0),
+                       date_at(doc, "expires").value_or(0)};
     holder.expired = expired && expired->truthy();
     holder.gone = is_gone(holder.pid, text_at(doc, "process"));
     if (!holder.owner.empty()) out = std::move(holder);
@@ -88,18 +93,22 @@ bool release_lease(Mongo& mongo, bool force) {
   const auto holder = lease_holder(mongo);
   if (!holder) return false;
   if (holder->live() && !force) throw locked(*holder);
+  if (!holder->live()) end_operations_of(mongo, holder->connections);
   return mongo.remove_where(kCollection, Document{{"_id", "lease"}, {"owner", holder->owner}}) > 0;
 }
 
 Lease::Lease(Mongo& mongo)
     : mongo_(mongo), owner_(to_hex(random_bytes(16))), renewed_(Clock::now().time_since_epoch().count()) {
-  const Document free{{"_id", "lease"}, {"$expr", Document{{"$lte", Array{"$expires", "$$NOW"}}}}};
+  const Document unowned{{"_id", "lease"}, {"owner", Document{{"$exists", false}}}};
   for (int attempt = 1;; ++attempt) {
     mongo_.insert(kCollection, {Document{{"_id", "lease"}, {"expires", bson::Date{0}}}});
-    if (take(free)) break;
+    if (take(unowned)) break;
     const auto holder = lease_holder(mongo_);
     if (holder && holder->live()) throw locked(*holder);
-    if (holder && take(Document{{"_id", "lease"}, {"owner", holder->owner}})) break;
+    if (holder) {
+      end_operations_of(mongo_, holder->connections);
+      if (take(Document{{"_id", "lease"}, {"owner", holder->owner}})) break;
+    }
     // It was given back, or taken, between two looks.
     if (attempt == kAttempts) throw locked(holder.value_or(LeaseHolder{}));
   }
@@ -132,6 +141,7 @@ bool Lease::take(const Document& filter) {
                         {"host", literal(host_name())},
                         {"pid", literal(pid)},
                         {"process", literal(process_of(pid))},
+                        {"connections", literal(MongoDriver::connections())},
                         {"started", "$$NOW"},
                         {"expires", expiry()}};
   const auto asked = Clock::now();

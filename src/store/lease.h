@@ -1,10 +1,11 @@
 // The right to write bookkeeping and data: one program at a time.
 //
-//   migrator.lease  {_id: "lease", owner, host, pid, process, started, expires}
+//   migrator.lease  {_id: "lease", owner, host, pid, process, connections, started, expires}
 //
 // `owner` is drawn by each holder, `process` tells its process from others of
 // the same number, times are the server's. An expired lease, and one of a
-// process of this machine that is gone, is anybody's.
+// process of this machine that is gone, is anybody's, once the server has ended
+// what it did over the holder's `connections` (end_operations.h).
 #pragma once
 
 #include <atomic>
@@ -23,6 +24,7 @@ struct LeaseHolder {
   std::string owner;
   std::string host;
   std::int64_t pid = 0;
+  std::string connections;  // MongoDriver::connections()
   std::int64_t started_ms = 0;
   std::int64_t expires_ms = 0;
   bool expired = false;
@@ -44,7 +46,7 @@ class Lease {
   // write of `mongo` is preceded by a look whether it is still held: after ten
   // seconds without a renewal, or once another holds it, writes throw
   // Error(kLocked). Throws Error(kLocked) naming the holder. Three round trips,
-  // and one every five seconds.
+  // and one every five seconds; some more after a run that was killed.
   explicit Lease(Mongo& mongo);
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;

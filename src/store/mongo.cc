@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/hash.h"
+#include "base/machine.h"
 #include "base/text.h"
 #include "bson/path.h"
 #include "store/driver.h"
@@ -19,7 +21,6 @@ using bson::Value;
 
 namespace {
 
-constexpr std::uint32_t kNamespaceNotFound = 26;
 constexpr std::int32_t kSelectionTimeoutMs = 10000;
 
 // The driver takes a file that is not there for a failed connection.
@@ -41,6 +42,12 @@ MongoDriver::MongoDriver() {
   setenv("MONGOC_DISABLE_SHM", "1", 0);
   mongoc_log_set_handler([](mongoc_log_level_t, const char*, const char*, void*) {}, nullptr);
   mongoc_init();
+  mongoc_handshake_data_append(connections().c_str(), nullptr, nullptr);
+}
+
+const std::string& MongoDriver::connections() {
+  static const std::string kName = "fiftyone-migrator " + to_hex(std::string_view(random_bytes(8)));
+  return kName;
 }
 
 MongoDriver::~MongoDriver() { mongoc_cleanup(); }
@@ -97,7 +104,7 @@ bson::Array Mongo::in_corner(const bson::Array& pipeline) const {
   return out;
 }
 
-Document Mongo::run(const Document& command, bool write, const char* database) {
+Document Mongo::run(const Document& command, bool write, const char* database, std::uint32_t harmless) {
   const Client client(*this);
   const bson::CDoc c_command(command);
   const bson::CDoc opts(write ? Document{{"writeConcern", write_concern()}} : Document{});
@@ -113,9 +120,8 @@ Document Mongo::run(const Document& command, bool write, const char* database) {
                                                                opts.get(), reply.out(), &error);
   auto result = Document::decode(reply.get());
   if (!ok) {
-    // As from MongoDB 7 on: a collection that is not there needs no dropping.
-    const bool gone = doing == "drop" && error.domain == MONGOC_ERROR_SERVER && error.code == kNamespaceNotFound;
-    if (!gone) fail(error, doing);
+    const bool counts = harmless == 0 || error.domain != MONGOC_ERROR_SERVER || error.code != harmless;
+    if (counts) fail(error, doing);
   }
   check_reply(result, doing);
   if (write) boundary();

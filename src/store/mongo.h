@@ -34,6 +34,10 @@ class MongoDriver {
   MongoDriver(const MongoDriver&) = delete;
   MongoDriver& operator=(const MongoDriver&) = delete;
   ~MongoDriver();
+
+  // How servers see the connections of this process, and of no other: the end
+  // of clientMetadata.driver.name. Of word characters, one space and a hyphen.
+  static const std::string& connections();
 };
 
 // One update of a bulk: a replacement (or a pipeline) for the one document the
@@ -175,6 +179,7 @@ class Mongo {
   // As createIndexes takes them: those that are unique and have that key.
   std::vector<bson::Document> unique_indexes(const std::string& collection, const std::string& key);
   void drop_unique_indexes(const std::string& collection, const std::string& key);
+  // Of a collection that is not there nothing is said.
   void drop(const std::string& collection);
 
  private:
@@ -188,7 +193,9 @@ class Mongo {
   class Client;
   class Collection;
 
-  bson::Document run(const bson::Document& command, bool write, const char* database = nullptr);
+  // An error of the server with the code `harmless` is none.
+  bson::Document run(const bson::Document& command, bool write, const char* database = nullptr,
+                     std::uint32_t harmless = 0);
   bson::Document write(mongoc_bulk_operation_t* bulk, const std::string& doing, std::vector<std::size_t>* duplicates);
   void boundary() const {
     fault_point();

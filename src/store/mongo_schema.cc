@@ -7,6 +7,12 @@ namespace fm {
 
 using bson::Document;
 
+namespace {
+
+constexpr std::uint32_t kNamespaceNotFound = 26;
+
+}  // namespace
+
 std::set<std::string> Mongo::collection_names() {
   const Client client(*this);
   const std::unique_ptr<mongoc_database_t, void (*)(mongoc_database_t*)> database(
@@ -86,7 +92,10 @@ void Mongo::drop_index(const std::string& collection, const std::string& name) {
   run(Document{{"dropIndexes", full_name(collection)}, {"index", name}}, true);
 }
 
-void Mongo::drop(const std::string& collection) { run(Document{{"drop", full_name(collection)}}, true); }
+// As MongoDB 7 and later do without being told.
+void Mongo::drop(const std::string& collection) {
+  run(Document{{"drop", full_name(collection)}}, true, nullptr, kNamespaceNotFound);
+}
 
 void Mongo::create(const std::string& collection, const Document& options) {
   Document command{{"create", full_name(collection)}};

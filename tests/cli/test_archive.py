@@ -12,6 +12,7 @@ import zlib
 import pymongo
 import pytest
 from bson import ObjectId
+from pymongo.driver_info import DriverInfo
 from programs import Tool, harness
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -673,9 +674,6 @@ def test_killed_runs_leave_all_or_nothing_and_the_next_one_ends_it(tool, server,
         time.sleep(0.02 * (attempt + 1))
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
-        # The server ends what it was at; a write that arrives after the next run has looked is taken back by the one after.
-        while tool.db.client.admin.command("currentOp", active=True, appName="fiftyone-migrator")["inprog"]:
-            time.sleep(0.005)
         found = tool.db.datasets.find_one({"name": "x"})
         if found and found["media_type"] == "video":
             assert tool.db[found["frame_collection_name"]].count_documents({}) == 20000
@@ -739,6 +737,65 @@ def test_cut_at_its_writes_it_leaves_all_or_nothing_and_the_next_one_ends_it(too
         left = {n for n in tool.db.list_collection_names() if n.startswith(("samples", "frames", "migrator"))}
         assert {n for n in left - named if tool.db[n].find_one() or not n.startswith("migrator.")} == set(), number
     assert cuts > 3
+
+
+# Server-side, and gone at once when it is stopped.
+SLOW = "function() { for (let i = 0; i < 600; ++i) sleep(50); return true; }"
+
+
+class Late(threading.Thread):
+    """A write of a run that is gone, still at work in the server: it makes a collection at its end."""
+
+    def __init__(self, tool, connections, target):
+        super().__init__()
+        self.client = pymongo.MongoClient(tool.env["FIFTYONE_DATABASE_URI"], driver=DriverInfo(name=connections),
+                                          serverMonitoringMode="poll")
+        self.db, self.target, self.error = self.client[tool.name], target, None
+        self.start()
+        running = {"active": True, "command.aggregate": "late"}
+        while not tool.db.client.admin.command("currentOp", running)["inprog"]:
+            time.sleep(0.005)
+
+    def run(self):
+        slow = {"$match": {"$expr": {"$function": {"body": SLOW, "args": [], "lang": "js"}}}}
+        try:
+            self.db.late.aggregate([slow, {"$out": self.target}])
+        except pymongo.errors.PyMongoError as error:
+            self.error = error
+        self.client.close()
+
+
+@pytest.mark.parametrize("lease", ["left", "given back"])
+def test_what_the_server_still_does_for_a_killed_run_comes_to_nothing(tool, lease):
+    """Else a staged collection would be there again, and nobody would own it."""
+    folder = archive("v1.22.1-all-types")
+    cut = tool._run("fiftyone-migrator-cut", ["dataset", "import", folder, "--name", "x"], {"FM_CUT_AT": "20"})
+    assert cut.status < 0
+    entry = tool.db["migrator.imports"].find_one()
+    assert entry and tool.db["migrator.lease"].find_one()["connections"] == entry["connections"]
+    if lease == "given back":  # as after a lost connection
+        tool.db["migrator.lease"].drop()
+    tool.db.late.insert_one({})
+    late = Late(tool, entry["connections"], entry["samples"])
+    run_import(tool, folder, "--name", "y")
+    late.join(10)
+    assert not late.is_alive() and late.error.code == 11601  # Interrupted
+    assert entry["samples"] not in tool.db.list_collection_names()
+    assert not [n for n in tool.db.list_collection_names() if n.startswith("migrator.")]
+    assert [d["name"] for d in tool.db.datasets.find()] == ["y"]
+
+
+def test_the_operations_of_others_are_left_alone(tool):
+    folder = archive("v1.22.1-all-types")
+    assert tool._run("fiftyone-migrator-cut", ["dataset", "import", folder, "--name", "x"], {"FM_CUT_AT": "20"}).status < 0
+    tool.db.late.insert_one({})
+    late = Late(tool, "fiftyone-migrator 0123456789abcdef", "others")
+    run_import(tool, folder, "--name", "y")
+    alive = late.is_alive()
+    for one in tool.db.client.admin.command("currentOp", {"command.aggregate": "late"})["inprog"]:
+        tool.db.client.admin.command("killOp", op=one["opid"])
+    late.join(10)
+    assert alive
 
 
 def test_a_killed_export_leaves_no_archive(tool, tmp_path):

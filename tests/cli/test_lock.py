@@ -4,9 +4,12 @@ import os
 import random
 import signal
 import subprocess
+import threading
 import time
 
+import pymongo
 import pytest
+from pymongo.driver_info import DriverInfo
 
 KILLS = 10
 
@@ -52,6 +55,53 @@ def test_a_second_run_is_told_who_works(old, command, tmp_path):
     assert "process 4711 on host elsewhere.example.org, since 2" in r.err and "lock release" in r.err
     assert content(old.db) == before
     assert old.db["migrator.lease"].find_one()["owner"] == "another"
+
+
+def wait_for(db, what):
+    while not db.client.admin.command("currentOp", what)["inprog"]:
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("command", [["migrate", "--yes"], ["lock", "release"]])
+def test_what_the_server_still_does_for_a_dead_holder_is_stopped_first(old, command):
+    name = "fiftyone-migrator 00112233445566ff"
+    hold(old.db, 4711, "another machine", seconds=-1)
+    old.db["migrator.lease"].update_one({}, {"$set": {"connections": name}})
+    gone = pymongo.MongoClient(old.env["FIFTYONE_DATABASE_URI"], driver=DriverInfo(name=name), serverMonitoringMode="poll")
+    slow = {"$where": "for (let i = 0; i < 600; ++i) sleep(50); return true;"}
+    failed = []
+
+    def write():
+        try:
+            gone[old.name].datasets.update_many(slow, {"$set": {"version": "0.1"}})
+        except pymongo.errors.PyMongoError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    wait_for(old.db, {"active": True, "op": "update", "clientMetadata.driver.name": {"$regex": name}})
+    r = old.migrator(*command)
+    thread.join(10)
+    gone.close()
+    assert r.status == 0, r.err
+    assert len(failed) == 1 and "11601" in str(failed[0])  # Interrupted
+    assert not old.db.datasets.find_one({"version": "0.1"})
+
+
+@pytest.mark.long
+def test_what_cannot_be_stopped_is_waited_for_and_then_refused(old):
+    name = "fiftyone-migrator 00112233445566ee"
+    hold(old.db, 4711, "another machine", seconds=-1)
+    old.db["migrator.lease"].update_one({}, {"$set": {"connections": name}})
+    # This driver asks the server for its state all the time.
+    gone = pymongo.MongoClient(old.env["FIFTYONE_DATABASE_URI"], driver=DriverInfo(name=name))
+    gone.admin.command("ping")
+    before = content(old.db)
+    r = old.migrator("migrate", "--yes")
+    assert r.status == 11 and "still at work for a run that is gone: command on admin" in r.err, r.err
+    assert content(old.db) == before
+    gone.close()
+    assert old.migrator("migrate", "--yes").status == 0
 
 
 def test_a_dead_holder_that_nobody_waited_for_is_gone(old):

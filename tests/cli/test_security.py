@@ -1,15 +1,18 @@
 """Logins, least rights, TLS, and secrets that must not show up anywhere."""
 import contextlib
+import datetime
 import itertools
 import os
 import re
 import socket
 import subprocess
+import threading
 import time
 
 import pymongo
 import pytest
 from bson.raw_bson import RawBSONDocument
+from pymongo.driver_info import DriverInfo
 from programs import ROOT, Tool, harness
 
 NEWEST = "1.22.1"
@@ -92,6 +95,36 @@ def test_exactly_the_documented_rights(guarded, tmp_path):
     left = {n for n in tool.db.list_collection_names() if n.startswith("migrator.")}
     assert left - {"migrator.residue", "migrator.residue.members"} == {"migrator.history"}
     assert not tool.db.datasets.find_one({"version": "9999.0+migrating"})
+
+
+def test_what_the_server_still_does_for_a_killed_run_is_stopped_without_a_right(guarded, tmp_path):
+    server, root = guarded
+    user = user_with(root, "late", RIGHTS)
+    tool = tool_as(server, root, user, tmp_path, database="late")
+    database_of(root, "late", "0.14.0-A-orphans")
+    name = "fiftyone-migrator 00112233445566ff"
+    tool.db["migrator.lease"].insert_one({
+        "_id": "lease", "owner": "another", "host": "elsewhere", "pid": 4711, "process": "another machine",
+        "connections": name, "expires": datetime.datetime(2020, 1, 1)})
+    gone = pymongo.MongoClient(server.uri, username=user, password="p", driver=DriverInfo(name=name),
+                               serverMonitoringMode="poll")
+    failed = []
+
+    def write():
+        try:
+            gone.late.datasets.update_many({"$where": "for (let i = 0; i < 600; ++i) sleep(50); return true;"},
+                                            {"$set": {"version": "0.1"}})
+        except pymongo.errors.PyMongoError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    while not root.admin.command("currentOp", {"active": True, "clientMetadata.driver.name": {"$regex": name}})["inprog"]:
+        time.sleep(0.005)
+    r = tool.migrator("migrate", "--yes", "-q")
+    thread.join(10)
+    gone.close()
+    assert r.status == 0 and "11601" in str(failed[0]), (r.err, failed)
 
 
 def indexes_on_sample_id(db):
