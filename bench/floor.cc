@@ -4,7 +4,8 @@
 //   bench-floor replace     --uri U --db DB --after DB2 --coll NAME... [--prefix P]... [--guard] [--journal]
 //   bench-floor update-many --uri U --db DB --coll NAME --kind created|polylines [--journal]
 //   bench-floor info        --uri U --db DB
-//   bench-floor dump|load   --uri U --db DB --dir DIR
+//   bench-floor dump        --uri U --db DB --dir DIR [--coll NAME...]
+//   bench-floor load        --uri U --db DB --dir DIR
 //   bench-floor insert      --uri U --db DB --after DB2 --coll NAME... [--journal]
 //
 // replace: reads every document of the collections and replaces it by the
@@ -12,10 +13,11 @@
 // --guard: each only if it is still as it was read, which is what any tool has to
 // do that must not overwrite what others write meanwhile.
 // update-many: one updateMany over the whole collection. info: what --info has
-// to read. dump, load: all documents of all collections into files, flushed to
-// the disk, and out of them. insert: puts the documents of DB2, loaded before, into DB. The clock runs
-// from the first byte to the server to the last reply, connecting included. Prints
-// one line of JSON.
+// to read. dump, load: all documents of all collections, or of those named, into
+// files, flushed to the disk, and out of them. insert: puts the documents of DB2,
+// loaded before, into DB, then, with a time of its own ("indexed_seconds"), makes
+// the indexes they have there. The clock runs from the first byte to the server to
+// the last reply, connecting included. Prints one line of JSON.
 
 #include <fcntl.h>
 #include <mongoc/mongoc.h>
@@ -187,6 +189,7 @@ std::vector<Arena> load_after(const Request& r) {
 
 struct Result {
   double seconds = 0;
+  double indexed_seconds = 0;  // insert: with the indexes
   std::int64_t read = 0, bytes = 0, written = 0;
 };
 
@@ -253,8 +256,37 @@ Result replace(const Request& r) {
   return result;
 }
 
+// createIndexes with those of a collection but for that of _id.
+Bson indexing(mongoc_collection_t* like) {
+  Bson command(bson_new());
+  bson_t list;
+  BSON_APPEND_UTF8(command.get(), "createIndexes", mongoc_collection_get_name(like));
+  BSON_APPEND_ARRAY_BEGIN(command.get(), "indexes", &list);
+  Cursor cursor(mongoc_collection_find_indexes_with_opts(like, nullptr));
+  const bson_t* index = nullptr;
+  std::uint32_t n = 0;
+  while (mongoc_cursor_next(cursor.get(), &index)) {
+    bson_iter_t name;
+    if (bson_iter_init_find(&name, index, "name") && std::string_view(bson_iter_utf8(&name, nullptr)) == "_id_")
+      continue;
+    BSON_APPEND_DOCUMENT(&list, std::to_string(n).c_str(), index);
+    ++n;
+  }
+  finish(cursor.get());
+  bson_append_array_end(command.get(), &list);
+  return command;
+}
+
 Result insert(const Request& r) {
   const std::vector<Arena> after = load_after(r);
+  std::vector<Bson> indexes;
+  {
+    Client client = connect(r);
+    for (const Arena& a : after) {
+      Collection like(mongoc_client_get_collection(client.get(), r.after.c_str(), a.name.c_str()));
+      indexes.push_back(indexing(like.get()));
+    }
+  }
   Bson unordered(BCON_NEW("ordered", BCON_BOOL(false)));
   Result result;
   bson_error_t error;
@@ -278,6 +310,14 @@ Result insert(const Request& r) {
     result.bytes += static_cast<std::int64_t>(a.bytes.size());
   }
   result.seconds = since(start);
+  for (const Bson& command : indexes) {
+    Reply reply;
+    if (!mongoc_client_write_command_with_opts(client.get(), r.db.c_str(), command.get(), nullptr, &reply.doc,
+                                               &error)) {
+      fail("indexes", error);
+    }
+  }
+  result.indexed_seconds = since(start);
   return result;
 }
 
@@ -389,7 +429,7 @@ Result dump(const Request& r) {
   Client client = connect(r);
   Request every = r;
   every.after = r.db;
-  every.prefixes = {""};
+  if (r.collections.empty()) every.prefixes = {""};
   for (const std::string& name : names_of(every, client.get())) {
     std::ofstream out(r.dir + "/" + name + ".bson", std::ios::binary);
     Collection coll(mongoc_client_get_collection(client.get(), r.db.c_str(), name.c_str()));
@@ -502,9 +542,11 @@ int main(int argc, char** argv) {
     const Result r = run(parse(argc, argv));
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
-    std::printf("{\"seconds\": %.6f, \"read\": %lld, \"bytes\": %lld, \"written\": %lld, \"rss_kb\": %ld}\n", r.seconds,
-                static_cast<long long>(r.read), static_cast<long long>(r.bytes), static_cast<long long>(r.written),
-                usage.ru_maxrss);
+    std::printf(
+        "{\"seconds\": %.6f, \"indexed_seconds\": %.6f, \"read\": %lld, \"bytes\": %lld, \"written\": %lld, "
+        "\"rss_kb\": %ld}\n",
+        r.seconds, r.indexed_seconds, static_cast<long long>(r.read), static_cast<long long>(r.bytes),
+        static_cast<long long>(r.written), usage.ru_maxrss);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "bench-floor: %s\n", e.what());
     status = 1;
