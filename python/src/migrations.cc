@@ -17,7 +17,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-nb::object load(Connection& self, nb::handle listener, const std::string& name) {
+nb::object load_dataset(Connection& self, nb::handle listener, const std::string& name) {
   const auto mongo = self.mongo();
   const auto settings = self.load_settings();
   bson::Document document;
@@ -91,7 +91,7 @@ nb::object heads(Connection& self) {
 
 void bind_migrations(nb::class_<Connection>& connection) {
   connection.def("check", &check, "Raises where this client does not open the database.")
-      .def("load", &load, nb::arg("listener"), nb::arg("name"),
+      .def("load", &load_dataset, nb::arg("listener"), nb::arg("name"),
            "The dataset's document, upgraded first where that is needed.")
       .def("heads", &heads, "(is Enterprise, stored version or None, [(name, version or None)]).")
       .def("migrate", &migrate, nb::arg("listener"), nb::arg("target").none(), nb::arg("all"), nb::arg("names"),

@@ -12,7 +12,7 @@ namespace fm::archive {
 namespace {
 
 #if defined(__SSE2__)
-constexpr std::ptrdiff_t kBlock = 64;
+constexpr std::ptrdiff_t kLanes = 64;
 
 // Where in 64 bytes these characters are, a bit for each byte.
 struct Marks {
@@ -28,7 +28,7 @@ Marks look(const char* at) {
         static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(block, _mm_set1_epi8(c)))));
   };
   Marks out;
-  for (int i = 0; i < kBlock; i += 16) {
+  for (int i = 0; i < kLanes; i += 16) {
     const auto block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + i));
     // '{' is '[' | 0x20, '}' is ']' | 0x20.
     const auto folded = _mm_or_si128(block, _mm_set1_epi8(0x20));
@@ -43,7 +43,7 @@ Marks look(const char* at) {
 // Each bit becomes the parity of itself and all below it: from each quote to
 // before the next one.
 std::uint64_t between(std::uint64_t quotes) {
-  for (int by = 1; by < kBlock; by *= 2) quotes ^= quotes << by;
+  for (int by = 1; by < kLanes; by *= 2) quotes ^= quotes << by;
   return quotes;
 }
 #endif
@@ -61,10 +61,10 @@ std::size_t DocumentScan::run(std::string_view text, std::size_t from) {
   const char* const end = text.data() + text.size();
   const char* at = text.data() + from;
 #if defined(__SSE2__)
-  while (!done_ && end - at >= kBlock) {
+  while (!done_ && end - at >= kLanes) {
     const auto marks = look(at);
     if (escaped_ || marks.escapes != 0) {
-      at = step(at, at + kBlock);
+      at = step(at, at + kLanes);
       continue;
     }
     const auto inside = between(marks.quotes) ^ (in_string_ ? ~std::uint64_t{0} : 0);
@@ -83,8 +83,8 @@ std::size_t DocumentScan::run(std::string_view text, std::size_t from) {
         }
       }
     }
-    in_string_ = inside >> (kBlock - 1) != 0;
-    at += kBlock;
+    in_string_ = inside >> (kLanes - 1) != 0;
+    at += kLanes;
   }
 #endif
   if (!done_) at = step(at, end);

@@ -41,7 +41,7 @@ struct Facts {
   const Heads& heads() const { return deployment.found.heads; }
 };
 
-const char* name_of(Edition edition) { return edition == Edition::kEnterprise ? "enterprise" : "open source"; }
+const char* edition_name(Edition edition) { return edition == Edition::kEnterprise ? "enterprise" : "open source"; }
 
 // Oldest first, what is no version last.
 struct ByVersion {
@@ -111,7 +111,7 @@ std::string info_text(const Facts& facts, const Style& style) {
     out += style.heading(fmt::format("{:<{}}", name, width)) + " " + text + "\n";
   };
   line("Database:", facts.settings.database_name + " (" + place(facts.settings) + ")");
-  line("Edition:", name_of(heads.edition));
+  line("Edition:", edition_name(heads.edition));
   line("Version:",
        heads.database.value_or("none stored") + (facts.enterprise ? " (Enterprise " + *facts.enterprise + ")" : ""));
   line("Newest:", catalogue.client + ", compatible with " + catalogue.compatible.str());
@@ -215,7 +215,7 @@ Document info_document(const Facts& facts) {
   }
   return {{"database", facts.settings.database_name},
           {"place", place(facts.settings)},
-          {"edition", name_of(heads.edition)},
+          {"edition", edition_name(heads.edition)},
           {"version", text_or_null(heads.database)},
           {"enterprise_version", text_or_null(facts.enterprise)},
           {"newest_version", catalogue.client},

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "cli/counted.h"
 #include "cli/deployment.h"
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
@@ -29,15 +30,11 @@ struct UndoOptions {
   SettingFlags flags;
 };
 
-std::string counted(std::size_t n) {
-  return format_count(static_cast<std::int64_t>(n)) + (n == 1 ? " dataset" : " datasets");
-}
-
 std::string text_of(const UndoReport& report, const Style& style) {
   std::string out =
       "Took run " + report.run + " back: " + (report.database ? "the database and " : "") +
       (report.repair ? format_count(report.documents) + (report.documents == 1 ? " write" : " writes") + " of a repair"
-                     : counted(report.datasets)) +
+                     : counted(report.datasets, "dataset")) +
       ", in " + format_duration(report.seconds) + ".\n";
   if (report.gone > 0) out += format_count(report.gone) + " documents were deleted since.\n";
   if (!report.deleted.empty()) {
@@ -45,7 +42,8 @@ std::string text_of(const UndoReport& report, const Style& style) {
     for (const auto& name : report.deleted) out += "  " + name + "\n";
   }
   if (!report.failures.empty()) {
-    const auto left = report.repair ? format_count(report.changed) + " documents" : counted(report.failures.size());
+    const auto left =
+        report.repair ? format_count(report.changed) + " documents" : counted(report.failures.size(), "dataset");
     out += "\n" + style.error(left + " left as they are:") + "\n";
     for (const auto& failure : report.failures) {
       out += "  " + failure.name + ": " + failure.error.what() + "\n";

@@ -22,7 +22,7 @@ constexpr std::pair<const char*, LogLevel> kNames[] = {
     {"WARN", LogLevel::kWarning}, {"FATAL", LogLevel::kCritical},
 };
 
-const char* name_of(LogLevel level) {
+const char* level_name(LogLevel level) {
   return std::find_if(std::begin(kNames), std::end(kNames), [&](const auto& name) { return name.second == level; })
       ->first;
 }
@@ -79,7 +79,7 @@ Log Log::to_stderr(const Settings& settings, bool quiet) {
 std::string Log::line(LogLevel level, const std::string& text, const bson::Document& fields) const {
   if (!json_) return text + "\n";
   bson::Document line{{"timestamp", utc_stamp()},
-                      {"severity", name_of(level)},
+                      {"severity", level_name(level)},
                       {"level", static_cast<std::int32_t>(level)},
                       {"logger", "fiftyone.migrations"},
                       {"message", clean_utf8(text)},

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "cli/counted.h"
 #include "cli/log.h"
 #include "cli/plan_text.h"
 #include "embedded/plan_page_files.h"
@@ -48,8 +49,6 @@ std::string name(std::string_view text) { return "<bdi>" + escaped(text) + "</bd
 
 std::string count(std::int64_t n) { return format_count(n); }
 std::string count(std::size_t n) { return format_count(static_cast<std::int64_t>(n)); }
-
-std::string counted(std::size_t n, const char* what) { return count(n) + " " + what + (n == 1 ? "" : "s"); }
 
 std::string bytes(std::int64_t n) { return format_bytes(static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0))); }
 

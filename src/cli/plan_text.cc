@@ -8,6 +8,7 @@
 
 #include "base/machine.h"
 #include "base/text.h"
+#include "cli/counted.h"
 #include "cli/table.h"
 
 namespace fm::cli {
@@ -22,10 +23,6 @@ constexpr std::size_t kNameCells = 48;
 
 std::string nothing_to_do(const Plan& plan) {
   return "Nothing to do: everything is at v" + plan.target + " already.\n";
-}
-
-std::string counted(std::size_t n, const std::string& what) {
-  return format_count(static_cast<std::int64_t>(n)) + " " + what + (n == 1 ? "" : "s");
 }
 
 std::string size(std::int64_t bytes) {
@@ -62,7 +59,7 @@ std::string revisions_text(const Plan& plan) {
               : text_table({"revision", "of", "what it does"}, rows);
 }
 
-std::string name_of(const Plan& plan, const Heads& heads, std::size_t move) {
+std::string moved_name(const Plan& plan, const Heads& heads, std::size_t move) {
   return heads.datasets[plan.datasets[move].head].name.value_or("None");
 }
 
@@ -86,7 +83,7 @@ std::string writes_text(const Plan& plan, const Heads& heads, const Survey& surv
   for (std::size_t i = 0; i < lines.size(); ++i) {
     // A sum of one line would save nothing.
     if (i < kMostDatasets || lines.size() == kMostDatasets + 1) {
-      rows.push_back({one_line(name_of(plan, heads, lines[i].move), kNameCells), format_count(lines[i].documents),
+      rows.push_back({one_line(moved_name(plan, heads, lines[i].move), kNameCells), format_count(lines[i].documents),
                       size(lines[i].bytes)});
     } else {
       documents += lines[i].documents;
@@ -127,7 +124,8 @@ std::string refused_text(const std::vector<DatasetFailure>& refused) {
   std::string last;
   for (std::size_t i = 0; i < refused.size(); ++i) {
     if (i == kMostLines && refused.size() > kMostLines + 1) {
-      return out + "  " + counted(refused.size() - kMostLines, "more") + " (-o json and --html list all)\n";
+      return out + "  " + format_count(static_cast<std::int64_t>(refused.size() - kMostLines)) +
+             " more (-o json and --html list all)\n";
     }
     out += "  " + std::string(refused[i].error.what()) + "\n";
     // The same advice under each would only be noise.
@@ -214,7 +212,7 @@ std::string given_text(const Given& given, const Style& style) {
   std::string out;
   if (given.values > 0) {
     out += format_count(given.values) + (given.values == 1 ? " value comes" : " values come") +
-           " back from the undo log, in " + counted(static_cast<std::size_t>(given.datasets), "dataset") + "\n";
+           " back from the undo log, in " + counted(given.datasets, "dataset") + "\n";
   }
   const auto kept = kept_text(given, style);
   return out + (out.empty() || kept.empty() ? "" : "\n") + kept;

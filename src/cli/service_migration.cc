@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/plan_text.h"
 #include "cli/table.h"
 #include "exec/control.h"
 #include "exec/history.h"
@@ -22,11 +23,9 @@ using bson::Value;
 
 namespace {
 
-const char* word(Direction direction) { return direction == Direction::kUp ? "up" : "down"; }
-
 std::string at(const std::string& version) { return version.empty() ? "not known" : "v" + version; }
 
-std::string revision_list(const Route& route) {
+std::string revision_ids(const Route& route) {
   constexpr std::size_t kMost = 4;
   const auto& all = route.revisions;
   if (all.empty()) return "version only";
@@ -319,7 +318,7 @@ std::string ServiceMigration::plan_text(const Style& style) const {
   const auto add = [&](const ServiceRoute& route) {
     rows.push_back({name_of(route.service), home(route.service).database(), at(route.route.from),
                     route.leaves ? "v" + route.route.to + " (without it)" : "v" + route.route.to,
-                    word(route.route.direction), revision_list(route.route)});
+                    word(route.route.direction), revision_ids(route.route)});
   };
   for (const auto& route : plan_.up) add(route);
   for (const auto& route : plan_.down) add(route);

@@ -24,7 +24,7 @@ namespace {
 constexpr std::size_t kMostNamed = 20;
 
 // "": where no version was written down.
-std::string at(const std::string& version) { return version.empty() ? "no stored version" : "v" + version; }
+std::string stored_at(const std::string& version) { return version.empty() ? "no stored version" : "v" + version; }
 
 // Whether the run went to the second database, whose settings it needs then.
 bool with_cas(const RunRecord& run, const Settings& settings) {
@@ -157,8 +157,8 @@ void ServiceUndo::go_after(const std::string& by, std::int64_t now_ms, const std
 std::string ServiceUndo::text() const {
   std::string out;
   for (const auto& one : reports_) {
-    out += fmt::format("Took {} back from {} to {}: {} documents edited", name_of(one.service), at(one.from),
-                       at(one.to), format_count(one.edited));
+    out += fmt::format("Took {} back from {} to {}: {} documents edited", name_of(one.service), stored_at(one.from),
+                       stored_at(one.to), format_count(one.edited));
     if (one.removed > 0) out += fmt::format(", {} removed", format_count(one.removed));
     if (one.restored > 0) out += fmt::format(", {} restored", format_count(one.restored));
     out += ".\n";

@@ -21,7 +21,6 @@ using bson::Value;
 
 namespace {
 
-constexpr const char* kDatasets = "datasets";
 constexpr std::size_t kGroupBytes = std::size_t{4} << 20;
 constexpr std::size_t kGroupSize = 256;
 constexpr int kAttempts = 3;
@@ -29,7 +28,7 @@ constexpr std::size_t kReadyBytes = std::size_t{24} << 20;
 
 // The dataset's document and those it refers to.
 std::vector<Touched> touched_by(const Prepared& dataset) {
-  std::vector<Touched> out{{kDatasets, 1, static_cast<std::int64_t>(dataset.before.size())}};
+  std::vector<Touched> out{{"datasets", 1, static_cast<std::int64_t>(dataset.before.size())}};
   std::map<std::string, Touched> others;
   for (const auto& entry : dataset.context.references.entries()) {
     if (entry.before == entry.after) continue;
@@ -233,14 +232,14 @@ std::vector<BatchRunner::Item> BatchRunner::run_ready(const std::vector<Item>& i
   } else {
     supersede(ids);
   }
-  const auto matched = mongo_.replace(kDatasets, updates);
+  const auto matched = mongo_.replace("datasets", updates);
   const bool all = matched == static_cast<std::int64_t>(ready.size());
   // Those that were not written come here again, with the same to close.
   residue_.settle(images);
   for (std::size_t i = 0; i < ready.size(); ++i) {
     auto& result = ready[i].result;
     if (!all) {
-      const auto now = mongo_.find_one(kDatasets, Document{{"_id", result.id}});
+      const auto now = mongo_.find_one("datasets", Document{{"_id", result.id}});
       if (!now || bson::encode(*now) != updates[i].update) {
         left.push_back({result.id, result.route});
         continue;
@@ -285,7 +284,7 @@ void BatchRunner::each_group(const std::vector<Item>& items, const Handle& handl
       bytes = 0;
       handle(std::move(prepared), std::move(failed));
     };
-    mongo_.find(kDatasets, Document{{"_id", Document{{"$in", std::move(ids)}}}}, {}, [&](bson::View view) {
+    mongo_.find("datasets", Document{{"_id", Document{{"$in", std::move(ids)}}}}, {}, [&](bson::View view) {
       const auto found = wanted.find(id_key(*view.get("_id")));
       if (found == wanted.end()) return;
       group.push_back({view.copy(), found->second->route, false, {}, {}});
@@ -546,7 +545,7 @@ void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route
     write_group(std::move(prepared), done, 1);
   };
   for (const auto& [entry, route] : entries) {
-    const auto dataset = mongo_.find_one(kDatasets, Document{{"_id", entry.dataset}});
+    const auto dataset = mongo_.find_one("datasets", Document{{"_id", entry.dataset}});
     const auto* version = dataset ? dataset->find("version") : nullptr;
     if (!version || !(*version == Value(kParkedVersion))) {
       // It had arrived: what was to be deleted goes. At any other version it had

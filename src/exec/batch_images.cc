@@ -14,8 +14,6 @@ using bson::Value;
 
 namespace {
 
-constexpr const char* kDatasets = "datasets";
-
 // Files that the dataset's runs named before and do not any more: copied ones, and
 // copies of an earlier way that gave way to their originals.
 Array replaced_files(const Prepared& dataset) {
@@ -111,7 +109,7 @@ std::map<std::string, std::vector<Image::Consumed>> BatchRunner::older_images(
     if (route->direction == Direction::kUp) continue;
     std::vector<std::string> revisions;
     for (const auto* revision : route->revisions) revisions.push_back(revision->text);
-    out.merge(residue_.still_open("datasets", kDatasets, ids, revisions, facts_.run));
+    out.merge(residue_.still_open("datasets", "datasets", ids, revisions, facts_.run));
   }
   return out;
 }
@@ -122,7 +120,7 @@ void BatchRunner::supersede(const std::map<const Route*, Array>& ids) {
     if (route->direction == Direction::kUp) continue;
     std::vector<std::string> revisions;
     for (const auto* revision : route->revisions) revisions.push_back(revision->text);
-    residue_.supersede("datasets", kDatasets, documents, revisions);
+    residue_.supersede("datasets", "datasets", documents, revisions);
   }
 }
 
@@ -184,7 +182,7 @@ std::map<std::string, BatchRunner::WayBack> BatchRunner::ways_back(const Group& 
   std::map<std::string, WayBack> out;
   Array ids;
   for (const auto& read : group) ids.append(bson::View(read.dataset).get("_id").value_or(Value()));
-  for (auto& [key, image] : residue_.images(settings_.undo->run, "datasets", kDatasets, ids)) {
+  for (auto& [key, image] : residue_.images(settings_.undo->run, "datasets", "datasets", ids)) {
     if (!image.before) continue;
     const auto* route = &route_of(image);
     out.emplace(key, WayBack{{*settings_.undo, std::move(image), route}, std::nullopt, false});
@@ -198,7 +196,7 @@ std::map<std::string, BatchRunner::WayBack> BatchRunner::ways_back(const Group& 
     forward = !forward;
   }
   if (!run || run->run == settings_.undo->run) return out;
-  for (auto& [key, image] : residue_.images(run->run, "datasets", kDatasets, ids)) {
+  for (auto& [key, image] : residue_.images(run->run, "datasets", "datasets", ids)) {
     const auto way = out.find(key);
     if (way == out.end() || !image.before) continue;
     const auto* route = &route_of(image);
@@ -238,7 +236,7 @@ std::map<std::string, std::vector<DatasetReplay>> BatchRunner::replays_of(const 
     routes.emplace(id_key(id), read.route);
   }
   if (ids.empty()) return out;
-  for (auto& [key, images] : residue_.open("datasets", kDatasets, ids)) {
+  for (auto& [key, images] : residue_.open("datasets", "datasets", ids)) {
     const auto* route_up = routes.at(key);
     const auto& revisions = route_up->revisions;
     for (auto& image : images) {

@@ -14,8 +14,6 @@ using bson::Value;
 
 namespace {
 
-constexpr const char* kDatasets = "datasets";
-
 // Where all of them have come in that pass.
 std::optional<PassCursor> common_cursor(const std::vector<const Prepared*>& datasets, const std::string& pass) {
   const auto first = datasets.front()->done.cursor_of(pass);
@@ -135,7 +133,7 @@ void BatchRunner::forget(Prepared& dataset) {
 BatchRunner::Changes BatchRunner::changed(const std::vector<Prepared*>& group, const std::vector<Update>& updates) {
   std::vector<std::pair<std::size_t, std::optional<Document>>> out;
   for (std::size_t i = 0; i < group.size(); ++i) {
-    auto now = mongo_.find_one(kDatasets, Document{{"_id", group[i]->id}});
+    auto now = mongo_.find_one("datasets", Document{{"_id", group[i]->id}});
     if (now && bson::encode(*now) == updates[i].update) continue;
     out.emplace_back(i, std::move(now));
   }
@@ -150,7 +148,7 @@ BatchRunner::Changes BatchRunner::replace(const std::vector<Prepared*>& group, b
                                    : guard(dataset->id, dataset->before, dataset->after);
     updates.emplace_back(filter, bson::encode(dataset->after));
   }
-  const auto matched = mongo_.replace(kDatasets, updates);
+  const auto matched = mongo_.replace("datasets", updates);
   if (matched == static_cast<std::int64_t>(group.size())) return {};
   return changed(group, updates);
 }
@@ -165,7 +163,7 @@ BatchRunner::Changes BatchRunner::park(const std::vector<Prepared*>& group) {
     parkings.emplace_back(guard(dataset->id, read, dataset->after), parking);
     expected.emplace_back(bson::Bytes(), std::move(as_parked));
   }
-  const auto matched = mongo_.update(kDatasets, parkings);
+  const auto matched = mongo_.update("datasets", parkings);
   if (matched == static_cast<std::int64_t>(group.size())) return {};
   return changed(group, expected);
 }

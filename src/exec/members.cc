@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "bson/merge.h"
 #include "bson/path.h"
+#include "exec/batch_size.h"
 #include "exec/prepare.h"
 #include "exec/residue.h"
 #include "ops/server_form.h"
@@ -22,8 +23,6 @@ using ops::expression;
 using ops::literal;
 
 namespace {
-
-constexpr std::size_t kBatch = 256;
 
 void keep_indexes(Mongo& mongo, const std::string& run, const std::string& collection, const std::string& key) {
   std::vector<Document> kept;

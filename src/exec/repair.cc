@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "bson/json.h"
 #include "bson/read.h"
+#include "exec/batch_size.h"
 #include "exec/gridfs.h"
 #include "exec/history.h"
 #include "ops/naming.h"
@@ -19,8 +20,6 @@ using bson::Value;
 
 namespace {
 
-constexpr std::int64_t kBatch = 256;
-constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 constexpr int kAttempts = 3;
 
 std::string place_of(const Problem& problem) { return problem.dataset.empty() ? "(database)" : problem.dataset; }
@@ -264,7 +263,8 @@ void Repair::mend_members(const Mend::OfMembers& members, RepairReport::Mended& 
   // Pages along the index of _id, which holds every type: a cursor would not
   // outlive the waits of a low --rate.
   std::optional<Value> last;
-  const auto size = settings_.control ? settings_.control->piece(kBatch) : kBatch;
+  constexpr auto kMost = static_cast<std::int64_t>(kBatch);
+  const auto size = settings_.control ? settings_.control->piece(kMost) : kMost;
   for (;;) {
     checkpoint();
     FindOptions options;

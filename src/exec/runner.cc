@@ -12,6 +12,7 @@
 
 #include "base/pool.h"
 #include "base/text.h"
+#include "exec/batch_size.h"
 #include "exec/database.h"
 #include "exec/repair.h"
 #include "exec/residue.h"
@@ -27,8 +28,6 @@ using bson::Document;
 using bson::Value;
 
 namespace {
-
-constexpr std::size_t kBatch = 256;
 
 bool any_step(const Route& route, const std::function<bool(const ops::Step&)>& test) {
   return std::any_of(route.revisions.begin(), route.revisions.end(), [&](const Revision* revision) {

@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "bson/path.h"
 #include "bson/read.h"
+#include "exec/batch_size.h"
 #include "exec/prepare.h"
 #include "ops/operation.h"
 
@@ -18,7 +19,6 @@ using bson::Value;
 namespace {
 
 constexpr const char* kPrefix = "migrator.scratch.roundtrip.";
-constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 constexpr std::int64_t kLargestResult = std::int64_t{16} << 20;
 constexpr std::int64_t kFramesPerSample = 10;
 constexpr std::size_t kIdsAtOnce = 1000;

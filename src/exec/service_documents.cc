@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "bson/merge.h"
+#include "exec/batch_size.h"
 #include "exec/service_work.h"
 
 namespace fm {
@@ -17,7 +18,6 @@ using bson::Value;
 
 namespace {
 
-constexpr std::size_t kBatchBytes = std::size_t{4} << 20;
 constexpr std::size_t kWholeGuardBytes = std::size_t{7} << 20;
 constexpr std::size_t kHashBytes = 12;
 constexpr int kAttempts = 3;

@@ -15,7 +15,7 @@ using bson::Value;
 
 namespace {
 
-constexpr std::size_t kExamples = 3;
+constexpr std::size_t kClashesShown = 3;
 
 // To an index 1, 1.0 and NumberLong(1) are one.
 std::string encoded(const Value& value) {
@@ -67,7 +67,7 @@ void ServiceDuplicates::add(const std::string& collection, const Document& docum
     }
     if (!other) continue;
     ++found.documents;
-    if (found.examples.size() < kExamples) found.examples.push_back(fmt::format("{} and {}", *other, name));
+    if (found.examples.size() < kClashesShown) found.examples.push_back(fmt::format("{} and {}", *other, name));
   }
 }
 

@@ -11,12 +11,6 @@ namespace fm {
 using bson::Document;
 using bson::Value;
 
-namespace {
-
-constexpr const char* kDatasets = "datasets";
-
-}  // namespace
-
 // Names and ids of all datasets.
 struct ServiceSteps::Datasets {
   explicit Datasets(Mongo& m) : mongo(m) {}
@@ -36,7 +30,7 @@ struct ServiceSteps::Datasets {
     if (is_read) return;
     FindOptions options;
     options.projection = Document{{"name", 1}};
-    mongo.find(kDatasets, {}, options, [&](bson::View view) {
+    mongo.find("datasets", {}, options, [&](bson::View view) {
       const auto id = view.get("_id");
       const auto name = view.get("name");
       if (!id || !name || !name->as<std::string>()) return;
@@ -69,9 +63,9 @@ ServiceSteps::ServiceSteps(const ServiceRoute& route, const Parameters& paramete
   // Datasets are looked up by the names of the lower version.
   const auto mentions_datasets = [](const Revision* revision) {
     return std::ranges::any_of(revision->down,
-                               [](const ops::Step& step) { return step.target.collection == kDatasets; });
+                               [](const ops::Step& step) { return step.target.collection == "datasets"; });
   };
-  if (down && std::ranges::any_of(route.route.revisions, mentions_datasets)) place_of(kDatasets);
+  if (down && std::ranges::any_of(route.route.revisions, mentions_datasets)) place_of("datasets");
   for (const auto* revision : route.route.revisions) {
     for (const auto& step : steps_of(*revision, route.route.direction)) {
       const auto& collection = parameters.collection(step.target.collection);
@@ -88,11 +82,11 @@ ServiceSteps::ServiceSteps(const ServiceRoute& route, const Parameters& paramete
     // What their ways down took away comes back although no step goes up.
     for (const auto& step : revision->down) {
       const auto& target = step.target.collection;
-      if (!std::holds_alternative<ops::Index>(step.operation) && target != kDatasets)
+      if (!std::holds_alternative<ops::Index>(step.operation) && target != "datasets")
         place_of(parameters.collection(target));
     }
   }
-  if (!down && std::ranges::any_of(route.route.revisions, mentions_datasets)) place_of(kDatasets);
+  if (!down && std::ranges::any_of(route.route.revisions, mentions_datasets)) place_of("datasets");
 }
 
 const std::vector<ServiceSteps::One>* ServiceSteps::steps_of_collection(const std::string& collection) const {

@@ -19,7 +19,7 @@ using bson::Value;
 
 namespace {
 
-constexpr std::size_t kExamples = 3;
+constexpr std::size_t kLossesShown = 3;
 constexpr std::size_t kWarnings = 20;
 
 // "memberships.?.role" is counted as a value of memberships.
@@ -41,7 +41,7 @@ class Losses {
       if (!seen.emplace(revision, what).second) return;
       auto& loss = losses_[{revision, collection, what}];
       ++loss.documents;
-      if (loss.examples.size() < kExamples) loss.examples.push_back(example_of(doc));
+      if (loss.examples.size() < kLossesShown) loss.examples.push_back(example_of(doc));
     };
     if (edit.removed) count(edit.removed_by, "documents of " + collection);
     for (const auto& one : edit.displaced) {

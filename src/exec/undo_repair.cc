@@ -8,6 +8,7 @@
 #include "bson/json.h"
 #include "bson/merge.h"
 #include "bson/read.h"
+#include "exec/batch_size.h"
 #include "exec/repair.h"
 #include "exec/undo.h"
 
@@ -19,7 +20,6 @@ using bson::Value;
 
 namespace {
 
-constexpr std::size_t kBatch = 256;
 constexpr std::size_t kNamed = 20;
 
 const Document kThere{{"$exists", true}};

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/pool.h"
+#include "exec/batch_size.h"
 #include "exec/journal.h"
 #include "exec/prepare.h"
 #include "exec/requirements.h"
@@ -23,8 +24,6 @@ using bson::Document;
 using bson::Value;
 
 namespace {
-
-constexpr std::size_t kBatch = 256;
 
 // As clients make them.
 Document index_of(std::initializer_list<const char*> keys, bool unique) {

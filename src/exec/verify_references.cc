@@ -33,9 +33,9 @@ bool in_undo_log(Mongo& mongo, const SharedData& data, const Value& id) {
   if (!data.collections.contains(kResidue)) return false;
   FindOptions options;
   options.projection = Document{{"_id", 1}};
-  return mongo.find_one(kResidue, Document{{"others.document._id", id}}, options) ||
-         mongo.find_one(kResidueMembers, Document{{"_id.document", id}, {"before", Document{{"$exists", true}}}},
-                        options);
+  const Document in_image{{"others.document._id", id}};
+  const Document as_member{{"_id.document", id}, {"before", Document{{"$exists", true}}}};
+  return mongo.find_one(kResidue, in_image, options) || mongo.find_one(kResidueMembers, as_member, options);
 }
 
 class References {

@@ -19,7 +19,7 @@ using bson::Document;
 
 namespace {
 
-[[noreturn]] void fail(const std::string& path, int error) {
+[[noreturn]] void unusable(const std::string& path, int error) {
   throw Error(error == EACCES ? Exit::kRights : Exit::kFailed, "The manifest '" + path + "': " + std::strerror(error),
               "--manifest FILE keeps it elsewhere.", "OSError");
 }
@@ -58,7 +58,7 @@ Manifest::Manifest(std::string path, const Document& header) : path_(std::move(p
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
   fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (fd_ < 0) fail(path_, errno);
+  if (fd_ < 0) unusable(path_, errno);
   if (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
     close(fd_);
     throw Error(Exit::kLocked, "Another program uploads with the manifest '" + path_ + "'");
@@ -96,7 +96,7 @@ void Manifest::load(const Document& header) {
     }
     entries_[bson::text_at(document, "local")] = decode(document);
   }
-  if (ftruncate(fd_, whole) != 0) fail(path_, errno);
+  if (ftruncate(fd_, whole) != 0) unusable(path_, errno);
   if (first) write(Document{{"upload", header}});
 }
 
@@ -104,7 +104,7 @@ void Manifest::write(const Document& line) {
   const auto text = bson::to_relaxed_json(line) + "\n";
   // One call: a line is there or it is not.
   const auto n = ::write(fd_, text.data(), text.size());
-  if (n != static_cast<ssize_t>(text.size())) fail(path_, n < 0 ? errno : ENOSPC);
+  if (n != static_cast<ssize_t>(text.size())) unusable(path_, n < 0 ? errno : ENOSPC);
 }
 
 std::optional<Manifest::Entry> Manifest::find(const std::string& local) const {

@@ -47,7 +47,7 @@ auto& list_of(Of& catalogue, Service service) {
   return catalogue.datasets;
 }
 
-std::string read_text(const std::filesystem::path& file) {
+std::string read_revision(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) throw Error(Exit::kUsage, "Cannot read the revision '" + file.string() + "'");
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
@@ -99,7 +99,7 @@ Catalogue Catalogue::with_directory(const std::filesystem::path& directory) cons
       if (file.extension() != ".yaml") {
         throw Error(Exit::kUsage, "'" + file.string() + "' is no revision: its name does not end in .yaml");
       }
-      auto revision = parse_revision(file.string(), read_text(file), *service);
+      auto revision = parse_revision(file.string(), read_revision(file), *service);
       revision.built_in = false;
       if (!revision.named_after_version()) {
         throw Error(Exit::kUsage, file.string() + ":1:1: the file is not named after its version, " + revision.text);

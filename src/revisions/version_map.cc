@@ -60,7 +60,7 @@ VersionPair parse_row(std::string_view row) {
   return pair;
 }
 
-std::string read_text(const std::filesystem::path& file) {
+std::string read_list(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in || std::filesystem::is_directory(file)) {
     throw Error(Exit::kUsage, "Cannot read the version list '" + file.string() + "'");
@@ -77,7 +77,7 @@ const VersionMap& VersionMap::built_in() {
 
 VersionMap VersionMap::with_file(const std::filesystem::path& file) const {
   VersionMap result = *this;
-  for (const VersionPair& pair : from_csv(read_text(file), file.string()).pairs_) result.add(pair);
+  for (const VersionPair& pair : from_csv(read_list(file), file.string()).pairs_) result.add(pair);
   return result;
 }
 
