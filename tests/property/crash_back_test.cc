@@ -41,7 +41,7 @@ void cut_everywhere(const FakeDatabase& db, const std::string& from, const std::
   down();
   back("the first seed");
   const auto undisturbed = content();
-  for (int cut = 1;; ++cut) {
+  for (int cut = 1;; cut += stored::kNextCut) {
     ASSERT_LT(cut, kMostWrites);
     down();
     const bool was_cut = cut_off(cut, [&] { back("the first seed"); });
@@ -72,7 +72,7 @@ TEST_P(CrashBack, UndoOfACutRun) {
   const auto db = make();
   store(db, from);
   const auto start = content();
-  for (int cut = 1;; ++cut) {
+  for (int cut = 1;; cut += stored::kNextCut) {
     ASSERT_LT(cut, kMostWrites);
     store(db, from);
     const bool was_cut = cut_off(cut, [&to = to] { migrate_to(to, "down"); });
@@ -123,7 +123,7 @@ TEST_P(CrashBack, GivingBack) {
   const auto db = make();
   store(db, from);
   const auto start = content();
-  for (int cut = 1;; ++cut) {
+  for (int cut = 1;; cut += stored::kNextCut) {
     ASSERT_LT(cut, kMostWrites);
     store(db, from);
     migrate_to(to, "down");

@@ -95,7 +95,7 @@ TEST_P(Crash, TheNextRunEndsWhereAnUndisturbedOneDoes) {
   migrate_to(GetParam().to);
   const auto undisturbed = content();
   ASSERT_NE(undisturbed, start);
-  for (int cut = 1;; ++cut) {
+  for (int cut = 1;; cut += stored::kNextCut) {
     ASSERT_LT(cut, kMostWrites);
     store(test_server(), GetParam());
     if (!cut_off(GetParam().to, cut)) {

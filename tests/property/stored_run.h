@@ -20,6 +20,14 @@ using bson::Document;
 
 constexpr std::int64_t kNow = 1'700'000'000'123;
 
+// A run is cut off at every boundary of a write; under a sanitizer, which makes
+// that minutes, at every third.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kNextCut = 3;
+#else
+constexpr int kNextCut = 1;
+#endif
+
 class Silent final : public RunObserver {
  public:
   void message(const ops::Message&) override {}
