@@ -15,6 +15,7 @@ class DatabaseOrigin final : public Origin {
   }
 
   const Contents& contents() override { return reader_.contents(); }
+  std::int64_t document_bytes() override { return reader_.document_bytes(); }
   std::unique_ptr<DocumentSource> samples(std::size_t) override { return reader_.samples(); }
   std::unique_ptr<DocumentSource> frames(std::size_t) override { return reader_.frames(); }
   void read_results(const RunResults& results, const std::function<void(std::string_view)>& visit) override {

@@ -31,6 +31,7 @@ class DatabaseReader {
   // In the order of an export.
   void read_tags(const std::function<void(const bson::Document& tag)>& visit) const;
 
+  std::int64_t document_bytes() const { return sample_size_.bytes + frame_size_.bytes; }  // by the metadata
   // What another client changed since: empty, or a sentence.
   std::string changed_since() const;
 

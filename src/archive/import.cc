@@ -26,6 +26,7 @@ class ArchiveOrigin final : public Origin {
     if (sums_.valid()) sums_.get();
   }
   const Contents& contents() override { return reader_.contents(); }
+  std::int64_t document_bytes() override { return reader_.document_bytes(); }
   std::unique_ptr<DocumentSource> samples(std::size_t workers) override { return reader_.samples(workers); }
   std::unique_ptr<DocumentSource> frames(std::size_t workers) override { return reader_.frames(workers); }
   void read_results(const RunResults& results, const std::function<void(std::string_view)>& visit) override {

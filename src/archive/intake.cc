@@ -34,6 +34,9 @@ std::int64_t now_ms() {
       .count();
 }
 
+// Up to here indexes that grow with the documents cost no more than building them.
+constexpr std::int64_t kFewBytes = std::int64_t{64} << 20;
+
 bson::Oid new_oid(std::int64_t ms, const std::string& random) {
   bson::Oid id;
   const auto seconds = static_cast<std::uint32_t>(ms / 1000);
@@ -279,15 +282,17 @@ class Intake {
   void write_all() {
     std::optional<Landing> landing;
     std::vector<std::future<void>> indexing;
+    // With another rule for ids that come twice, an index of something else would have to tell.
+    const bool refuse = request_.on_conflict == OnConflict::kError || new_ids_;
+    const bool few = refuse && origin_.document_bytes() <= kFewBytes;
     const auto begin = [&]() -> Landing& {
-      return landing ? *landing : landing.emplace(mongo_, entry_, migrated_.contents, origin_.has_tags());
+      return landing ? *landing : landing.emplace(mongo_, entry_, migrated_.contents, origin_.has_tags(), few);
     };
     try {
       for (const bool frames : {false, true}) {
         if (frames && entry_.identity.frames.empty()) continue;
         // In order and one after the other: what is there is the beginning.
-        const bool all_of_them = request_.on_conflict == OnConflict::kError || new_ids_;
-        const auto there = resumed_ && all_of_them ? begin().staged(frames) : 0;
+        const auto there = resumed_ && refuse ? begin().staged(frames) : 0;
         const auto source = source_of(frames);
         const auto write = [&](std::string& batch, std::int64_t) {
           report_.conflicts += begin().insert(frames, batch, request_.on_conflict);

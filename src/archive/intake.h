@@ -22,6 +22,7 @@ class Origin {
   virtual ~Origin() = default;
 
   virtual const Contents& contents() = 0;
+  virtual std::int64_t document_bytes() = 0;  // of samples and frames, about
   // Returns once all that has to hold before the first write does; else throws.
   virtual void check() {}
   virtual std::unique_ptr<DocumentSource> samples(std::size_t workers) = 0;

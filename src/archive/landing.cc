@@ -150,6 +150,14 @@ std::string duplicate_key(const std::string& what) {
   return what.substr(at + 9, end == std::string::npos ? std::string::npos : end - at - 8);
 }
 
+// Only for an _id there is a choice.
+[[noreturn]] void refuse_key(bool frames, const std::string& key) {
+  if (key.starts_with("{ _id:")) refuse_duplicate(frames, key);
+  throw Error(Exit::kMismatch,
+              std::string(frames ? "Two frames" : "Two samples") + " of the archive have the same key: " + key,
+              "Remove one of them from the archive.");
+}
+
 }  // namespace
 
 std::optional<Landing::Entry> Landing::recover(Mongo& mongo, const std::string& fingerprint) {
@@ -183,7 +191,7 @@ std::optional<Landing::Entry> Landing::recover(Mongo& mongo, const std::string& 
   return out;
 }
 
-Landing::Landing(Mongo& mongo, Entry entry, const Contents& contents, bool has_tags)
+Landing::Landing(Mongo& mongo, Entry entry, const Contents& contents, bool has_tags, bool few)
     : mongo_(mongo), entry_(std::move(entry)) {
   const auto& identity = entry_.identity;
   if (has_tags) tags_ = entry_.replaces ? "migrator.scratch.tags." + identity.samples : kTags;
@@ -213,18 +221,31 @@ Landing::Landing(Mongo& mongo, Entry entry, const Contents& contents, bool has_t
                                          {"files", files_of(mongo_, old)}});
   }
   mongo_.upsert(kCollection, {Document{{"_id", identity.id}}, document});
+  try {
+    make_collections(contents, has_tags, few);
+  } catch (const std::exception&) {
+    take_back();
+    throw;
+  }
+}
+
+void Landing::make_collections(const Contents& contents, bool has_tags, bool few) {
   const auto there = mongo_.collection_names();
   for (const bool frames : {false, true}) {
     const auto& name = collection(frames);
-    if (!name.empty() && !there.contains(name)) mongo_.create(name, {});
-  }
-  if (has_tags) {
-    if (tags_ == kTags) {
-      mongo_.create_indexes(kTags, tag_indexes());
-      mongo_.remove_where(kTags, Document{{"_dataset_id", identity.id}});
-    } else if (there.contains(tags_)) {
-      mongo_.drop(tags_);
+    if (name.empty() || there.contains(name)) continue;
+    if (few) {
+      index(contents, frames);
+    } else {
+      mongo_.create(name, {});
     }
+  }
+  if (!has_tags) return;
+  if (tags_ == kTags) {
+    mongo_.create_indexes(kTags, tag_indexes());
+    mongo_.remove_where(kTags, Document{{"_dataset_id", entry_.identity.id}});
+  } else if (there.contains(tags_)) {
+    mongo_.drop(tags_);
   }
 }
 
@@ -258,7 +279,7 @@ std::int64_t Landing::insert(bool frames, std::string_view batch, OnConflict on_
     } catch (const Error& error) {
       const auto key = duplicate_key(error.what());
       if (key.empty()) throw;
-      refuse_duplicate(frames, key);
+      refuse_key(frames, key);
     }
     return 0;
   }
@@ -307,9 +328,7 @@ void Landing::index(const Contents& contents, bool frames) {
   } catch (const Error& error) {
     const auto key = duplicate_key(error.what());
     if (key.empty()) throw;
-    throw Error(Exit::kMismatch,
-                std::string(frames ? "Two frames" : "Two samples") + " of the archive have the same key: " + key,
-                "Remove one of them from the archive.");
+    refuse_key(frames, key);
   }
 }
 

@@ -38,8 +38,11 @@ class Landing {
   static std::optional<Entry> recover(Mongo& mongo, const std::string& fingerprint);
 
   // Writes the entry, then an empty collection for samples and frames, unless
-  // they are there. Ids and files of `contents` are those to be written.
-  Landing(Mongo& mongo, Entry entry, const Contents& contents, bool has_tags);
+  // they are there; with their indexes where few documents come, since a server
+  // makes six files for the three of a filled collection, and three for those of
+  // an empty one, and waits for the disk at each. Ids and files of `contents` are
+  // those to be written.
+  Landing(Mongo& mongo, Entry entry, const Contents& contents, bool has_tags, bool few);
   Landing(const Landing&) = delete;
   Landing& operator=(const Landing&) = delete;
   // Takes everything back, unless published or kept.
@@ -53,7 +56,7 @@ class Landing {
   std::int64_t insert(bool frames, std::string_view batch, OnConflict on_conflict);
   void insert_tags(const std::vector<bson::Document>& tags);
   void write_results(const std::vector<RunResults>& results, const ReadResults& read, const ops::IdGenerator& ids);
-  // Builds the default and custom indexes.
+  // Builds the default and custom indexes, unless they are there.
   void index(const Contents& contents, bool frames);
   // Documents the dataset refers to, then the dataset: from here on it is
   // there. Then what it replaces goes.
@@ -65,6 +68,7 @@ class Landing {
 
  private:
   const std::string& collection(bool frames) const { return frames ? entry_.identity.frames : entry_.identity.samples; }
+  void make_collections(const Contents& contents, bool has_tags, bool few);
   void take_back() noexcept;
 
   Mongo& mongo_;

@@ -739,6 +739,19 @@ def test_cut_at_its_writes_it_leaves_all_or_nothing_and_the_next_one_ends_it(too
     assert cuts > 3
 
 
+def test_an_index_that_the_server_refuses_leaves_nothing(tool, tmp_path):
+    """Small archives get their indexes before their documents."""
+    run_import(tool, archive("v1.22.1-all-types"), "--name", "x")
+    samples = tool.db[tool.db.datasets.find_one({"name": "x"})["sample_collection_name"]]
+    samples.create_index([("tags", 1)], name="mine")
+    export(tool, "x", tmp_path / "out", "--media", "none")
+    edit(tmp_path / "out" / "manifest.json", lambda t: t.replace('"mine"', '"mine", "sparse": "perhaps"'))
+    before = set(tool.db.list_collection_names())
+    result = tool.migrator("dataset", "import", str(tmp_path / "out"), "--name", "y")
+    assert result.status == 1 and "sparse" in result.err, result.err
+    assert set(tool.db.list_collection_names()) == before and not tool.db.datasets.find_one({"name": "y"})
+
+
 # Server-side, and gone at once when it is stopped.
 SLOW = "function() { for (let i = 0; i < 600; ++i) sleep(50); return true; }"
 
