@@ -6,6 +6,7 @@ from . import archives, schema, types
 from .errors import ConflictError, DatasetNotFoundError, PreconditionError, UsageError
 from .listener import Listener
 from .reading import read_values
+from .view import DatasetView
 from .writing import write_values
 
 _PARKED = "9999.0+migrating"
@@ -18,6 +19,8 @@ class Dataset:
     tells about itself is as of the last ``reload()``, which every call that reads
     or writes samples does by itself. Samples and frames are not kept in memory.
     """
+
+    _ids = None  # of the samples that are meant; None: all
 
     def __init__(self, database, document):
         self._database = database
@@ -240,6 +243,11 @@ class Dataset:
                 self, listener, field_name, values, key_field, skip_none, expand_schema, validate, expected
             )
 
+    def select(self, sample_ids):
+        """A ``DatasetView`` of the samples with these ids (texts, or ``ObjectId``); some
+        hundred thousand of them at most. Grouped: of the active slice."""
+        return DatasetView(self, sample_ids)
+
     # -- archives
 
     def export(
@@ -309,9 +317,10 @@ class Dataset:
         return "video" in kinds
 
     def _filter(self):
-        if self._slice is None or not self.group_field:
-            return {}
-        return {self.group_field + ".name": self._slice}
+        found = {} if self._ids is None else {"_id": {"$in": self._ids}}
+        if self._slice is not None and self.group_field:
+            found[self.group_field + ".name"] = self._slice
+        return found
 
     def _set(self, key, value):
         """One key of the dataset's document, unless somebody has it half-way."""

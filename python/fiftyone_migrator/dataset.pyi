@@ -3,9 +3,11 @@ from datetime import datetime
 from os import PathLike
 from typing import Any, Literal, overload
 
+from .bson_types import ObjectId
 from .database import Database
 from .schema import Field
 from .types import FiftyOneDataset
+from .view import DatasetView
 
 Progress = Callable[[str, int, int], Any] | bool | None
 Lines = Callable[[str], Any] | bool | None
@@ -79,6 +81,7 @@ class Dataset:
         progress: Progress = None,
         expected: Iterable[Any] | dict[Any, Any] | None = None,
     ) -> None: ...
+    def select(self, sample_ids: Iterable[str | ObjectId]) -> DatasetView: ...
     def export(
         self,
         export_dir: str | PathLike[str] | None = None,

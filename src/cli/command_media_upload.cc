@@ -1,15 +1,20 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
+#include <map>
 #include <memory>
+#include <unordered_set>
 
 #include "base/hash.h"
 #include "base/text.h"
 #include "bson/json.h"
 #include "cli/counted.h"
 #include "cli/deployment.h"
+#include "cli/help.h"
 #include "cli/media_commands.h"
 #include "cli/migration_options.h"
 #include "cli/program_version.h"
@@ -35,6 +40,9 @@ struct UploadOptions {
   std::string outside = "error";
   std::string manifest;
   std::string report;
+  std::string samples;
+  std::vector<std::string> metadata;
+  bool no_assets = false;
   SettingFlags flags;
 };
 
@@ -84,6 +92,44 @@ class ReportFile {
   std::unique_ptr<std::FILE, Close> file_;
 };
 
+bson::Value id_of(const std::string& text) {
+  const auto oid = bson::Oid::from_hex(text);
+  return oid ? bson::Value(*oid) : bson::Value(text);
+}
+
+// The ids of a file, one a line, each once.
+std::vector<bson::Value> ids_in(const std::string& path) {
+  std::ifstream in(path);
+  if (!in) throw Error(Exit::kUsage, "The file of samples '" + path + "' cannot be read", "", "OSError");
+  std::vector<bson::Value> out;
+  std::unordered_set<std::string> seen;
+  for (std::string line; std::getline(in, line);) {
+    const auto id = line.substr(0, line.find_last_not_of(" \t\r") + 1);
+    if (!id.empty() && seen.insert(id).second) out.push_back(id_of(id));
+  }
+  return out;
+}
+
+std::map<std::string, std::string> pairs_of(const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> out;
+  for (const auto& text : texts) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos) throw Error(Exit::kUsage, "--metadata takes NAME=VALUE, not '" + text + "'");
+    out[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return out;
+}
+
+// For those who look a file up: left out by --dedupe, its object is another one's.
+void report_equal_files(const media::UploadPlan& plan, ReportFile& report) {
+  for (const auto& [local, index] : plan.by_local) {
+    auto file = plan.files[index];
+    if (file.local == local) continue;
+    file.local = local;
+    report.line(file, "equal", "");
+  }
+}
+
 std::string clashes_text(const std::vector<media::Clash>& clashes, const Style& style) {
   if (clashes.empty()) return "";
   auto out = "\n" + style.heading("Names that were taken:") + "\n";
@@ -106,13 +152,17 @@ Array clashes_array(const std::vector<media::Clash>& clashes) {
 
 int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile& report) {
   for (const auto& file : plan.files) report.line(file, "planned", "");
+  report_equal_files(plan, report);
   Array fields;
   Array missing;
   for (const auto& field : plan.fields) fields.append(field.name);
   for (const auto& line : plan.missing) missing.append(line);
   const auto files = static_cast<std::int64_t>(plan.files.size());
+  const auto copies =
+      std::count_if(plan.files.begin(), plan.files.end(), [](const auto& f) { return !f.source.local(); });
   auto text = fmt::format("Would upload {}, {}, for {} to {}; nothing was written.\n", counted(files, "file"),
-                          size(plan.bytes), counted(plan.paths - plan.missing_paths, "path"), plan.destination);
+                          size(plan.bytes), counted(plan.paths - plan.missing_paths, "path"), plan.destination.path());
+  if (copies > 0) text += fmt::format("Of these in other places of stores: {}.\n", format_count(copies));
   if (plan.equal_files > 0)
     text += fmt::format("Of the same content as others: {}.\n", counted(plan.equal_files, "file"));
   if (plan.remote_paths > 0) text += fmt::format("Remote already: {}.\n", counted(plan.remote_paths, "path"));
@@ -122,9 +172,10 @@ int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile&
   }
   text += clashes_text(plan.clashes, globals.style(STDOUT_FILENO));
   globals.print(text, Document{{"dry_run", true},
-                               {"destination", plan.destination},
+                               {"destination", plan.destination.path()},
                                {"fields", std::move(fields)},
                                {"files", files},
+                               {"copies", copies},
                                {"bytes", plan.bytes},
                                {"paths", plan.paths},
                                {"remote_paths", plan.remote_paths},
@@ -138,7 +189,9 @@ int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile&
 int show_report(const media::UploadReport& report, const media::UploadPlan& plan, const UploadOptions& options,
                 const Globals& globals, double seconds) {
   auto text = fmt::format("Uploaded {}, {}, to {} in {}.\n", counted(report.uploaded, "file"), size(report.bytes),
-                          plan.destination, format_duration(seconds));
+                          plan.destination.path(), format_duration(seconds));
+  if (report.copied > 0)
+    text += fmt::format("Copied from other places of stores: {}.\n", counted(report.copied, "file"));
   if (report.adopted > 0)
     text += fmt::format("There already, with the same content: {}.\n", counted(report.adopted, "file"));
   if (report.known > 0) text += fmt::format("Uploaded by an earlier attempt: {}.\n", counted(report.known, "file"));
@@ -159,6 +212,8 @@ int show_report(const media::UploadReport& report, const media::UploadPlan& plan
                         format_count(report.changed));
   }
   text += clashes_text(report.clashes, globals.style(STDOUT_FILENO));
+  Array fields;
+  for (const auto& field : plan.fields) fields.append(field.name);
   Array failures;
   for (const auto& failure : report.failures) {
     failures.append(
@@ -172,8 +227,10 @@ int show_report(const media::UploadReport& report, const media::UploadPlan& plan
     }
     if (report.failures.size() > kShown) text += "  and more; --report FILE lists all\n";
   }
-  globals.print(text, Document{{"destination", plan.destination},
+  globals.print(text, Document{{"destination", plan.destination.path()},
+                               {"fields", std::move(fields)},
                                {"uploaded", report.uploaded},
+                               {"copied", report.copied},
                                {"adopted", report.adopted},
                                {"known", report.known},
                                {"failed", report.failed},
@@ -201,6 +258,9 @@ int run_upload(UploadOptions options, const Globals& globals) {
   request.on_clash = options.on_clash == "rename" ? Clash::kRename
                      : options.on_clash == "hash" ? Clash::kHash
                                                   : Clash::kError;
+  request.include_assets = !options.no_assets;
+  request.attributes.metadata = pairs_of(options.metadata);
+  if (!options.samples.empty()) request.samples = ids_in(options.samples);
   request.outside_by_name = options.outside == "basename";
   request.origin = {globals.command_line, program_version()};
   const auto log = Log::to_stderr(settings, globals.quiet);
@@ -235,6 +295,7 @@ int run_upload(UploadOptions options, const Globals& globals) {
         report.line(file, state, error);
       });
   progress.clear();
+  report_equal_files(plan, report);
   const auto seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return show_report(done, plan, options, globals, seconds);
 }
@@ -252,12 +313,15 @@ void setup_media_upload(Program& program, CLI::App& media) {
   const auto many = [&](const char* name, std::vector<std::string>& values, const char* text, const char* help) {
     command->add_option(name, values, help)->option_text(text)->allow_extra_args(false);
   };
-  many("--media-field", request.fields, "F", "several times; '*': all; else filepath");
+  many("--media-field", request.fields, "F", "several times; '*': all; F=FOLDER");
   many("--group-slice", request.group_slices, "S", "only this slice; several times");
+  command->add_option("--samples", options->samples, "only samples whose ids it has, one a line")->option_text("FILE");
   request.fields.clear();
   command->add_option("--rel-dir", request.rel_dir, "keep the folders below this one")->option_text("DIR");
   command->add_flag("--update-filepaths", request.update, "write the new paths to the dataset");
   command->add_flag("--overwrite", request.overwrite, "replace objects that are there");
+  command->add_flag("--copy-remote", request.copy_remote, "copy what is in another store, too");
+  command->add_flag("--no-assets", options->no_assets, "3D scenes as they are, alone");
   command->add_flag("--skip-failures", request.skip_failures, "leave missing files out");
   command->add_flag("--dedupe", request.dedupe, "files of equal content go once");
   command->add_flag("--verify-full", request.verify_full, "read every object back");
@@ -265,6 +329,9 @@ void setup_media_upload(Program& program, CLI::App& media) {
                           const char* help) {
     command->add_option(name, value, help)->option_text(CLI::detail::join(values, "|"))->check(CLI::IsMember(values));
   };
+  command->add_option("--cache-control", request.attributes.cache_control, "of the objects")->option_text("TEXT");
+  command->add_option("--storage-class", request.attributes.storage_class, "of the objects")->option_text("NAME");
+  many("--metadata", options->metadata, "NAME=VALUE", "of the objects; several times");
   choice("--on-clash", options->on_clash, {"rename", "error", "hash"}, "a name is taken");
   choice("--outside", options->outside, {"error", "basename"}, "files not in --rel-dir");
   command->add_option("--report", options->report, "what became of each file, JSON lines")->option_text("FILE");
@@ -280,6 +347,10 @@ void setup_media_upload(Program& program, CLI::App& media) {
           ""));
   add_setting(*command, options->flags, "--dry-run", "dry_run", "plan only");
   add_setting(*command, options->flags, "-j,--jobs", "jobs", "files at a time", "N");
+  for (const auto* rare : {"--samples", "--no-assets", "--cache-control", "--storage-class", "--metadata", "--outside",
+                           "--manifest", "--bandwidth"}) {
+    command->get_option(rare)->group(kAlso);
+  }
   command->callback(
       [options, &program] { program.run = [options, &program] { return run_upload(*options, program.globals); }; });
 }

@@ -74,7 +74,7 @@ class HelpText final : public CLI::FormatterBase {
       } else if (option->get_lnames().front().starts_with("help")) {
         continue;
       } else if (option->get_group() == kAlso && mode != CLI::AppFormatMode::All) {
-        also += (also.empty() ? "" : ", ") + names_of(*option);
+        also += (also.empty() ? "--" : ", --") + option->get_lnames().front();
       } else if (names_only) {
         names += names_of(*option) + "  ";
       } else {
@@ -87,7 +87,7 @@ class HelpText final : public CLI::FormatterBase {
     for (const auto* command : commands) out += row(command->get_name(), command->get_description());
     if (!commands.empty() && !(positionals + options).empty() && app->get_parent()) out += "\n";
     out += positionals + options;
-    if (!also.empty()) out += "  Also: " + also + "; see --help-all\n";
+    if (!also.empty()) out += "  " + wrapped("Also: " + also + "; see --help-all", 4, 2) + "\n";
     if (app->get_parent()) {
       if (options.find(std::string(kAlsoVariable) + "\n") != std::string::npos) {
         out += "* --some-option is also the variable FIFTYONE_MIGRATOR_SOME_OPTION\n";

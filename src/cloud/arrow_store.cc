@@ -65,6 +65,21 @@ auto guarded(const std::string& doing, const Work& work) {
   }
 }
 
+std::shared_ptr<const arrow::KeyValueMetadata> metadata_of(const media::Attributes& attributes) {
+  auto out = std::make_shared<arrow::KeyValueMetadata>();
+  out->Append("Content-Type", attributes.content_type);
+  if (!attributes.cache_control.empty()) out->Append("Cache-Control", attributes.cache_control);
+  if (!attributes.storage_class.empty()) out->Append("storageClass", attributes.storage_class);
+  for (const auto& [name, value] : attributes.metadata) out->Append(name, value);
+  return out;
+}
+
+// What can be a line of a request as it is.
+bool plain(const std::string& text) {
+  const bool printable = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  return printable && !text.starts_with(' ') && !text.ends_with(' ');
+}
+
 void take_metadata(const arrow::KeyValueMetadata& metadata, ObjectFacts& out) {
   for (std::int64_t i = 0; i < metadata.size(); ++i) {
     const auto& key = metadata.key(i);
@@ -102,7 +117,7 @@ std::optional<ObjectFacts> ArrowStore::stat(const std::string& key) {
 }
 
 std::optional<ObjectFacts> ArrowStore::put(const std::string& key, const Content& content,
-                                           const std::string& content_type) {
+                                           const media::Attributes& attributes) {
   return guarded(doing("writing", key), [&]() -> std::optional<ObjectFacts> {
     const auto text = doing("writing", key);
     const auto place = at(key);
@@ -112,7 +127,7 @@ std::optional<ObjectFacts> ArrowStore::put(const std::string& key, const Content
     const auto next = [&] { return std::string_view(buffer.get(), content.read(buffer.get(), capacity)); };
     auto part = next();  // what cannot be read opens no object
     auto& fs = content.size >= media::kPartSize ? *place.parts : *place.one;
-    auto opened = check(fs.OpenOutputStream(key, arrow::key_value_metadata({"Content-Type"}, {content_type})), text);
+    auto opened = check(fs.OpenOutputStream(key, metadata_of(attributes)), text);
     Stream stream(std::move(opened), [&] {
       if (!traits_.abort_discards) (void)fs.DeleteFile(key);
     });
@@ -127,6 +142,24 @@ std::optional<ObjectFacts> ArrowStore::put(const std::string& key, const Content
     stream.close(text);
     return std::nullopt;
   });
+}
+
+void ArrowStore::check_attributes(const media::Attributes& attributes) const {
+  const auto refuse = [&](const std::string& what) { throw Error(Exit::kUsage, traits_.name + ": " + what); };
+  if (!attributes.storage_class.empty() && !traits_.storage_class)
+    refuse("objects cannot be given a storage class here");
+  if (!attributes.metadata.empty() && !traits_.metadata) refuse("objects cannot be given metadata here");
+  // Other names mean more to Arrow, and some services do not tell upper case from lower.
+  const auto allowed = "abcdefghijklmnopqrstuvwxyz0123456789_" + traits_.metadata_names;
+  for (const auto& [name, value] : attributes.metadata) {
+    if (name.empty() || name.find_first_not_of(allowed) != std::string::npos || (name[0] >= '0' && name[0] <= '9')) {
+      refuse("metadata cannot be named '" + name + "'; a name has the characters " + allowed +
+             " and begins with a letter");
+    }
+    if (!plain(value)) refuse("metadata '" + name + "' is not of printable ASCII characters");
+  }
+  if (!plain(attributes.cache_control)) refuse("the cache control is not of printable ASCII characters");
+  if (!plain(attributes.storage_class)) refuse("the storage class is not of printable ASCII characters");
 }
 
 void ArrowStore::get(const std::string& key, const std::function<void(std::string_view)>& sink) {

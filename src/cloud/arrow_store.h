@@ -22,6 +22,9 @@ struct FileSystems {
 struct Traits {
   std::string name;             // for messages: "S3"
   bool abort_discards = false;  // what was written before an abort is gone
+  bool storage_class = false;   // can be given to an object
+  bool metadata = true;         // likewise
+  std::string metadata_names;   // characters of a name beside lower-case letters, digits and _
   bool lists_folders = true;    // a listing of one level names the folders in it
 };
 
@@ -32,7 +35,8 @@ class ArrowStore : public media::ObjectStore {
 
   std::optional<media::ObjectFacts> stat(const std::string& key) override;
   std::optional<media::ObjectFacts> put(const std::string& key, const media::Content& content,
-                                        const std::string& content_type) override;
+                                        const media::Attributes& attributes) override;
+  void check_attributes(const media::Attributes& attributes) const override;
   void get(const std::string& key, const std::function<void(std::string_view)>& sink) override;
   void list(const std::string& folder, bool recursive, const std::function<void(const Entry&)>& visit) override;
   void copy(const std::string& from, const std::string& to) override;

@@ -26,6 +26,8 @@ std::unique_ptr<media::ObjectStore> open_gcs(const media::StoreConfig& config) {
   const std::shared_ptr<arrow::fs::FileSystem> fs = check(afs::GcsFileSystem::Make(options), "Google Cloud Storage");
   Traits traits;
   traits.name = "Google Cloud Storage";
+  traits.storage_class = true;
+  traits.metadata_names = "-";
   traits.lists_folders = false;
   return std::make_unique<ArrowStore>(traits, [fs](const std::string&) { return FileSystems{fs, fs}; });
 }

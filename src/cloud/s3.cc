@@ -120,15 +120,9 @@ class Regions {
   std::map<std::string, FileSystems> systems_;
 };
 
-// Refers to the bytes, of which there should be `size`.
-media::Content in_memory(const std::string& bytes, std::int64_t size) {
-  media::Content out;
-  out.size = size;
-  out.read_at = [&bytes](std::int64_t offset, char* buffer, std::size_t capacity) {
-    return bytes.copy(buffer, capacity, std::min(static_cast<std::size_t>(offset), bytes.size()));
-  };
-  out.part_sha256 = [&bytes](std::int64_t) { return sha256(bytes); };
-  return out;
+// A path in an endpoint is Arrow's matter, and so are requests without a signature.
+bool signs_itself(const media::StoreConfig& config) {
+  return std::count(config.endpoint.begin(), config.endpoint.end(), '/') == 2 && !config.anonymous;
 }
 
 // Arrow, but for requests that are dear there, to services that are named by an
@@ -137,9 +131,7 @@ class S3Store final : public ArrowStore {
  public:
   S3Store(Traits traits, const media::StoreConfig& config, const std::shared_ptr<Regions>& regions)
       : ArrowStore(std::move(traits), [regions](const std::string& bucket) { return regions->at(bucket); }) {
-    // A path in an endpoint is Arrow's matter, and so are requests without a signature.
-    const bool plain = std::count(config.endpoint.begin(), config.endpoint.end(), '/') == 2;
-    if (plain && !config.anonymous) {
+    if (signs_itself(config)) {
       requests_.emplace(config.endpoint, regions->region(), config.ca_file, config.connections,
                         [regions] { return regions->credentials(); });
       objects_.emplace(*requests_);
@@ -147,13 +139,9 @@ class S3Store final : public ArrowStore {
   }
 
   std::optional<media::ObjectFacts> put(const std::string& key, const media::Content& content,
-                                        const std::string& content_type) override {
-    if (objects_ && content.read_at) return objects_->put(key, content, content_type, doing("writing", key));
-    if (!objects_ || content.size >= media::kPartSize) return ArrowStore::put(key, content, content_type);
-    // One byte more than there should be tells content that is longer.
-    std::string bytes(static_cast<std::size_t>(content.size) + 1, '\0');
-    bytes.resize(content.read(bytes.data(), bytes.size()));
-    return objects_->put(key, in_memory(bytes, content.size), content_type, doing("writing", key));
+                                        const media::Attributes& attributes) override {
+    if (!objects_) return ArrowStore::put(key, content, attributes);
+    return objects_->put(key, content, attributes, doing("writing", key));
   }
 
   void remove(const std::string& key) override {
@@ -174,6 +162,8 @@ std::unique_ptr<media::ObjectStore> open_s3(const media::StoreConfig& config) {
   Traits traits;
   traits.name = config.system == media::FileSystem::kMinio ? "MinIO" : "S3";
   traits.abort_discards = true;
+  traits.storage_class = traits.metadata = signs_itself(config);
+  traits.metadata_names = "-";
   return std::make_unique<S3Store>(traits, config, regions);
 }
 

@@ -14,6 +14,7 @@
 
 namespace fm::cloud {
 
+using media::Attributes;
 using media::Content;
 using media::ObjectFacts;
 
@@ -65,12 +66,39 @@ S3Body range(const Content& content, std::int64_t start, std::int64_t size) {
 
 S3Body text_body(const std::string& text) {
   return {static_cast<std::int64_t>(text.size()), [&text](std::int64_t offset, char* buffer, std::size_t capacity) {
-            return text.copy(buffer, capacity, static_cast<std::size_t>(offset));
+            return text.copy(buffer, capacity, std::min(static_cast<std::size_t>(offset), text.size()));
           }};
+}
+
+// The next bytes of content that comes in order: fewer at its end.
+std::string next(const Content& content, std::int64_t size) {
+  std::string out(static_cast<std::size_t>(size), '\0');
+  out.resize(content.read(out.data(), out.size()));
+  return out;
+}
+
+// Refers to the bytes.
+Content in_memory(const std::string& bytes) {
+  Content out;
+  out.size = static_cast<std::int64_t>(bytes.size());
+  out.read_at = text_body(bytes).read;
+  out.part_sha256 = [&bytes](std::int64_t) { return sha256(bytes); };
+  return out;
+}
+
+[[noreturn]] void another_size(const std::string& key) {
+  throw Error(Exit::kFailed, "The content for '" + key + "' changed while it was read");
 }
 
 bool is_lost_upload(const Error& error) {
   return std::string_view(error.what()).find("NoSuchUpload") != std::string_view::npos;
+}
+
+void describe(S3Request& request, const Attributes& attributes) {
+  request.headers["content-type"] = attributes.content_type;
+  if (!attributes.cache_control.empty()) request.headers["cache-control"] = attributes.cache_control;
+  if (!attributes.storage_class.empty()) request.headers["x-amz-storage-class"] = attributes.storage_class;
+  for (const auto& [name, value] : attributes.metadata) request.headers["x-amz-meta-" + name] = value;
 }
 
 // The hash in the header stands for the content in the signature: a store that
@@ -82,30 +110,39 @@ void name_content(S3Request& request, const std::string& sha256) {
 
 }  // namespace
 
-std::optional<ObjectFacts> S3Objects::put(const std::string& key, const Content& content,
-                                          const std::string& content_type, const std::string& doing) {
+std::optional<ObjectFacts> S3Objects::put(const std::string& key, const Content& content, const Attributes& attributes,
+                                          const std::string& doing) {
   char more = 0;
-  if (content.read_at(content.size, &more, 1) != 0) {
-    throw Error(Exit::kFailed, "The content for '" + key + "' changed while it was read");
-  }
-  if (content.size >= media::kPartSize) return put_parts(key, content, content_type, doing);
+  if (content.read_at && content.read_at(content.size, &more, 1) != 0) another_size(key);
+  if (content.size >= media::kPartSize) return put_parts(key, content, attributes, doing);
   if (!content.unfinished.empty()) abort(key, content.unfinished, doing);
+  if (content.read_at) return put_whole(key, content, attributes, doing);
+  const auto bytes = next(content, content.size + 1);  // one byte more than there should be
+  if (static_cast<std::int64_t>(bytes.size()) != content.size) another_size(key);
+  return put_whole(key, in_memory(bytes), attributes, doing);
+}
+
+std::optional<ObjectFacts> S3Objects::put_whole(const std::string& key, const Content& content,
+                                                const Attributes& attributes, const std::string& doing) {
   auto put = request("PUT", key);
-  put.headers["content-type"] = content_type;
+  describe(put, attributes);
   name_content(put, content.part_sha256(0));
   const auto answer = requests_.exchange(std::move(put), range(content, 0, content.size), doing);
   if (answer.etag.empty() && answer.sha256.empty()) return std::nullopt;
-  return ObjectFacts{content.size, answer.etag, "", "", answer.sha256, content_type};
+  return ObjectFacts{content.size, answer.etag, "", "", answer.sha256, attributes.content_type};
 }
 
 std::optional<ObjectFacts> S3Objects::put_parts(const std::string& key, const Content& content,
-                                                const std::string& content_type, const std::string& doing) {
+                                                const Attributes& attributes, const std::string& doing) {
   std::optional<std::map<std::int64_t, Part>> there;
   if (!content.unfinished.empty()) there = parts_of(key, content.unfinished, doing);
-  const auto upload = there ? content.unfinished : begin(key, content_type, doing);
+  const auto upload = there ? content.unfinished : begin(key, attributes, doing);
   if (!there) there.emplace();
   try {
     if (content.begun) content.begun(upload);
+    if (!content.read_at) {
+      return complete(key, upload, send_in_order(key, upload, content, doing), content.size, doing);
+    }
     std::vector<Part> parts(static_cast<std::size_t>(media::part_count(content.size)));
     side_by_side(static_cast<std::int64_t>(parts.size()), [&](std::int64_t part) {
       parts[static_cast<std::size_t>(part)] = put_part(key, upload, content, part, *there, doing);
@@ -120,9 +157,10 @@ std::optional<ObjectFacts> S3Objects::put_parts(const std::string& key, const Co
   }
 }
 
-std::string S3Objects::begin(const std::string& key, const std::string& content_type, const std::string& doing) {
+std::string S3Objects::begin(const std::string& key, const Attributes& attributes, const std::string& doing) {
   auto post = request("POST", key, {{"uploads", ""}});
-  post.headers = {{"content-type", content_type}, {"x-amz-checksum-algorithm", "SHA256"}};
+  describe(post, attributes);
+  post.headers["x-amz-checksum-algorithm"] = "SHA256";
   auto upload = element(requests_.exchange(std::move(post), {}, doing).body, "UploadId");
   if (upload.empty()) throw Error(Exit::kFailed, doing + ": the store's answer names no upload");
   return upload;
@@ -153,6 +191,29 @@ std::optional<std::map<std::int64_t, S3Objects::Part>> S3Objects::parts_of(const
   }
 }
 
+std::vector<S3Objects::Part> S3Objects::send_in_order(const std::string& key, const std::string& upload,
+                                                      const Content& content, const std::string& doing) {
+  std::vector<Part> out;
+  std::string bytes;
+  for (auto left = content.size; left > 0; left -= static_cast<std::int64_t>(bytes.size())) {
+    const auto size = std::min(left, media::part_size(content.size));
+    bytes = next(content, size);
+    if (static_cast<std::int64_t>(bytes.size()) != size) another_size(key);
+    const auto number = static_cast<std::int64_t>(out.size()) + 1;
+    out.push_back(put_bytes(key, upload, number, sha256(bytes), text_body(bytes), doing));
+  }
+  if (!next(content, 1).empty()) another_size(key);
+  return out;
+}
+
+S3Objects::Part S3Objects::put_bytes(const std::string& key, const std::string& upload, std::int64_t number,
+                                     const std::string& sha256, const S3Body& body, const std::string& doing) {
+  auto put = request("PUT", key, {{"partNumber", std::to_string(number)}, {"uploadId", upload}});
+  name_content(put, sha256);
+  const auto answer = requests_.exchange(std::move(put), body, doing);
+  return {answer.etag, answer.sha256 == hex(sha256) ? base64(sha256) : "", body.size};
+}
+
 S3Objects::Part S3Objects::put_part(const std::string& key, const std::string& upload, const Content& content,
                                     std::int64_t part, const std::map<std::int64_t, Part>& there,
                                     const std::string& doing) {
@@ -163,10 +224,7 @@ S3Objects::Part S3Objects::put_part(const std::string& key, const std::string& u
   if (found != there.end() && found->second.size == size && found->second.sha256 == base64(sha256)) {
     return found->second;
   }
-  auto put = request("PUT", key, {{"partNumber", std::to_string(part + 1)}, {"uploadId", upload}});
-  name_content(put, sha256);
-  const auto answer = requests_.exchange(std::move(put), range(content, start, size), doing);
-  return {answer.etag, answer.sha256 == hex(sha256) ? base64(sha256) : "", size};
+  return put_bytes(key, upload, part + 1, sha256, range(content, start, size), doing);
 }
 
 void S3Objects::abort(const std::string& key, const std::string& upload, const std::string& doing) {

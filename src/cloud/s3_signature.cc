@@ -3,6 +3,9 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/error.h"
 #include "base/percent.h"
 #include "cloud/encoding.h"
@@ -19,6 +22,13 @@ std::string hmac(const std::string& key, std::string_view text) {
     throw Error(Exit::kFailed, "the cryptographic library refused to compute a signature");
   }
   return {reinterpret_cast<const char*>(out), size};
+}
+
+std::string single_spaced(const std::string& text) {
+  std::string out;
+  std::unique_copy(text.begin(), text.end(), std::back_inserter(out),
+                   [](char a, char b) { return a == ' ' && b == ' '; });
+  return out;
 }
 
 }  // namespace
@@ -54,7 +64,7 @@ std::map<std::string, std::string> sign(const S3Request& request, const S3Creden
   std::string lines;
   std::string names;
   for (const auto& [name, value] : headers) {
-    lines += name + ":" + value + "\n";
+    lines += name + ":" + single_spaced(value) + "\n";
     names += (names.empty() ? "" : ";") + name;
   }
   const auto canonical = request.method + "\n" + request.path + "\n" + encoded_query(request.query) + "\n" + lines +

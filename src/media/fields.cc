@@ -1,11 +1,13 @@
 #include "media/fields.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <string_view>
 
 #include "base/error.h"
 #include "bson/read.h"
+#include "media/location.h"
 #include "plan/plan.h"
 
 namespace fm::media {
@@ -83,6 +85,14 @@ bool means(const std::string& typed, const MediaField& field) {
   return field.name == typed || field.name.starts_with(typed + ".");
 }
 
+std::string folder_named(const std::string& text) {
+  const auto normal = std::filesystem::path(text).lexically_normal();
+  if (normal.is_absolute() || (!normal.empty() && *normal.begin() == "..")) {
+    throw Error(Exit::kUsage, "'" + text + "' is no folder below the destination", "", "ValueError");
+  }
+  return normal == "." ? "" : without_slash(normal.string());
+}
+
 void add_configured(const Document& dataset, MediaDataset& out) {
   const auto* config = dataset.find("app_config");
   const auto* document = config ? config->as<Document>() : nullptr;
@@ -135,12 +145,16 @@ MediaDataset open_dataset(Mongo& mongo, const std::string& name) {
 
 std::vector<MediaField> select_fields(const MediaDataset& dataset, const std::vector<std::string>& names) {
   std::vector<MediaField> out;
-  for (const auto& name : names) {
+  for (const auto& given : names) {
+    const auto equals = given.find('=');
+    const auto name = given.substr(0, equals);
     bool found = false;
     for (const auto& field : dataset.fields) {
       if (name != "*" && !means(name, field)) continue;
       found = true;
-      if (std::find(out.begin(), out.end(), field) == out.end()) out.push_back(field);
+      if (std::find(out.begin(), out.end(), field) != out.end()) continue;
+      out.push_back(field);
+      if (equals != std::string::npos) out.back().folder = folder_named(given.substr(equals + 1));
     }
     if (found) continue;
     std::string known;

@@ -3,6 +3,7 @@
 // wherever the schema has them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,11 @@ struct MediaField {
   std::string name;     // as the SDK says it: "frames.masks.detections.mask_path"
   std::string path;     // as it is stored, in its document: "masks.detections.mask_path"
   bool frames = false;  // of frame documents
-  bool operator==(const MediaField&) const = default;
+  // Where an upload puts its files below the destination: without, files of one
+  // field go there themselves, those of several into folders named after them.
+  std::optional<std::string> folder = {};
+  // Of the places in documents.
+  bool operator==(const MediaField& other) const { return name == other.name && path == other.path; }
 };
 
 // What the commands need to know of a dataset.
@@ -39,7 +44,8 @@ MediaDataset describe_dataset(const bson::Document& dataset);
 MediaDataset open_dataset(Mongo& mongo, const std::string& name);
 
 // The fields that `names` mean: the field itself or any part in front of it
-// ("seg" is "seg.mask_path"), "*" is all. Each once, in the order of `names`.
+// ("seg" is "seg.mask_path"), "*" is all, and "seg=masks" gives it a folder. Each
+// once, in the order of `names`.
 // Throws Error(kUsage) for anything else.
 std::vector<MediaField> select_fields(const MediaDataset& dataset, const std::vector<std::string>& names);
 

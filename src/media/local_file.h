@@ -15,6 +15,7 @@ namespace fm::media {
 struct FileState {
   std::int64_t size = 0;
   std::int64_t mtime_ns = 0;
+  std::string etag;  // of an object that is copied, which has no time
   bool operator==(const FileState&) const = default;
 };
 

@@ -117,7 +117,7 @@ std::optional<ObjectFacts> LocalStore::stat(const std::string& key) {
   return out;
 }
 
-std::optional<ObjectFacts> LocalStore::put(const std::string& key, const Content& content, const std::string&) {
+std::optional<ObjectFacts> LocalStore::put(const std::string& key, const Content& content, const Attributes&) {
   Draft draft(key);
   std::vector<char> buffer(kBuffer);
   std::int64_t size = 0;
@@ -130,6 +130,11 @@ std::optional<ObjectFacts> LocalStore::put(const std::string& key, const Content
   if (size != content.size) throw Error(Exit::kFailed, "The content for '" + key + "' changed while it was read");
   draft.finish();
   return std::nullopt;
+}
+
+void LocalStore::check_attributes(const Attributes& attributes) const {
+  if (attributes.cache_control.empty() && attributes.storage_class.empty() && attributes.metadata.empty()) return;
+  throw Error(Exit::kUsage, "A folder keeps files alone: no cache control, no storage class, no metadata");
 }
 
 void LocalStore::get(const std::string& key, const std::function<void(std::string_view)>& sink) {

@@ -27,7 +27,8 @@ namespace {
 Manifest::Entry decode(const Document& document) {
   Manifest::Entry entry;
   entry.remote = bson::text_at(document, "remote");
-  entry.state = {bson::integer_at(document, "size"), bson::integer_at(document, "mtime_ns")};
+  entry.state = {bson::integer_at(document, "size"), bson::integer_at(document, "mtime_ns"),
+                 bson::text_at(document, "source_etag")};
   entry.sha256 = bson::text_at(document, "sha256");
   entry.etag = bson::text_at(document, "etag");
   entry.confirmed = bson::text_at(document, "confirmed");
@@ -119,6 +120,7 @@ void Manifest::add(const std::string& local, const Entry& entry) {
                 {"remote", entry.remote},
                 {"size", entry.state.size},
                 {"mtime_ns", entry.state.mtime_ns}};
+  if (!entry.state.etag.empty()) line.append("source_etag", entry.state.etag);
   if (entry.uploaded) {
     line.append("sha256", entry.sha256);
     line.append("etag", entry.etag);

@@ -20,12 +20,12 @@ std::optional<ObjectFacts> MemoryStore::stat(const std::string& key) {
   if (found == objects_.end()) return std::nullopt;
   ObjectFacts out;
   out.size = static_cast<std::int64_t>(found->second.content.size());
-  out.content_type = found->second.content_type;
+  out.content_type = found->second.attributes.content_type;
   return out;
 }
 
 std::optional<ObjectFacts> MemoryStore::put(const std::string& key, const Content& content,
-                                            const std::string& content_type) {
+                                            const Attributes& attributes) {
   if (at_put) at_put(key);
   std::string bytes(static_cast<std::size_t>(content.size) + 1, '\0');
   const auto size = content.read(bytes.data(), bytes.size());
@@ -34,7 +34,7 @@ std::optional<ObjectFacts> MemoryStore::put(const std::string& key, const Conten
   }
   bytes.resize(size);
   const std::lock_guard lock(mutex_);
-  objects_[key] = {std::move(bytes), content_type};
+  objects_[key] = {std::move(bytes), attributes};
   return std::nullopt;
 }
 

@@ -12,8 +12,8 @@ namespace fm::media {
 class MemoryStore final : public ObjectStore {
  public:
   std::optional<ObjectFacts> stat(const std::string& key) override;
-  std::optional<ObjectFacts> put(const std::string& key, const Content& content,
-                                 const std::string& content_type) override;
+  std::optional<ObjectFacts> put(const std::string& key, const Content& content, const Attributes& attributes) override;
+  void check_attributes(const Attributes&) const override {}
   void get(const std::string& key, const std::function<void(std::string_view)>& sink) override;
   void list(const std::string& folder, bool recursive, const std::function<void(const Entry&)>& visit) override;
   void copy(const std::string& from, const std::string& to) override;
@@ -24,7 +24,7 @@ class MemoryStore final : public ObjectStore {
  private:
   struct Object {
     std::string content;
-    std::string content_type;
+    Attributes attributes;
   };
   std::mutex mutex_;
   std::map<std::string, Object> objects_;

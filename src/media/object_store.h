@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +35,14 @@ inline std::int64_t part_size(std::int64_t object_size) {
 inline std::int64_t part_count(std::int64_t object_size) {
   return object_size < kPartSize ? 1 : (object_size + part_size(object_size) - 1) / part_size(object_size);
 }
+
+// What is stored with an object. Empty: as the store does without.
+struct Attributes {
+  std::string content_type;
+  std::string cache_control;
+  std::string storage_class;
+  std::map<std::string, std::string> metadata;  // one's own, by name
+};
 
 // What a store says of an object; empty where it does not say.
 struct ObjectFacts {
@@ -76,7 +85,9 @@ class ObjectStore {
   // another size than it says. Returns what the store answered of the object, where that names its content; else stat()
   // has to ask. Memory: one part at most.
   virtual std::optional<ObjectFacts> put(const std::string& key, const Content& content,
-                                         const std::string& content_type) = 0;
+                                         const Attributes& attributes) = 0;
+  // Throws Error(kUsage) for what put() could not store with an object.
+  virtual void check_attributes(const Attributes& attributes) const = 0;
 
   // From the first byte to the last. Throws Error(kNotFound).
   virtual void get(const std::string& key, const std::function<void(std::string_view)>& sink) = 0;

@@ -1,23 +1,19 @@
 #include "media/storage.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <filesystem>
 #include <mutex>
 #include <set>
-#include <thread>
 
 #include "base/error.h"
 #include "base/pool.h"
 #include "media/content_type.h"
 #include "media/local_file.h"
+#include "media/object_copy.h"
 
 namespace fm::media {
 
 namespace {
-
-// Larger objects cannot be copied by one request of S3.
-constexpr std::int64_t kLargestCopy = std::int64_t{5} << 30;
 
 [[noreturn]] void missing(const std::string& path) {
   throw Error(Exit::kNotFound, "There is no file '" + path + "'", "", "FileNotFoundError");
@@ -25,85 +21,6 @@ constexpr std::int64_t kLargestCopy = std::int64_t{5} << 30;
 
 bool hidden(const std::string& relative) {
   return relative.starts_with('.') || relative.find("/.") != std::string::npos;
-}
-
-// From a store that pushes to one that pulls: a few pieces wait between them.
-class Pipe {
- public:
-  // False once nobody reads any more.
-  bool push(std::string_view bytes) {
-    std::unique_lock lock(mutex_);
-    moved_.wait(lock, [&] { return broken_ || waiting_.size() < kMost; });
-    if (broken_) return false;
-    waiting_.append(bytes);
-    moved_.notify_all();
-    return true;
-  }
-  void end(std::exception_ptr failure) {
-    const std::lock_guard lock(mutex_);
-    ended_ = true;
-    failure_ = std::move(failure);
-    moved_.notify_all();
-  }
-  void break_off() {
-    const std::lock_guard lock(mutex_);
-    broken_ = true;
-    moved_.notify_all();
-  }
-  std::size_t read(char* buffer, std::size_t capacity) {
-    std::unique_lock lock(mutex_);
-    std::size_t size = 0;
-    while (size < capacity) {
-      moved_.wait(lock, [&] { return ended_ || !waiting_.empty(); });
-      if (waiting_.empty()) {
-        if (failure_) std::rethrow_exception(failure_);
-        break;
-      }
-      const auto n = std::min(capacity - size, waiting_.size());
-      std::copy_n(waiting_.data(), n, buffer + size);
-      waiting_.erase(0, n);
-      size += n;
-      moved_.notify_all();
-    }
-    return size;
-  }
-
- private:
-  static constexpr std::size_t kMost = std::size_t{16} << 20;
-  std::mutex mutex_;
-  std::condition_variable moved_;
-  std::string waiting_;
-  bool ended_ = false;
-  bool broken_ = false;
-  std::exception_ptr failure_;
-};
-
-class Broken : public std::exception {};
-
-void stream(ObjectStore& from, const std::string& key, std::int64_t size, ObjectStore& to, const Location& target) {
-  Pipe pipe;
-  std::thread reader([&] {
-    std::exception_ptr failure;
-    try {
-      from.get(key, [&](std::string_view bytes) {
-        if (!pipe.push(bytes)) throw Broken();
-      });
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    pipe.end(failure);
-  });
-  try {
-    const Content content{size, [&](char* buffer, std::size_t capacity) { return pipe.read(buffer, capacity); },
-                          nullptr, nullptr};
-    (void)to.put(target.key, content, content_type_of(target.key));
-  } catch (...) {
-    pipe.break_off();
-    reader.join();
-    throw;
-  }
-  pipe.break_off();
-  reader.join();
 }
 
 }  // namespace
@@ -162,7 +79,7 @@ void Storage::write_file(const std::string& path, const std::string& content) {
                          return n;
                        },
                        nullptr, nullptr};
-  (void)stores_.at(location).put(location.key, source, content_type_of(path));
+  (void)stores_.at(location).put(location.key, source, {content_type_of(path), {}, {}, {}});
 }
 
 std::vector<std::string> Storage::list_files(const std::string& folder, const ListOptions& options) {
@@ -229,9 +146,7 @@ void Storage::copy_file(const std::string& from, const std::string& to) {
   auto& writer = stores_.at(target);
   const auto facts = reader.stat(source.key);
   if (!facts) missing(from);
-  if (&reader == &writer && facts->size < kLargestCopy) {
-    writer.copy(source.key, target.key);
-  } else if (source.local()) {
+  if (source.local()) {
     LocalFile file(source.key);
     auto content = file.content(false);
     std::int64_t at = 0;
@@ -240,9 +155,10 @@ void Storage::copy_file(const std::string& from, const std::string& to) {
       at += static_cast<std::int64_t>(n);
       return n;
     };
-    (void)writer.put(target.key, content, content_type_of(target.key));
+    (void)writer.put(target.key, content, {content_type_of(target.key), {}, {}, {}});
   } else {
-    stream(reader, source.key, facts->size, writer, target);
+    (void)copy_object({reader, source.key}, facts->size, {writer, target.key},
+                      {content_type_of(target.key), {}, {}, {}});
   }
   const auto there = writer.stat(target.key);
   if (!there || there->size != facts->size) {

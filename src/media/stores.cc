@@ -1,5 +1,7 @@
 #include "media/stores.h"
 
+#include <filesystem>
+
 #include "base/error.h"
 #include "media/local_store.h"
 
@@ -10,6 +12,12 @@ Location Stores::locate(std::string_view path) const {
     if (path.starts_with(root)) return {FileSystem::kMinio, root, std::string(path.substr(root.size()))};
   }
   return config_.locate(path);
+}
+
+Location Stores::beside(const Location& file, const std::string& name) const {
+  if (name.starts_with('/') || name.find("://") != std::string::npos) return locate(name);
+  const auto folder = file.key.substr(0, file.key.find_last_of('/'));
+  return {file.system, file.root, std::filesystem::path(join(folder, name)).lexically_normal().string()};
 }
 
 ObjectStore& Stores::at(const Location& location) {

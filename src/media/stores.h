@@ -20,6 +20,9 @@ class Stores {
   explicit Stores(MediaConfig config) : config_(std::move(config)), workers_(config_.workers()) {}
 
   Location locate(std::string_view path) const;
+  // What a name in the content of a file means: a path of its own, or one that
+  // begins at the file's folder.
+  Location beside(const Location& file, const std::string& name) const;
   // Throws Error(kUsage) for the web, which cannot be written or listed.
   ObjectStore& at(const Location& location);
   // Requests at the same time.

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <iterator>
 #include <random>
 #include <thread>
 
 #include "base/error.h"
 #include "media/content_type.h"
+#include "media/object_copy.h"
 #include "media/scene.h"
 
 namespace fm::media {
@@ -44,6 +43,8 @@ bool in_parts(FileSystem system) { return system == FileSystem::kS3 || system ==
 // What a transfer throws when it is told to stop within a large file.
 constexpr const char* kStopped = "Stopped";
 
+FileState state_of_object(const ObjectFacts& facts) { return {facts.size, 0, facts.etag}; }
+
 // What is sent of one file: at the rate that is allowed, and counted, each byte
 // once however often it is tried.
 class Sent {
@@ -61,6 +62,7 @@ class Sent {
       add(static_cast<std::int64_t>(n));
       return n;
     };
+    if (!content.read_at) return content;
     content.read_at = [this, read_at = std::move(content.read_at)](std::int64_t offset, char* buffer,
                                                                    std::size_t capacity) {
       const auto n = passed(read_at(offset, buffer, capacity));
@@ -118,12 +120,6 @@ std::string hash_of(std::string_view text, bool parts) {
   return hash.finish();
 }
 
-std::string sha256_of(ObjectStore& store, const std::string& key, std::int64_t size) {
-  ContentHash<Sha256> hash(size);
-  store.get(key, [&](std::string_view bytes) { hash.update(bytes); });
-  return hash.finish();
-}
-
 }  // namespace
 
 Transfer::Transfer(UploadPlan& plan, const UploadRequest& request, Stores& stores, Manifest* manifest)
@@ -133,6 +129,12 @@ Transfer::Transfer(UploadPlan& plan, const UploadRequest& request, Stores& store
       manifest_(manifest),
       results_(plan.files.size()),
       bandwidth_(request.bandwidth) {}
+
+Attributes Transfer::attributes(const std::string& path) const {
+  auto out = request_.attributes;
+  out.content_type = content_type_of(path);
+  return out;
+}
 
 Location Transfer::place(std::size_t index) const {
   const std::lock_guard lock(mutex_);
@@ -176,7 +178,8 @@ FileResult Transfer::attempt(std::size_t index) {
   for (int attempt = 0;; ++attempt) {
     const bool last = attempt + 1 >= kAttempts || stopped_;
     try {
-      return plan_.files[index].scene ? upload_scene(index, store) : upload(index, store);
+      const auto& file = plan_.files[index];
+      return file.scene ? upload_scene(index, store) : file.source.local() ? upload(index, store) : copy(index, store);
     } catch (const Changed& error) {
       if (last) return {State::kFailed, error.what()};
     } catch (const Error& error) {
@@ -193,23 +196,14 @@ FileResult Transfer::attempt(std::size_t index) {
   }
 }
 
-bool Transfer::same_content(ObjectStore& store, const std::string& key, LocalFile& file) {
-  const auto facts = store.stat(key);
-  if (!facts || facts->size != file.state().size) return false;
-  if (!facts->md5.empty()) return facts->md5 == file.md5(false);
-  const bool parts = facts->etag.find('-') != std::string::npos;
-  if (md5_like(facts->etag) && facts->etag == file.md5(parts)) return true;
-  return sha256_of(store, key, facts->size) == file.sha256();
-}
-
-bool Transfer::settle(std::size_t index, ObjectStore& store, LocalFile& file) {
+bool Transfer::settle(std::size_t index, ObjectStore& store, const Same& same) {
   while (true) {
     const auto key = place(index).key;
     {
       const std::lock_guard lock(mutex_);
       if (!plan_.present.contains(key)) return false;
     }
-    if (same_content(store, key, file)) return true;
+    if (const auto facts = store.stat(key); facts && same(key, *facts)) return true;
     if (request_.overwrite) return false;
     if (request_.on_clash == UploadRequest::Clash::kError) {
       throw Error(Exit::kFailed, "Something else is at '" + remote_path(index) + "'", "", "OSError");
@@ -256,31 +250,40 @@ Transfer::Confirmed Transfer::confirm(ObjectStore& store, const Location& place,
   return {"read", out.etag};
 }
 
+std::optional<FileResult> Transfer::there(std::size_t index, const FileState& state, ObjectStore& store,
+                                          const Same& same, std::string& unfinished) {
+  const auto& local = plan_.files[index].local;
+  const auto entry = manifest_ ? manifest_->find(local) : std::nullopt;
+  const bool ours = entry && entry->remote == remote_path(index);
+  if (ours && entry->uploaded && entry->state == state) {
+    const auto found = plan_.present.find(place(index).key);
+    if (found != plan_.present.end() && found->second == state.size) {
+      bytes_kept_ += state.size;
+      return FileResult{State::kKnown, ""};
+    }
+  }
+  if (!ours && settle(index, store, same)) {
+    bytes_kept_ += state.size;
+    if (manifest_) manifest_->add(local, {remote_path(index), state, "", "", "adopted", true});
+    return FileResult{State::kAdopted, ""};
+  }
+  if (ours) unfinished = entry->upload;
+  if (manifest_) manifest_->add(local, {remote_path(index), state, "", "", "", false, unfinished});
+  return std::nullopt;
+}
+
 FileResult Transfer::upload(std::size_t index, ObjectStore& store) {
   const auto local = plan_.files[index].local;
   LocalFile file(local);
+  const Same same = [&](const std::string& key, const ObjectFacts& facts) {
+    if (facts.size != file.state().size) return false;
+    if (!facts.md5.empty()) return facts.md5 == file.md5(false);
+    const bool parts = facts.etag.find('-') != std::string::npos;
+    if (md5_like(facts.etag) && facts.etag == file.md5(parts)) return true;
+    return sha256_of(store, key, facts.size) == file.sha256();
+  };
   std::string unfinished;
-  if (manifest_) {
-    const auto entry = manifest_->find(local);
-    const auto key = place(index).key;
-    const auto found = plan_.present.find(key);
-    const bool ours = entry && entry->remote == remote_path(index);
-    if (ours && entry->uploaded && entry->state == file.state() && found != plan_.present.end() &&
-        found->second == file.state().size) {
-      bytes_kept_ += file.state().size;
-      return {State::kKnown, ""};
-    }
-    if (!ours && settle(index, store, file)) {
-      bytes_kept_ += file.state().size;
-      manifest_->add(local, {remote_path(index), file.state(), "", "", "adopted", true});
-      return {State::kAdopted, ""};
-    }
-    if (ours) unfinished = entry->upload;
-    manifest_->add(local, {remote_path(index), file.state(), "", "", "", false, unfinished});
-  } else if (settle(index, store, file)) {
-    bytes_kept_ += file.state().size;
-    return {State::kAdopted, ""};
-  }
+  if (auto known = there(index, file.state(), store, same, unfinished)) return *known;
   const auto target = place(index);
   Sent sent(bytes_done_, file.state().size, bandwidth_, stopped_);
   try {
@@ -291,7 +294,7 @@ FileResult Transfer::upload(std::size_t index, ObjectStore& store) {
         manifest_->add(local, {target.path(), file.state(), "", "", "", false, upload});
       };
     }
-    auto answer = store.put(target.key, content, content_type_of(local));
+    auto answer = store.put(target.key, content, attributes(local));
     if (!file.unchanged()) throw Changed("'" + local + "' changed while it was uploaded");
     const Hashes hashes{file.state().size, [&] { return file.sha256(); }, [&](bool parts) { return file.md5(parts); }};
     const auto confirmed = confirm(store, target, std::move(answer), hashes);
@@ -310,6 +313,72 @@ FileResult Transfer::upload(std::size_t index, ObjectStore& store) {
   return {State::kUploaded, ""};
 }
 
+// Of what a store copies itself only the size is compared, and MD5 where both
+// say it: it has had no chance to be spoiled on its way. verify_full reads both.
+FileResult Transfer::copy(std::size_t index, ObjectStore& store) {
+  const auto& planned = plan_.files[index];
+  auto& origin = stores_.at(planned.source);
+  const auto& key = planned.source.key;
+  const auto found = origin.stat(key);
+  if (!found) return {State::kFailed, "it is not there any more"};
+  const auto state = state_of_object(*found);
+  std::optional<std::string> read;  // its SHA-256
+  const auto sha256 = [&] { return read ? *read : *(read = sha256_of(origin, key, state.size)); };
+  const Same same = [&](const std::string& other, const ObjectFacts& facts) {
+    if (facts.size != state.size) return false;
+    if (!facts.md5.empty() && !found->md5.empty()) return facts.md5 == found->md5;
+    return sha256_of(store, other, facts.size) == sha256();
+  };
+  std::string unfinished;
+  if (auto known = there(index, state, store, same, unfinished)) return *known;
+  const auto target = place(index);
+  Sent sent(bytes_done_, state.size, bandwidth_, stopped_);
+  try {
+    const bool within = within_store({origin, key}, state.size, {store, target.key});
+    ContentHash<Sha256> sha(state.size, true);
+    ContentHash<Md5> md5(state.size, in_parts(target.system));
+    auto answer =
+        copy_object({origin, key}, state.size, {store, target.key}, attributes(target.key), [&](Content content) {
+          content.read = [&, next = std::move(content.read)](char* buffer, std::size_t capacity) {
+            const auto n = next(buffer, capacity);
+            sha.update({buffer, n});
+            md5.update({buffer, n});
+            return n;
+          };
+          return sent.count(std::move(content));
+        });
+    Hashes hashes{state.size, sha256, [&](bool) { return found->md5; }};
+    if (!within) {
+      read = sha.finish();
+      hashes.md5 = [sum = md5.finish()](bool) { return sum; };
+    }
+    const auto after = origin.stat(key);
+    if (!after || state_of_object(*after) != state) {
+      throw Changed("'" + planned.local + "' changed while it was copied");
+    }
+    const auto confirmed =
+        within ? confirm_copy(store, target, *found, hashes) : confirm(store, target, std::move(answer), hashes);
+    bytes_kept_ += state.size - sent.bytes();
+    if (manifest_) {
+      manifest_->add(planned.local, {target.path(), state, read.value_or(""), confirmed.etag, confirmed.how, true});
+    }
+  } catch (...) {
+    sent.take_back();
+    throw;
+  }
+  return {State::kCopied, ""};
+}
+
+Transfer::Confirmed Transfer::confirm_copy(ObjectStore& store, const Location& place, const ObjectFacts& from,
+                                           const Hashes& hashes) {
+  auto facts = store.stat(place.key);
+  if (facts) {
+    facts->etag.clear();  // may be another one for the same content
+    if (from.md5.empty()) facts->md5.clear();
+  }
+  return confirm(store, place, std::move(facts), hashes);
+}
+
 bool Transfer::wait_for_assets(std::size_t index) {
   std::unique_lock lock(mutex_);
   const auto& assets = plan_.files[index].assets;
@@ -320,17 +389,16 @@ bool Transfer::wait_for_assets(std::size_t index) {
 }
 
 std::string Transfer::scene_content(std::size_t index) {
-  const auto& local = plan_.files[index].local;
-  std::ifstream in(local, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  const auto folder = local.substr(0, local.find_last_of('/'));
+  const auto& source = plan_.files[index].source;
+  std::string text;
+  stores_.at(source).get(source.key, [&](std::string_view bytes) { text += bytes; });
   const auto own = remote_path(index);
   const auto own_folder = own.substr(0, own.find_last_of('/') + 1);
   return with_assets(text, [&](const std::string& name) {
-    const bool absolute = name.starts_with('/') || name.find("://") != std::string::npos;
-    const auto found = plan_.by_local.find(stores_.locate(absolute ? name : join(folder, name)).key);
-    if (found == plan_.by_local.end()) return name;
-    const auto remote = remote_path(found->second);
+    const auto asset = stores_.beside(source, name);
+    const auto found = plan_.by_local.find(asset.path());
+    if (found == plan_.by_local.end() && asset.local()) return name;
+    const auto remote = found == plan_.by_local.end() ? asset.path() : remote_path(found->second);
     return remote.starts_with(own_folder) ? remote.substr(own_folder.size()) : remote;
   });
 }
@@ -338,7 +406,7 @@ std::string Transfer::scene_content(std::size_t index) {
 FileResult Transfer::upload_scene(std::size_t index, ObjectStore& store) {
   if (!wait_for_assets(index)) return {State::kFailed, "an asset of this scene failed"};
   const auto& local = plan_.files[index].local;
-  const auto state = state_of(local).value_or(FileState{});
+  const auto& state = plan_.files[index].state;
   const auto text = scene_content(index);
   const auto target = place(index);
   const auto entry = manifest_ ? manifest_->find(local) : std::nullopt;
@@ -353,7 +421,7 @@ FileResult Transfer::upload_scene(std::size_t index, ObjectStore& store) {
     }
   }
   if (manifest_) manifest_->add(local, {target.path(), state, "", "", "", false});
-  auto answer = store.put(target.key, content_of(text), content_type_of(local));
+  auto answer = store.put(target.key, content_of(text), attributes(local));
   const Hashes hashes{static_cast<std::int64_t>(text.size()), [&] { return hash_of<Sha256>(text, true); },
                       [&](bool parts) { return hash_of<Md5>(text, parts); }};
   const auto confirmed = confirm(store, target, std::move(answer), hashes);

@@ -14,7 +14,7 @@
 namespace fm::media {
 
 struct FileResult {
-  enum class State { kWaiting, kUploaded, kAdopted, kKnown, kFailed } state = State::kWaiting;
+  enum class State { kWaiting, kUploaded, kCopied, kAdopted, kKnown, kFailed } state = State::kWaiting;
   std::string error;  // of kFailed
   bool done() const { return state != State::kWaiting; }
   bool good() const { return done() && state != State::kFailed; }
@@ -46,11 +46,16 @@ class Transfer {
  private:
   FileResult attempt(std::size_t index);
   FileResult upload(std::size_t index, ObjectStore& store);
+  FileResult copy(std::size_t index, ObjectStore& store);
   FileResult upload_scene(std::size_t index, ObjectStore& store);
   std::string scene_content(std::size_t index);
   bool wait_for_assets(std::size_t index);
-  // Whether the object there has the content of the local file.
-  bool same_content(ObjectStore& store, const std::string& key, LocalFile& file);
+  // Whether an object of the destination has the content of the file.
+  using Same = std::function<bool(const std::string& key, const ObjectFacts& facts)>;
+  // The result where nothing has to be sent, else the manifest says that it begins;
+  // `unfinished` is what an earlier attempt has begun.
+  std::optional<FileResult> there(std::size_t index, const FileState& state, ObjectStore& store, const Same& same,
+                                  std::string& unfinished);
   // Of what was sent; computed when they are asked for.
   struct Hashes {
     std::int64_t size;
@@ -64,8 +69,11 @@ class Transfer {
   // Throws where the store has something else than was sent. `answer`: what it
   // said when it took it.
   Confirmed confirm(ObjectStore& store, const Location& place, std::optional<ObjectFacts> answer, const Hashes& local);
+  // Of what the store copied from an object of its own.
+  Confirmed confirm_copy(ObjectStore& store, const Location& place, const ObjectFacts& from, const Hashes& hashes);
   // Decides over an object that is there already. True: adopted.
-  bool settle(std::size_t index, ObjectStore& store, LocalFile& file);
+  bool settle(std::size_t index, ObjectStore& store, const Same& same);
+  Attributes attributes(const std::string& path) const;
   Location place(std::size_t index) const;
 
   UploadPlan& plan_;

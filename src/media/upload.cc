@@ -9,9 +9,12 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/hash.h"
+#include "bson/json.h"
 #include "media/leaves.h"
 #include "media/path_writer.h"
 #include "media/run.h"
+#include "media/selection.h"
 #include "media/transfer.h"
 
 namespace fm::media {
@@ -32,6 +35,8 @@ const char* name_of(State state) {
   switch (state) {
     case State::kUploaded:
       return "uploaded";
+    case State::kCopied:
+      return "copied";
     case State::kAdopted:
       return "adopted";
     case State::kKnown:
@@ -163,6 +168,7 @@ class Upload {
         request_(request),
         plan_(plan),
         stores_(stores),
+        selection_(mongo, dataset, request),
         runs_(mongo, request.origin),
         transfer_(plan, request, stores, manifest),
         crew_(plan, transfer_, request, report),
@@ -209,18 +215,19 @@ class Upload {
     }
     if (fields.empty()) return;
     const auto& collection = frames ? dataset_.frames : dataset_.samples;
-    const auto filter = documents_of(dataset_, request_, frames, mongo_);
     std::optional<PathWriter> writer;
-    std::optional<Value> last;
-    // Page by page: a cursor would not outlive the transfer of a large file.
-    while (true) {
-      const auto page = read_page(collection, filter, fields, last);
-      if (page.empty()) break;
-      last = *page.back().find("_id");
-      wait_for(page, fields);
-      for (const auto& document : page) add(document, fields, collection, frames, writer);
-      if (writer) writer->flush();
-      tell();
+    for (const auto& filter : selection_.filters(frames)) {
+      std::optional<Value> last;
+      // Page by page: a cursor would not outlive the transfer of a large file.
+      while (true) {
+        const auto page = read_page(collection, filter, fields, last);
+        if (page.empty()) break;
+        last = *page.back().find("_id");
+        wait_for(page, fields);
+        for (const auto& document : page) add(document, fields, collection, frames, writer);
+        if (writer) writer->flush();
+        tell();
+      }
     }
     if (!writer) return;
     report_.documents += writer->written();
@@ -248,9 +255,7 @@ class Upload {
   }
 
   std::optional<std::size_t> file_of(const std::string& text) const {
-    const auto location = stores_.locate(text);
-    if (!location.local()) return std::nullopt;
-    const auto found = plan_.by_local.find(location.key);
+    const auto found = plan_.by_local.find(stores_.locate(text).path());
     return found == plan_.by_local.end() ? std::nullopt : std::optional<std::size_t>(found->second);
   }
 
@@ -277,7 +282,7 @@ class Upload {
         const auto file = file_of(text);
         const bool there = file && transfer_.result(*file).good();
         any = any || there;
-        all = all && (there || !stores_.locate(text).local());
+        all = all && (there || (!file && !stores_.locate(text).local()));
       }
       if (any && all) whole.push_back(field);
     }
@@ -294,6 +299,15 @@ class Upload {
   Document described() const {
     Document out{{"destination", request_.destination}};
     if (request_.rel_dir) out.append("rel_dir", *request_.rel_dir);
+    if (request_.copy_remote) out.append("copy_remote", true);
+    for (const auto& field : plan_.fields) {
+      if (field.folder) out.append(field.name, *field.folder);
+    }
+    if (request_.samples) {
+      Sha256 hash;
+      for (const auto& id : *request_.samples) hash.update(bson::to_relaxed_json(Document{{"_id", id}}));
+      out.append("samples", to_hex(hash.finish()));
+    }
     return out;
   }
 
@@ -304,6 +318,7 @@ class Upload {
     for (std::size_t i = 0; i < plan_.files.size(); ++i) {
       const auto result = transfer_.result(i);
       if (result.state == State::kUploaded) ++report_.uploaded;
+      if (result.state == State::kCopied) ++report_.copied;
       if (result.state == State::kAdopted) ++report_.adopted;
       if (result.state == State::kKnown) ++report_.known;
       if (result.state != State::kFailed) continue;
@@ -318,6 +333,7 @@ class Upload {
   const UploadRequest& request_;
   UploadPlan& plan_;
   Stores& stores_;
+  Selection selection_;
   Runs runs_;
   Transfer transfer_;
   Crew crew_;

@@ -27,6 +27,7 @@ struct UploadFailure {
 
 struct UploadReport {
   std::int64_t uploaded = 0;
+  std::int64_t copied = 0;   // objects of other places
   std::int64_t adopted = 0;  // the same content was there
   std::int64_t known = 0;    // by an earlier run of the same command
   std::int64_t failed = 0;

@@ -19,11 +19,14 @@
 namespace fm::media {
 
 struct UploadRequest {
-  std::vector<std::string> fields{"filepath"};
+  std::vector<std::string> fields{"filepath"};  // as select_fields() takes them
   std::string destination;
   std::optional<std::string> rel_dir;
   bool outside_by_name = false;  // files outside of rel_dir go by their base names; else an error
   enum class Clash { kRename, kError, kHash } on_clash = Clash::kRename;
+  bool copy_remote = false;    // what lies in another place of a store goes to the destination, too
+  bool include_assets = true;  // scenes bring what they name; else they go as they are
+  Attributes attributes;       // of objects that are written; the content type goes by the name
   bool overwrite = false;
   bool update = false;  // write the new paths to the database
   bool skip_failures = false;
@@ -32,17 +35,20 @@ struct UploadRequest {
   bool dedupe = false;                              // files of equal content go once
   std::optional<std::int64_t> bandwidth;            // most bytes a second
   std::vector<std::string> group_slices;            // of a grouped dataset; all when empty
-  std::optional<std::vector<bson::Value>> samples;  // _ids; all without
+  std::optional<std::vector<bson::Value>> samples;  // _ids, each once; all without
   RunOrigin origin;                                 // for the history
 };
 
-// A local file and where it goes.
+// A file, or an object of another place, and where it goes.
 struct PlannedFile {
-  std::string local;
+  std::string local;  // its path; of an object its URI
+  Location source;
   Location remote;
   FileState state;
-  bool scene = false;
+  bool scene = false;               // is rewritten to name its assets
   std::vector<std::size_t> assets;  // of a scene: uploaded before it
+  std::string wanted;               // the key it has unless somebody else has it
+  bool fixed = false;               // it has to have that one: what is sent as it is names it
 };
 
 struct Clash {
@@ -52,7 +58,7 @@ struct Clash {
 };
 
 struct UploadPlan {
-  std::string destination;  // a local folder as an absolute path
+  Location destination;
   std::vector<MediaField> fields;
   std::vector<PlannedFile> files;
   std::unordered_map<std::string, std::size_t> by_local;
@@ -62,8 +68,8 @@ struct UploadPlan {
   std::unordered_set<std::string> taken;
   std::vector<Clash> clashes;
   std::int64_t bytes = 0;
-  std::int64_t paths = 0;  // local ones, with repetitions
-  std::int64_t remote_paths = 0;
+  std::int64_t paths = 0;         // of what goes to the destination, with repetitions
+  std::int64_t remote_paths = 0;  // that are left as they are
   std::int64_t missing_paths = 0;
   std::int64_t equal_files = 0;      // left out, because another one has the same content
   std::vector<std::string> missing;  // "<sample id> <path>", up to 20
@@ -71,13 +77,11 @@ struct UploadPlan {
 
 // Reads the paths once, looks at each file, and lists the destination. Throws
 // Error(kPrecondition) for missing files (unless skip_failures), files outside
-// of rel_dir, and clashes where they are errors. Memory: some 500 bytes a file.
-// `manifest` may be null. With dedupe, files of equal size are read.
+// of rel_dir, and clashes where they are errors; Error(kUsage) for attributes that
+// the store does not keep. Memory: some 500 bytes a file. `manifest` may be null.
+// With dedupe, files of equal size are read. Objects to copy cost a request each.
 UploadPlan plan_upload(Mongo& mongo, const MediaDataset& dataset, const UploadRequest& request, Stores& stores,
                        const Manifest* manifest);
-
-// Which documents of a collection the request is about.
-bson::Document documents_of(const MediaDataset& dataset, const UploadRequest& request, bool frames, Mongo& mongo);
 
 // "a/b.jpg", 2 -> "a/b-2.jpg"
 std::string numbered(const std::string& path, int n);

@@ -190,7 +190,50 @@ def test_uploads_and_the_media_cache(s3, place, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="cache"):
         fos.upload_media(dataset, "s3://bucket/m", cache="link")
     documented = ("sample_collection remote_dir rel_dir media_field update_filepaths cache overwrite skip_failures progress")
-    assert " ".join(inspect.signature(fos.upload_media).parameters) == documented
+    parameters = inspect.signature(fos.upload_media).parameters.values()
+    assert " ".join(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY) == documented
+
+
+def test_uploads_of_some_samples_and_of_several_fields(s3, place, tmp_path, monkeypatch):
+    samples = three_samples()
+    for i, sample in enumerate(samples):
+        sample["filepath"] = fos.join(str(tmp_path), "x", "..", "%d.png" % i)  # as nobody has made it normal
+        fos.write_file("image %d" % (i % 2), sample["filepath"])
+    samples[0]["seg"]["mask_path"] = mask = str(tmp_path / "mask.png")
+    samples[0]["gt"]["detections"][0]["mask_path"] = str(tmp_path / "a.png")
+    for path in mask, str(tmp_path / "a.png"):
+        fos.write_file(b"m", path)
+    dataset = place.add("a", samples)
+    masks = [None, None]
+    several = fos.upload_media(dataset, "s3://bucket/all", media_field={"filepath": "", "seg": "m"}, dedupe=True, metadata={"by": "me"})
+    assert several == {"filepath": ["s3://bucket/all/%d.png" % (i % 2) for i in range(3)],
+                       "seg.mask_path": ["s3://bucket/all/m/mask.png", *masks]}
+    assert s3.client.head_object(Bucket="bucket", Key="all/m/mask.png")["Metadata"] == {"by": "me"}
+    assert fos.upload_media(dataset, "s3://bucket/gt", media_field="gt") == ["s3://bucket/gt/a.png", None]
+    every = fos.upload_media(dataset, "s3://bucket/every", media_field="*")
+    assert set(every) == {"filepath", "seg.mask_path", "gt.detections.mask_path"}
+    view = dataset.select([str(samples[2]["_id"]), samples[1]["_id"], str(samples[2]["_id"])])
+    assert len(view) == 2 and [d["_id"] for d in view] == [samples[1]["_id"], samples[2]["_id"]]
+    remote = fos.upload_media(view, "s3://bucket/some", update_filepaths=True)
+    assert remote == ["s3://bucket/some/1.png", "s3://bucket/some/2.png"] == view.values("filepath")
+    assert dataset.values("filepath") == [samples[0]["filepath"], *remote]
+    view.set_values("filepath", ["s3://bucket/all/1.png", remote[1]])
+    assert dataset.values("filepath")[1] == "s3://bucket/all/1.png"
+    copied = fos.upload_media(dataset, "s3://bucket/some", copy_remote=True, update_filepaths=True)
+    assert copied == ["s3://bucket/some/0.png", *remote] == dataset.values("filepath")
+
+    class View:
+        """As the original's."""
+        dataset_name = "a"
+
+        def values(self, field):
+            assert field == "id"
+            return [str(samples[0]["_id"])]
+
+    monkeypatch.setattr("fiftyone_migrator.database", lambda: place.db)
+    assert fos.upload_media(View(), "s3://bucket/v", copy_remote=True) == ["s3://bucket/v/0.png"]
+    with pytest.raises(errors.NotFoundError, match="samples"):
+        fos.upload_media(dataset.select(["none"]), "s3://bucket/some")
 
 
 @pytest.mark.long

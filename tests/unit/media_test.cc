@@ -225,15 +225,25 @@ TEST(Scene, AssetsAndReferences) {
   EXPECT_THROW(assets_of_scene("no"), Error);
 }
 
+Manifest::Entry entry(const std::string& remote, FileState state, bool uploaded) {
+  Manifest::Entry out;
+  out.remote = remote;
+  out.state = std::move(state);
+  out.sha256 = uploaded ? "hash" : "";
+  out.confirmed = uploaded ? "etag" : "";
+  out.uploaded = uploaded;
+  return out;
+}
+
 TEST(Manifest, GrowsAndForgetsALineCutOff) {
   const Folder folder;
   const auto path = folder.path() + "/sub/m.jsonl";
   const Document header{{"dataset", "d"}};
   {
     Manifest manifest(path, header);
-    manifest.add("/a", {"s3://b/a", {1, 2}, "", "", "", false});
-    manifest.add("/a", {"s3://b/a", {1, 2}, "hash", "tag", "etag", true});
-    manifest.add("/b", {"s3://b/b", {3, 4}, "", "", "", false});
+    manifest.add("/a", entry("s3://b/a", {1, 2, ""}, false));
+    manifest.add("/a", entry("s3://b/a", {1, 2, ""}, true));
+    manifest.add("/b", entry("s3://b/b", {3, 0, "tag"}, false));
     EXPECT_THAT(error_of([&] { Manifest(path, header); }), HasSubstr("Another program"));
   }
   std::ofstream(path, std::ios::app) << R"({"state": "uploaded", "local": "/b", "rem)";
@@ -242,7 +252,8 @@ TEST(Manifest, GrowsAndForgetsALineCutOff) {
     EXPECT_TRUE(manifest.find("/a")->uploaded);
     EXPECT_EQ(manifest.find("/a")->sha256, "hash");
     EXPECT_FALSE(manifest.find("/b")->uploaded);
-    manifest.add("/b", {"s3://b/b", {3, 4}, "h", "", "size", true});
+    EXPECT_EQ(manifest.find("/b")->state.etag, "tag");
+    manifest.add("/b", entry("s3://b/b", {3, 0, "tag"}, true));
   }
   EXPECT_TRUE(Manifest(path, header).find("/b")->uploaded);
   EXPECT_EQ(Manifest::read(path).size(), 2U);

@@ -95,14 +95,15 @@ TEST_P(StoreTest, ContentOfAnotherSizeLeavesNothing) {
   const auto part = static_cast<std::size_t>(kPartSize);
   const std::pair<std::size_t, std::size_t> cases[] = {{5, 4}, {5, 6}, {2 * part, part + 1}, {2 * part, 2 * part + 1}};
   for (const auto& [says, has] : cases) {
-    EXPECT_THROW(store().put(key("short"), content(static_cast<std::int64_t>(says), has), "text/plain"), Error);
+    EXPECT_THROW(store().put(key("short"), content(static_cast<std::int64_t>(says), has), {"text/plain", {}, {}, {}}),
+                 Error);
     EXPECT_FALSE(store().stat(key("short"))) << says << " " << has;
   }
   const Content failing{static_cast<std::int64_t>(2 * part),
                         [](char*, std::size_t) -> std::size_t { throw Error(Exit::kFailed, "no disk"); }};
-  EXPECT_THROW(store().put(key("short"), failing, "text/plain"), Error);
+  EXPECT_THROW(store().put(key("short"), failing, {"text/plain", {}, {}, {}}), Error);
   EXPECT_FALSE(store().stat(key("short")));
-  store().put(key("parts"), content(static_cast<std::int64_t>(2 * part + 1), 2 * part + 1), "text/plain");
+  store().put(key("parts"), content(static_cast<std::int64_t>(2 * part + 1), 2 * part + 1), {"text/plain", {}, {}, {}});
   EXPECT_EQ(store().stat(key("parts"))->size, static_cast<std::int64_t>(2 * part + 1));
   store().remove(key("parts"));
 }
