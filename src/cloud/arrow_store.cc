@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "cloud/encoding.h"
 #include "cloud/status.h"
+#include "media/retry.h"
 
 namespace fm::cloud {
 
@@ -80,6 +81,11 @@ bool plain(const std::string& text) {
   return printable && !text.starts_with(' ') && !text.ends_with(' ');
 }
 
+template <class Work>
+auto again(int attempts, const std::string& doing, const Work& work) {
+  return media::retried(attempts, [&] { return guarded(doing, work); });
+}
+
 void take_metadata(const arrow::KeyValueMetadata& metadata, ObjectFacts& out) {
   for (std::int64_t i = 0; i < metadata.size(); ++i) {
     const auto& key = metadata.key(i);
@@ -101,7 +107,7 @@ std::string ArrowStore::doing(const char* verb, const std::string& key) const {
 }
 
 std::optional<ObjectFacts> ArrowStore::stat(const std::string& key) {
-  return guarded(doing("looking at", key), [&]() -> std::optional<ObjectFacts> {
+  return again(traits_.attempts, doing("looking at", key), [&]() -> std::optional<ObjectFacts> {
     auto opened = at(key).one->OpenInputFile(key);
     if (!opened.ok()) {
       if (is_not_found(opened.status())) return std::nullopt;
@@ -163,48 +169,49 @@ void ArrowStore::check_attributes(const media::Attributes& attributes) const {
 }
 
 void ArrowStore::get(const std::string& key, const std::function<void(std::string_view)>& sink) {
-  return guarded(doing("reading", key), [&] {
-    const auto text = doing("reading", key);
-    const auto stream = check(at(key).one->OpenInputStream(key), text);
-    while (true) {
-      const auto buffer = check(stream->Read(kRead), text);
-      if (buffer->size() == 0) return;
-      sink({reinterpret_cast<const char*>(buffer->data()), static_cast<std::size_t>(buffer->size())});
-    }
+  const auto text = doing("reading", key);
+  std::shared_ptr<arrow::io::InputStream> stream;
+  auto buffer = again(traits_.attempts, text, [&] {
+    stream = check(at(key).one->OpenInputStream(key), text);
+    return check(stream->Read(kRead), text);
   });
+  while (buffer->size() != 0) {
+    sink({reinterpret_cast<const char*>(buffer->data()), static_cast<std::size_t>(buffer->size())});
+    buffer = guarded(text, [&] { return check(stream->Read(kRead), text); });
+  }
 }
 
 void ArrowStore::list(const std::string& folder, bool recursive, const std::function<void(const Entry&)>& visit) {
-  return guarded(doing("listing", folder), [&] {
-    arrow::fs::FileSelector selector;
-    selector.base_dir = folder;
-    selector.recursive = recursive || !traits_.lists_folders;
-    selector.allow_not_found = true;
-    const auto found = check(at(folder).one->GetFileInfo(selector), doing("listing", folder));
-    const auto start = folder.empty() ? 0 : folder.size() + 1;
-    std::set<std::string> folders;
-    for (const auto& info : found) {
-      const auto slash = info.path().find('/', start);
-      if (selector.recursive && !recursive && slash != std::string::npos) {
-        const auto path = info.path().substr(0, slash);
-        if (folders.insert(path).second) visit({path, 0, true});
-      } else if (info.type() == arrow::fs::FileType::File) {
-        const auto since = info.mtime().time_since_epoch();
-        const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
-        visit({info.path(), info.size(), false, info.mtime() == arrow::fs::kNoTime ? -1 : ms});
-      } else if (info.type() == arrow::fs::FileType::Directory && !recursive) {
-        visit({info.path(), 0, true});
-      }
+  arrow::fs::FileSelector selector;
+  selector.base_dir = folder;
+  selector.recursive = recursive || !traits_.lists_folders;
+  selector.allow_not_found = true;
+  const auto found = again(traits_.attempts, doing("listing", folder),
+                           [&] { return check(at(folder).one->GetFileInfo(selector), doing("listing", folder)); });
+  const auto start = folder.empty() ? 0 : folder.size() + 1;
+  std::set<std::string> folders;
+  for (const auto& info : found) {
+    const auto slash = info.path().find('/', start);
+    if (selector.recursive && !recursive && slash != std::string::npos) {
+      const auto path = info.path().substr(0, slash);
+      if (folders.insert(path).second) visit({path, 0, true});
+    } else if (info.type() == arrow::fs::FileType::File) {
+      const auto since = info.mtime().time_since_epoch();
+      const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(since).count();
+      visit({info.path(), info.size(), false, info.mtime() == arrow::fs::kNoTime ? -1 : ms});
+    } else if (info.type() == arrow::fs::FileType::Directory && !recursive) {
+      visit({info.path(), 0, true});
     }
-  });
+  }
 }
 
 void ArrowStore::copy(const std::string& from, const std::string& to) {
-  return guarded(doing("copying", from), [&] { check(at(from).one->CopyFile(from, to), doing("copying", from)); });
+  return again(traits_.attempts, doing("copying", from),
+               [&] { check(at(from).one->CopyFile(from, to), doing("copying", from)); });
 }
 
 void ArrowStore::remove(const std::string& key) {
-  return guarded(doing("deleting", key), [&] {
+  return again(traits_.attempts, doing("deleting", key), [&] {
     const auto status = at(key).one->DeleteFile(key);
     if (!status.ok() && !is_not_found(status)) fail(status, doing("deleting", key));
   });

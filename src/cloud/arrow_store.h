@@ -25,6 +25,7 @@ struct Traits {
   bool storage_class = false;   // can be given to an object
   bool metadata = true;         // likewise
   std::string metadata_names;   // characters of a name beside lower-case letters, digits and _
+  int attempts = 1;             // of what can be tried again, besides those of its library
   bool lists_folders = true;    // a listing of one level names the folders in it
 };
 

@@ -59,6 +59,7 @@ std::unique_ptr<media::ObjectStore> open_azure(const media::StoreConfig& config)
   const std::shared_ptr<arrow::fs::FileSystem> fs = check(afs::AzureFileSystem::Make(options), "Azure");
   Traits traits;
   traits.name = "Azure";
+  traits.attempts = 3;  // its library gives up where connections are cut one after another
   return std::make_unique<ArrowStore>(traits, [fs](const std::string&) { return FileSystems{fs, fs}; });
 }
 

@@ -8,12 +8,12 @@
 #include <cstring>
 #include <ctime>
 #include <exception>
-#include <random>
 #include <thread>
 
 #include "base/error.h"
 #include "cloud/encoding.h"
 #include "cloud/status.h"
+#include "media/retry.h"
 
 namespace fm::cloud {
 
@@ -88,9 +88,7 @@ std::string amazon_time(std::time_t seconds) {
 }
 
 void pause(int attempt, long retry_after) {
-  static thread_local std::mt19937 random(std::random_device{}());
-  std::uniform_real_distribution<double> part(0.5, 1.0);
-  const auto own = std::chrono::duration_cast<std::chrono::milliseconds>(kFirstPause * (1 << attempt) * part(random));
+  const auto own = media::backoff(attempt, kFirstPause);
   std::this_thread::sleep_for(
       std::min<std::chrono::milliseconds>(kLongestPause, std::max(own, std::chrono::milliseconds(1000 * retry_after))));
 }

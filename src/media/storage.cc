@@ -10,10 +10,13 @@
 #include "media/content_type.h"
 #include "media/local_file.h"
 #include "media/object_copy.h"
+#include "media/retry.h"
 
 namespace fm::media {
 
 namespace {
+
+constexpr int kAttempts = 3;
 
 [[noreturn]] void missing(const std::string& path) {
   throw Error(Exit::kNotFound, "There is no file '" + path + "'", "", "FileNotFoundError");
@@ -70,16 +73,17 @@ std::string Storage::read_file(const std::string& path) {
 
 void Storage::write_file(const std::string& path, const std::string& content) {
   const auto location = stores_.locate(path);
-  std::size_t at = 0;
-  const Content source{static_cast<std::int64_t>(content.size()),
-                       [&](char* buffer, std::size_t capacity) {
-                         const auto n = std::min(capacity, content.size() - at);
-                         std::copy_n(content.data() + at, n, buffer);
-                         at += n;
-                         return n;
-                       },
-                       nullptr, nullptr};
-  (void)stores_.at(location).put(location.key, source, {content_type_of(path), {}, {}, {}});
+  retried(kAttempts, [&] {
+    std::size_t at = 0;
+    Content source;
+    source.size = static_cast<std::int64_t>(content.size());
+    source.read = [&](char* buffer, std::size_t capacity) {
+      const auto n = content.copy(buffer, capacity, at);
+      at += n;
+      return n;
+    };
+    (void)stores_.at(location).put(location.key, source, {content_type_of(path), {}, {}, {}});
+  });
 }
 
 std::vector<std::string> Storage::list_files(const std::string& folder, const ListOptions& options) {
@@ -139,6 +143,10 @@ std::vector<std::string> Storage::list_buckets(const std::string& root) {
 }
 
 void Storage::copy_file(const std::string& from, const std::string& to) {
+  retried(kAttempts, [&] { copy_once(from, to); });
+}
+
+void Storage::copy_once(const std::string& from, const std::string& to) {
   const auto source = stores_.locate(from);
   const auto target = stores_.locate(to);
   if (source == target) return;

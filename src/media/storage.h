@@ -82,6 +82,7 @@ class Storage {
   std::vector<BulkFailure> delete_files(const std::vector<std::string>& paths, const BulkOptions& options);
 
  private:
+  void copy_once(const std::string& from, const std::string& to);
   std::vector<BulkFailure> each(std::size_t count, const BulkOptions& options,
                                 const std::function<void(std::size_t)>& work);
 

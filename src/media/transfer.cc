@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
 #include <thread>
 
 #include "base/error.h"
 #include "media/content_type.h"
 #include "media/object_copy.h"
+#include "media/retry.h"
 #include "media/scene.h"
 
 namespace fm::media {
@@ -25,13 +25,6 @@ constexpr auto kFirstPause = 500ms;
 class Changed : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-
-void pause(int attempt) {
-  static thread_local std::mt19937 random(std::random_device{}());
-  const auto longest = kFirstPause * (1 << attempt);
-  std::uniform_real_distribution<double> part(0.5, 1.0);
-  std::this_thread::sleep_for(longest * part(random));
-}
 
 bool md5_like(const std::string& etag) {
   return etag.size() >= 32 && etag.find_first_not_of("0123456789abcdef-") == std::string::npos;
@@ -192,7 +185,7 @@ FileResult Transfer::attempt(std::size_t index) {
         return {State::kFailed, error.what()};
       }
     }
-    pause(attempt);
+    std::this_thread::sleep_for(backoff(attempt, kFirstPause));
   }
 }
 

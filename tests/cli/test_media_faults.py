@@ -1,5 +1,6 @@
 """Harm while media go to Google Cloud Storage and Azure: a proxy between, as test_media_upload.py has it for S3."""
 import os
+import subprocess
 
 import pytest
 from media_data import content, dataset
@@ -83,6 +84,22 @@ def test_what_stays_is_named(tool, store, tmp_path, what):
     assert consistent(tool, store, tmp_path) < 8
     again = upload(tool, store, "stays-%d" % what)
     assert again.status == 0 and consistent(tool, store, tmp_path) == 8, again.err
+
+
+def test_deletes_that_fail_are_tried_again(store, tool, tmp_path):
+    """Besides what the library of the provider tries itself."""
+    deletes = []
+
+    def rule(method, path, n):
+        if method == "DELETE":
+            deletes.append(path)
+            return "cut" if len(deletes) <= 5 else None
+
+    with Proxy(store.server.port, rule) as proxy:
+        env = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "FM_TEST_STORE": store.folder + "/deletes", **store.env(proxy.url)}
+        p = subprocess.run([os.path.join(tool.bin, "store_test"), "--gtest_filter=*ObjectsComeAndGo*"], env=env,
+                           capture_output=True, text=True, timeout=300)
+    assert p.returncode == 0 and len(deletes) > 5, p.stdout[-4000:]
 
 
 def test_no_server(tool, store, tmp_path):
