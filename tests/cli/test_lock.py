@@ -93,14 +93,28 @@ def test_what_cannot_be_stopped_is_waited_for_and_then_refused(old):
     name = "fiftyone-migrator 00112233445566ee"
     hold(old.db, 4711, "another machine", seconds=-1)
     old.db["migrator.lease"].update_one({}, {"$set": {"connections": name}})
-    # This driver asks the server for its state all the time.
-    gone = pymongo.MongoClient(old.env["FIFTYONE_DATABASE_URI"], driver=DriverInfo(name=name))
-    gone.admin.command("ping")
+    gone = pymongo.MongoClient(old.env["FIFTYONE_DATABASE_URI"], driver=DriverInfo(name=name), serverMonitoringMode="poll")
+    ended = threading.Event()
+
+    def work():  # begins anew whenever it is stopped
+        while not ended.is_set():
+            try:
+                gone[old.name].datasets.find_one({"$where": "for (let i = 0; i < 40; ++i) sleep(50); return true;"})
+            except pymongo.errors.PyMongoError:
+                pass
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    wait_for(old.db, {"active": True, "op": "query", "clientMetadata.driver.name": {"$regex": name}})
     before = content(old.db)
     r = old.migrator("migrate", "--yes")
-    assert r.status == 11 and "still at work for a run that is gone: command on admin" in r.err, r.err
-    assert content(old.db) == before
+    ended.set()
     gone.close()
+    for thread in threads:
+        thread.join(60)
+    assert r.status == 11 and "still at work for a run that is gone: query on %s.datasets" % old.name in r.err, r.err
+    assert content(old.db) == before
     assert old.migrator("migrate", "--yes").status == 0
 
 
