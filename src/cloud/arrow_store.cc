@@ -207,7 +207,7 @@ void ArrowStore::list(const std::string& folder, bool recursive, const std::func
 
 void ArrowStore::copy(const std::string& from, const std::string& to) {
   return again(traits_.attempts, doing("copying", from),
-               [&] { check(at(from).one->CopyFile(from, to), doing("copying", from)); });
+               [&] { check(at(to).one->CopyFile(from, to), doing("copying", from)); });
 }
 
 void ArrowStore::remove(const std::string& key) {

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <string_view>
 
 #include "base/error.h"
 #include "cloud/arrow_store.h"
@@ -83,23 +85,22 @@ class Regions {
   explicit Regions(const media::StoreConfig& config)
       : config_(config), options_(options_of(config)), memory_(config.connections) {}
 
-  std::string region() const {
-    return config_.region.empty() && !config_.endpoint.empty() ? "us-east-1" : config_.region;
-  }
-  // Asked for anew where they are those of a role.
+  // Asked for anew where they are those of a role; they belong together.
   S3Credentials credentials() const {
-    return {options_.GetAccessKey(), options_.GetSecretKey(), options_.GetSessionToken()};
+    while (true) {
+      const S3Credentials out{options_.GetAccessKey(), options_.GetSecretKey(), options_.GetSessionToken()};
+      if (options_.GetAccessKey() == out.access_key) return out;
+    }
+  }
+
+  std::string region_of(const std::string& bucket) {
+    const std::lock_guard lock(mutex_);
+    return known_region(bucket);
   }
 
   FileSystems at(const std::string& bucket) {
     const std::lock_guard lock(mutex_);
-    auto region = this->region();
-    if (region.empty() && bucket.empty()) region = "us-east-1";
-    if (region.empty()) {
-      auto& known = regions_[bucket];
-      if (known.empty()) known = check(afs::ResolveS3BucketRegion(bucket), "S3, looking for bucket '" + bucket + "'");
-      region = known;
-    }
+    const auto region = known_region(bucket);
     auto& made = systems_[region];
     if (!made.one) {
       auto options = options_;
@@ -112,6 +113,15 @@ class Regions {
   }
 
  private:
+  const std::string& known_region(const std::string& bucket) {
+    static const std::string kFirst = "us-east-1";
+    if (!config_.region.empty()) return config_.region;
+    if (!config_.endpoint.empty() || bucket.empty()) return kFirst;
+    auto& known = regions_[bucket];
+    if (known.empty()) known = check(afs::ResolveS3BucketRegion(bucket), "S3, looking for bucket '" + bucket + "'");
+    return known;
+  }
+
   media::StoreConfig config_;
   afs::S3Options options_;
   PartMemory memory_;
@@ -120,36 +130,66 @@ class Regions {
   std::map<std::string, FileSystems> systems_;
 };
 
-// A path in an endpoint is Arrow's matter, and so are requests without a signature.
+// Whether objects are written by signed requests, not by Arrow: a path in an
+// endpoint is Arrow's matter, and so are requests without a signature, and hosts of
+// Amazon that settings of its own choose.
 bool signs_itself(const media::StoreConfig& config) {
-  return std::count(config.endpoint.begin(), config.endpoint.end(), '/') == 2 && !config.anonymous;
+  if (config.anonymous) return false;
+  if (!config.endpoint.empty()) return std::count(config.endpoint.begin(), config.endpoint.end(), '/') == 2;
+  const auto on = [](const char* name) {
+    const char* value = std::getenv(name);
+    return value && std::string_view(value) == "true";
+  };
+  if (config.region.find("-iso") != std::string::npos || config.region.starts_with("eusc-")) return false;
+  return !on("AWS_USE_FIPS_ENDPOINT") && !on("AWS_USE_DUALSTACK_ENDPOINT");
 }
 
-// Arrow, but for requests that are dear there, to services that are named by an
-// endpoint.
+// Of the partitions whose names are public.
+std::string amazon_endpoint(const std::string& region) {
+  return "https://s3." + region + (region.starts_with("cn-") ? ".amazonaws.com.cn" : ".amazonaws.com");
+}
+
+// Buckets that are no plain ones: access points, Outposts, directory buckets.
+bool special(const std::string& bucket) {
+  return bucket.find(':') != std::string::npos || bucket.ends_with("--x-s3") || bucket.ends_with("--op-s3");
+}
+
+// Arrow, but for what is dear there.
 class S3Store final : public ArrowStore {
  public:
   S3Store(Traits traits, const media::StoreConfig& config, const std::shared_ptr<Regions>& regions)
       : ArrowStore(std::move(traits), [regions](const std::string& bucket) { return regions->at(bucket); }) {
-    if (signs_itself(config)) {
-      requests_.emplace(config.endpoint, regions->region(), config.ca_file, config.connections,
-                        [regions] { return regions->credentials(); });
-      objects_.emplace(*requests_);
-    }
+    if (!signs_itself(config)) return;
+    amazon_ = config.endpoint.empty();
+    requests_.emplace([endpoint = config.endpoint](
+                          const std::string& region) { return endpoint.empty() ? amazon_endpoint(region) : endpoint; },
+                      [regions](const std::string& bucket) { return regions->region_of(bucket); }, config.ca_file,
+                      config.connections, [regions] { return regions->credentials(); });
+    objects_.emplace(*requests_);
   }
 
   std::optional<media::ObjectFacts> put(const std::string& key, const media::Content& content,
                                         const media::Attributes& attributes) override {
-    if (!objects_) return ArrowStore::put(key, content, attributes);
-    return objects_->put(key, content, attributes, doing("writing", key));
+    if (auto* objects = objects_of(key)) return objects->put(key, content, attributes, doing("writing", key));
+    if (!attributes.storage_class.empty() || !attributes.metadata.empty()) {
+      throw Error(Exit::kUsage, doing("writing", key) + ": objects cannot be given metadata or a storage class here");
+    }
+    return ArrowStore::put(key, content, attributes);
   }
 
   void remove(const std::string& key) override {
-    if (!objects_) return ArrowStore::remove(key);
-    objects_->remove(key, doing("deleting", key));
+    auto* objects = objects_of(key);
+    if (!objects) return ArrowStore::remove(key);
+    objects->remove(key, doing("deleting", key));
   }
 
  private:
+  // Nothing where Arrow does it.
+  S3Objects* objects_of(const std::string& key) {
+    return objects_ && !(amazon_ && special(key.substr(0, key.find('/')))) ? &*objects_ : nullptr;
+  }
+
+  bool amazon_ = false;
   std::optional<S3Requests> requests_;
   std::optional<S3Objects> objects_;
 };

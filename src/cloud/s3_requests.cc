@@ -2,6 +2,7 @@
 
 #include <arrow/status.h>
 #include <curl/curl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -78,6 +79,18 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* answer) {
   auto& out = *static_cast<Answer*>(answer);
   if (out.body.size() < kLongestAnswer) out.body.append(data, size);
   return size;
+}
+
+// libcurl knows one place for the certificates of authorities, that of the system
+// where it was built; other systems have others. Empty: libcurl's own is there.
+std::string authorities() {
+  const auto* known = curl_version_info(CURLVERSION_NOW);
+  if (known->age >= CURLVERSION_SEVENTH && known->cainfo && access(known->cainfo, R_OK) == 0) return "";
+  for (const char* path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
+    if (access(path, R_OK) == 0) return path;
+  }
+  return "";
 }
 
 std::string amazon_time(std::time_t seconds) {
@@ -195,16 +208,15 @@ Answer S3Requests::Connection::send(const S3Request& request, const std::string&
   return answer;
 }
 
-S3Requests::S3Requests(std::string endpoint, std::string region, std::string ca_file, int connections,
+S3Requests::S3Requests(Text endpoint, Text region, std::string ca_file, int connections,
                        std::function<S3Credentials()> credentials)
     : endpoint_(std::move(endpoint)),
       region_(std::move(region)),
-      ca_file_(std::move(ca_file)),
+      ca_file_(ca_file.empty() ? authorities() : std::move(ca_file)),
       credentials_(std::move(credentials)),
       slots_(connections) {
   static const bool started = curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK;
   (void)started;
-  host_ = endpoint_.substr(endpoint_.find("://") + 3);
 }
 
 S3Requests::~S3Requests() = default;
@@ -222,9 +234,12 @@ S3Answer S3Requests::exchange(S3Request request, const S3Body& body, const std::
   const std::unique_ptr<std::counting_semaphore<>, void (*)(std::counting_semaphore<>*)> slot(
       &slots_, [](std::counting_semaphore<>* slots) { slots->release(); });
   auto connection = take();
-  request.host = host_;
+  const auto bucket = request.path.substr(1, request.path.find('/', 1) - 1);
+  const auto region = region_(bucket);
+  const auto endpoint = endpoint_(region);
+  request.host = endpoint.substr(endpoint.find("://") + 3);
   const auto query = encoded_query(request.query);
-  const auto url = endpoint_ + request.path + (query.empty() ? "" : "?" + query);
+  const auto url = endpoint + request.path + (query.empty() ? "" : "?" + query);
   bool by_their_clock = false;
   for (int attempt = 0;; ++attempt) {
     long skew = 0;
@@ -232,7 +247,7 @@ S3Answer S3Requests::exchange(S3Request request, const S3Body& body, const std::
       const std::lock_guard lock(mutex_);
       skew = skew_;
     }
-    const auto headers = sign(request, credentials_(), region_, amazon_time(std::time(nullptr) + skew));
+    const auto headers = sign(request, credentials_(), region, amazon_time(std::time(nullptr) + skew));
     auto answer = connection->send(request, url, headers, body, ca_file_);
     if (answer.good()) {
       const std::lock_guard lock(mutex_);

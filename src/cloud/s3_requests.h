@@ -31,10 +31,11 @@ std::string element(const std::string& xml, const std::string& name);
 
 class S3Requests {
  public:
-  // `endpoint`: "https://host:port". `connections`: most requests at a time; others
-  // wait. `credentials` is asked before each request, because those of a role
-  // expire.
-  S3Requests(std::string endpoint, std::string region, std::string ca_file, int connections,
+  using Text = std::function<std::string(const std::string&)>;
+  // `endpoint` gives "https://host:port" for a region, `region` that of a bucket.
+  // `connections`: most requests at a time; others wait. `credentials` is asked before each request,
+  // because those of a role expire. All of them have to be thread-safe.
+  S3Requests(Text endpoint, Text region, std::string ca_file, int connections,
              std::function<S3Credentials()> credentials);
   ~S3Requests();
 
@@ -50,9 +51,8 @@ class S3Requests {
  private:
   std::unique_ptr<Connection> take();
 
-  std::string endpoint_;
-  std::string host_;
-  std::string region_;
+  Text endpoint_;
+  Text region_;
   std::string ca_file_;
   std::function<S3Credentials()> credentials_;
   std::counting_semaphore<> slots_;

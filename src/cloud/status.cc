@@ -44,6 +44,10 @@ const std::vector<Meaning>& meanings() {
         "Permission denied",
         "Permanent error in",
         "GetToken"}},
+      {Exit::kUsage,
+       "AWS_REGION, AWS_DEFAULT_REGION or the profile names another region than the bucket's. Without any the bucket "
+       "is asked.",
+       {"PermanentRedirect", "HTTP status 301", "AuthorizationHeaderMalformed"}},
       {Exit::kNotFound,
        "The bucket or container has to exist; it is not made here.",
        {"NO_SUCH_BUCKET", "NoSuchBucket", "ContainerNotFound", "Bucket not found", "bucket does not exist",

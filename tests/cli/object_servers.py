@@ -328,5 +328,6 @@ class Checksums(Proxy):
         else:
             text = re.sub(rb"<PartNumber>(\d+)</PartNumber>", lambda m: b"%s<ChecksumSHA256>%s</ChecksumSHA256>" % (
                 m[0], parts.get(int(m[1]), b"")), text)
-        head = re.sub(rb"(?i)content-length: \d+", b"Content-Length: %d" % len(text), head)
+        if text:  # none behind a HEAD, which has a length all the same
+            head = re.sub(rb"(?i)content-length: \d+", b"Content-Length: %d" % len(text), head)
         return head + b"\r\n\r\n" + text
