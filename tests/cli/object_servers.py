@@ -145,6 +145,10 @@ class Gcs(Process):
     def env(self):
         return {"STORAGE_EMULATOR_HOST": self.url}
 
+    def facts(self, key):
+        from urllib.parse import quote
+        return self.http.get("%s/storage/v1/b/bucket/o/%s" % (self.url, quote(key, safe=""))).json()
+
     def objects(self):
         items = self.http.get(self.url + "/storage/v1/b/bucket/o").json().get("items", [])
         from urllib.parse import quote
@@ -176,12 +180,18 @@ class Azure(Process):
         return {"AZURE_STORAGE_CONNECTION_STRING": "DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;"
                 "BlobEndpoint=%s/%s;" % (self.account, AZURITE_KEY, root or self.root, self.account), "AZURE_ALIAS": "az"}
 
-    def container(self):
+    def files(self):
         from pyarrow import fs
         place = "127.0.0.1:%d" % self.port
-        fs.AzureFileSystem(
+        return fs.AzureFileSystem(
             self.account, account_key=AZURITE_KEY, blob_storage_authority=place, dfs_storage_authority=place,
-            blob_storage_scheme="http", dfs_storage_scheme="http").create_dir("container")
+            blob_storage_scheme="http", dfs_storage_scheme="http")
+
+    def container(self):
+        self.files().create_dir("container")
+
+    def metadata(self, key):
+        return {name: value.decode() for name, value in self.files().open_input_stream(key).metadata().items()}
 
 
 class Proxy:

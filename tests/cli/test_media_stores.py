@@ -73,6 +73,28 @@ def test_upload(store, tool, tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("store", ["gcs", "azure"], indirect=True)
+def test_what_is_stored_with_objects(store, tool, tmp_path):
+    """As tests/cli/test_media_choices.py has it for S3: to the extent that each provider has it."""
+    (tmp_path / "a.jpg").write_bytes(b"content")
+    dataset(tool.db, "demo", [{"filepath": str(tmp_path / "a.jpg")}])
+    common = ("media", "upload", "demo", store.folder + "/with", "--cache-control", "max-age=60", "--metadata", "by_whom=a  b")
+    tier = tool.migrator(*common, "--storage-class", "NEARLINE", **store.env)
+    if isinstance(store.server, Azure):
+        assert tier.status == 2 and "storage class" in tier.err
+        assert tool.migrator(*common, "--metadata", "by-whom=x", **store.env).status == 2
+        assert tool.migrator(*common, **store.env).status == 0
+        stored = store.server.metadata("container/t/with/a.jpg")
+        assert (stored["Cache-Control"], stored["Content-Type"], stored["by_whom"]) == ("max-age=60", "image/jpeg", "a  b"), stored
+    else:
+        assert tier.status == 0, tier.err
+        stored = store.server.facts("t/with/a.jpg")
+        assert (stored["cacheControl"], stored["contentType"], stored["metadata"]) == (
+            "max-age=60", "image/jpeg", {"by_whom": "a  b"}), stored
+        assert stored["storageClass"] == "NEARLINE"
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("store", ["minio"], indirect=True)
 def test_parts_that_minio_has_are_not_sent_again(store, tool, tmp_path):
     path = tmp_path / "large.bin"
