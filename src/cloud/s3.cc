@@ -88,7 +88,7 @@ class Regions {
   // Asked for anew where they are those of a role; they belong together.
   S3Credentials credentials() const {
     while (true) {
-      const S3Credentials out{options_.GetAccessKey(), options_.GetSecretKey(), options_.GetSessionToken()};
+      S3Credentials out{options_.GetAccessKey(), options_.GetSecretKey(), options_.GetSessionToken()};
       if (options_.GetAccessKey() == out.access_key) return out;
     }
   }
