@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -22,6 +23,13 @@ using namespace std::chrono_literals;
 constexpr auto kPatience = 8s;
 constexpr auto kBetweenLooks = 100ms;
 constexpr auto kUnseen = 2s;
+
+// What stands in a database may have been written by anybody, and goes into a pattern.
+bool is_name(const std::string& text) {
+  constexpr std::string_view kBegin = "fiftyone-migrator ";
+  return text.starts_with(kBegin) && text.size() > kBegin.size() &&
+         text.find_first_not_of("0123456789abcdef", kBegin.size()) == std::string::npos;
+}
 
 // Nothing where the server does not say.
 std::optional<std::vector<Document>> connections_named(Mongo& mongo, const std::string& name) {
@@ -60,7 +68,7 @@ void stop(Mongo& mongo, const bson::Value& operation) {
 }  // namespace
 
 void end_operations_of(Mongo& mongo, const std::string& connections) {
-  if (connections.empty() || connections == MongoDriver::connections()) return;
+  if (!is_name(connections) || connections == MongoDriver::connections()) return;
   const auto end = std::chrono::steady_clock::now() + kPatience;
   bool was_idle = false;
   while (true) {

@@ -8,7 +8,7 @@
 namespace fm {
 
 // When this returns, nothing that the process wrote will still take effect.
-// `connections` is its MongoDriver::connections(); empty: nothing is done.
+// `connections` is its MongoDriver::connections(); for anything else nothing is done.
 //
 // A write that had left a process when it was killed is carried out, or lies
 // unread in the connection, and would come after what the next run has found:

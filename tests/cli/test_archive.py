@@ -798,9 +798,13 @@ def test_what_the_server_still_does_for_a_killed_run_comes_to_nothing(tool, leas
     assert [d["name"] for d in tool.db.datasets.find()] == ["y"]
 
 
-def test_the_operations_of_others_are_left_alone(tool):
+@pytest.mark.parametrize("pattern", [None, "fiftyone-migrator .*", ""])
+def test_the_operations_of_others_are_left_alone(tool, pattern):
     folder = archive("v1.22.1-all-types")
     assert tool._run("fiftyone-migrator-cut", ["dataset", "import", folder, "--name", "x"], {"FM_CUT_AT": "20"}).status < 0
+    if pattern is not None:
+        for name in "lease", "imports":
+            tool.db["migrator." + name].update_one({}, {"$set": {"connections": pattern}})
     tool.db.late.insert_one({})
     late = Late(tool, "fiftyone-migrator 0123456789abcdef", "others")
     run_import(tool, folder, "--name", "y")
