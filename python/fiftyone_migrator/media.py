@@ -33,8 +33,8 @@ def upload_media(
     """Uploads the media of a dataset, or of some of its samples, to an object store.
 
     ``sample_collection``: a ``Dataset``, all slices of a grouped one; what
-    ``Dataset.select`` gives; or a view of FiftyOne itself on the database of the
-    settings, of which the samples are taken that its ``values("id")`` names.
+    ``Dataset.select`` gives; or a dataset or view of FiftyOne itself on the database of
+    the settings. Of a view the samples are taken that its ``values("id")`` names.
     ``remote_dir``: ``s3://bucket/folder``, ``gs://...``, ``https://...``, see
     docs/media.md, also for credentials. ``rel_dir``: cut from local paths; the rest
     is kept below ``remote_dir``. ``media_field``: a field; or several, each in a
@@ -96,18 +96,21 @@ def upload_media(
         for path, uri in found.items():
             if uri is not None and is_local(path):
                 _keep(path, uri, move=cache == "move")
-    out = {name: [_place(path, found) for path in chosen.values(name, unwind=True)] for name in done["fields"]}
+    out = {name: [_place(path, found) for path in sample_collection.values(name, unwind=True)] for name in done["fields"]}
     return out[done["fields"][0]] if isinstance(media_field, str) and len(out) == 1 and media_field != "*" else out
 
 
 def _chosen(collection):
-    """What values are read of, and the ids of its samples; None for all."""
+    """The dataset, and the ids of its samples that are meant; None for all."""
     if hasattr(collection, "_database"):
         dataset = getattr(collection, "_dataset", collection)
     else:
         from . import database
 
-        dataset = database().load_dataset(collection.dataset_name).select(collection.values("id"))._dataset
+        view = hasattr(collection, "dataset_name")
+        dataset = database().load_dataset(collection.dataset_name if view else collection.name)
+        if view:
+            dataset = dataset.select(collection.values("id"))._dataset
     dataset.reload()
     return dataset, dataset._ids
 

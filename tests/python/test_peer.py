@@ -133,14 +133,40 @@ print("RESULT " + json.dumps(faults))
 '''
 
 
-def test_the_same_values_and_the_same_bytes(place):
+VIEWS = r"""
+import os
+import fiftyone as fo
+from fiftyone_migrator.storage import upload_media
+
+for i in range(4):
+    open("%d.jpg" % i, "w").write("image %d" % i)
+ds = fo.Dataset("views", persistent=True)
+ds.add_samples([fo.Sample(filepath=os.path.abspath("%d.jpg" % i), tags=["t%d" % (i % 2)]) for i in range(4)])
+out = os.path.abspath("out")
+view = ds.match_tags("t1").sort_by("id", reverse=True)
+assert upload_media(view, out + "/v") == [out + "/v/%d.jpg" % i for i in (3, 1)], "view"
+assert sorted(os.listdir(out + "/v")) == ["1.jpg", "3.jpg"]
+assert upload_media(ds, out + "/d") == [out + "/d/%d.jpg" % i for i in range(4)], "dataset"
+"""
+
+
+def beside_the_peer(place, code, **more):
     assert os.access(PEER, os.X_OK), "scripts/install-peer makes it"
     env = {
         "PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/root"), "PYTHONPATH": PACKAGE,
         "FIFTYONE_DATABASE_URI": place.server.uri, "FIFTYONE_DATABASE_NAME": place.name,
         "FIFTYONE_DATABASE_VALIDATION": "false", "FIFTYONE_DO_NOT_TRACK": "1",
     }
-    p = subprocess.run([PEER, "-c", CODE], env=env, capture_output=True, text=True, timeout=300)
+    p = subprocess.run([PEER, "-c", code], env=env, capture_output=True, text=True, timeout=300, **more)
     assert p.returncode == 0, p.stderr
+    return p
+
+
+def test_media_of_views_of_the_original(place, tmp_path):
+    beside_the_peer(place, VIEWS, cwd=tmp_path)
+
+
+def test_the_same_values_and_the_same_bytes(place):
+    p = beside_the_peer(place, CODE)
     faults = json.loads(p.stdout.rsplit("RESULT ", 1)[1])
     assert not faults, "\n".join(map(" | ".join, faults))
