@@ -226,9 +226,8 @@ def test_uploads_of_some_samples_and_of_several_fields(s3, place, tmp_path, monk
         """As the original's."""
         dataset_name = "a"
 
-        def values(self, field):
-            assert field == "id"
-            return [str(samples[0]["_id"])]
+        def values(self, field, unwind=False):
+            return [str(samples[0]["_id"])] if field == "id" else dataset.values(field, unwind=unwind)[:1]
 
     monkeypatch.setattr("fiftyone_migrator.database", lambda: place.db)
     assert fos.upload_media(View(), "s3://bucket/v", copy_remote=True) == ["s3://bucket/v/0.png"]
