@@ -26,6 +26,7 @@ std::unique_ptr<media::ObjectStore> open_gcs(const media::StoreConfig& config) {
   const std::shared_ptr<arrow::fs::FileSystem> fs = check(afs::GcsFileSystem::Make(options), "Google Cloud Storage");
   Traits traits;
   traits.name = "Google Cloud Storage";
+  traits.attempts = 2;  // each ends after the seconds above
   traits.storage_class = true;
   traits.metadata_names = "-";
   traits.lists_folders = false;
