@@ -26,8 +26,8 @@ class Proxy:
     def __exit__(self, *_):
         self.running = False
         self.cut()
-        self.listener.close()
         self.thread.join(timeout=5)
+        self.listener.close()
 
     def cut(self):
         self.open = False
