@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <string>
@@ -83,7 +84,7 @@ inline std::string difference(const Stored& a, const Stored& b) {
 
 // Whether `work` was cut off at the boundary of a write with that number.
 inline bool cut_off(int number, const std::function<void()>& work) {
-  int boundary = 0;
+  std::atomic<int> boundary = 0;  // passes write from several threads
   test_server().at_writes([&] {
     if (++boundary == number) throw Error(Exit::kUnreachable, "cut off");
   });
