@@ -25,7 +25,7 @@ std::string normal(std::string prefix) {
 // What a longer path that fits begins with.
 std::string head(const PrefixRule& rule) { return is_scheme(rule.from) ? rule.from : rule.from + "/"; }
 
-std::string quoted(std::string_view text) {
+std::string as_pattern(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -94,7 +94,7 @@ std::string Remap::pattern() const {
   std::string out;
   for (const auto& rule : rules_) {
     out += out.empty() ? "^(?:" : "|";
-    out += is_scheme(rule.from) ? quoted(rule.from) : quoted(rule.from) + "(?:/|\\z)";
+    out += is_scheme(rule.from) ? as_pattern(rule.from) : as_pattern(rule.from) + "(?:/|\\z)";
   }
   return out + ")";
 }

@@ -16,7 +16,7 @@ namespace fm::media {
 
 namespace {
 
-constexpr int kAttempts = 3;
+constexpr int kCopyAttempts = 3;
 
 [[noreturn]] void missing(const std::string& path) {
   throw Error(Exit::kNotFound, "There is no file '" + path + "'", "", "FileNotFoundError");
@@ -73,7 +73,7 @@ std::string Storage::read_file(const std::string& path) {
 
 void Storage::write_file(const std::string& path, const std::string& content) {
   const auto location = stores_.locate(path);
-  retried(kAttempts, [&] {
+  retried(kCopyAttempts, [&] {
     std::size_t at = 0;
     Content source;
     source.size = static_cast<std::int64_t>(content.size());
@@ -143,7 +143,7 @@ std::vector<std::string> Storage::list_buckets(const std::string& root) {
 }
 
 void Storage::copy_file(const std::string& from, const std::string& to) {
-  retried(kAttempts, [&] { copy_once(from, to); });
+  retried(kCopyAttempts, [&] { copy_once(from, to); });
 }
 
 void Storage::copy_once(const std::string& from, const std::string& to) {
