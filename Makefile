@@ -18,7 +18,8 @@ export FM_BIN_DIR := $(CURDIR)/build/bin
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: build ## see a migration happen, on a server of its own
+run: deps build/build.ninja ## see a migration happen, on a server of its own
+	@cmake --build --preset release -j $(JOBS) --target fiftyone-migrator fiftyone
 	@scripts/demo
 
 build: deps build/build.ninja ## install what is missing, build build/bin/fiftyone-migrator and build/bin/fiftyone
