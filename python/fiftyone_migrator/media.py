@@ -8,6 +8,7 @@ import tempfile
 from .archives import _flag, _path, _told, _value
 from .stores import get_file_system, is_local, normalize_path, split_prefix, stores
 
+
 def upload_media(
     sample_collection,
     remote_dir,

@@ -150,12 +150,16 @@ Array clashes_array(const std::vector<media::Clash>& clashes) {
   return out;
 }
 
+Array fields_array(const media::UploadPlan& plan) {
+  Array out;
+  for (const auto& field : plan.fields) out.append(field.name);
+  return out;
+}
+
 int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile& report) {
   for (const auto& file : plan.files) report.line(file, "planned", "");
   report_equal_files(plan, report);
-  Array fields;
   Array missing;
-  for (const auto& field : plan.fields) fields.append(field.name);
   for (const auto& line : plan.missing) missing.append(line);
   const auto files = static_cast<std::int64_t>(plan.files.size());
   const auto copies =
@@ -173,7 +177,7 @@ int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile&
   text += clashes_text(plan.clashes, globals.style(STDOUT_FILENO));
   globals.print(text, Document{{"dry_run", true},
                                {"destination", plan.destination.path()},
-                               {"fields", std::move(fields)},
+                               {"fields", fields_array(plan)},
                                {"files", files},
                                {"copies", copies},
                                {"bytes", plan.bytes},
@@ -212,8 +216,6 @@ int show_report(const media::UploadReport& report, const media::UploadPlan& plan
                         format_count(report.changed));
   }
   text += clashes_text(report.clashes, globals.style(STDOUT_FILENO));
-  Array fields;
-  for (const auto& field : plan.fields) fields.append(field.name);
   Array failures;
   for (const auto& failure : report.failures) {
     failures.append(
@@ -228,7 +230,7 @@ int show_report(const media::UploadReport& report, const media::UploadPlan& plan
     if (report.failures.size() > kShown) text += "  and more; --report FILE lists all\n";
   }
   globals.print(text, Document{{"destination", plan.destination.path()},
-                               {"fields", std::move(fields)},
+                               {"fields", fields_array(plan)},
                                {"uploaded", report.uploaded},
                                {"copied", report.copied},
                                {"adopted", report.adopted},

@@ -153,17 +153,17 @@ const char* word(DownLabel label) {
   return "refused";
 }
 
-std::string revision_list(const Route& route) {
+std::string revision_list(const Route& route, std::string Revision::*name) {
   constexpr std::size_t kMost = 4;
   const auto& all = route.revisions;
   if (all.empty()) return "version only";
   if (all.size() > kMost) {
-    return all.front()->text + " ... " + all.back()->text + " (" + std::to_string(all.size()) + ")";
+    return all.front()->*name + " ... " + all.back()->*name + " (" + std::to_string(all.size()) + ")";
   }
   std::string out;
   for (const auto* revision : route.revisions) {
     if (!out.empty()) out += " ";
-    out += revision->text;
+    out += revision->*name;
   }
   return out;
 }

@@ -39,7 +39,7 @@ std::string time_text(double seconds);
 const char* word(Direction direction);
 const char* word(DownLabel label);
 // "0.15.1 ... 1.13.0 (13)"
-std::string revision_list(const Route& route);
+std::string revision_list(const Route& route, std::string Revision::*name = &Revision::text);
 
 // A revision of the plan, and how many datasets go through it.
 struct PlannedRevision {

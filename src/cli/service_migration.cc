@@ -25,16 +25,6 @@ namespace {
 
 std::string at(const std::string& version) { return version.empty() ? "not known" : "v" + version; }
 
-std::string revision_ids(const Route& route) {
-  constexpr std::size_t kMost = 4;
-  const auto& all = route.revisions;
-  if (all.empty()) return "version only";
-  if (all.size() > kMost) return fmt::format("{} ... {} ({})", all.front()->id, all.back()->id, all.size());
-  std::vector<std::string> ids;
-  for (const auto* revision : all) ids.push_back(revision->id);
-  return fmt::format("{}", fmt::join(ids, " "));
-}
-
 // Names of any length, in a cell or a line.
 std::string some(const std::vector<std::string>& examples, const char* between) {
   constexpr std::size_t kCells = 40;
@@ -318,7 +308,7 @@ std::string ServiceMigration::plan_text(const Style& style) const {
   const auto add = [&](const ServiceRoute& route) {
     rows.push_back({name_of(route.service), home(route.service).database(), at(route.route.from),
                     route.leaves ? "v" + route.route.to + " (without it)" : "v" + route.route.to,
-                    word(route.route.direction), revision_ids(route.route)});
+                    word(route.route.direction), revision_list(route.route, &Revision::id)});
   };
   for (const auto& route : plan_.up) add(route);
   for (const auto& route : plan_.down) add(route);

@@ -1,9 +1,12 @@
 #include "media/selection.h"
 
 #include <algorithm>
+#include <string>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "bson/json.h"
+#include "exec/prepare.h"
 
 namespace fm::media {
 
@@ -37,8 +40,10 @@ std::vector<Value> ids_of(Mongo& mongo, const std::string& collection, const std
 
 void check_found(const std::vector<Value>& asked, const std::vector<Value>& found) {
   if (asked.size() == found.size()) return;
+  std::unordered_set<std::string> there;
+  for (const auto& id : found) there.insert(id_key(id));
   for (const auto& id : asked) {
-    if (std::find(found.begin(), found.end(), id) != found.end()) continue;
+    if (there.contains(id_key(id))) continue;
     throw Error(Exit::kNotFound,
                 std::to_string(asked.size() - found.size()) + " of " + std::to_string(asked.size()) +
                     " samples are not in the dataset, for example " + bson::to_relaxed_json(Document{{"_id", id}}),

@@ -26,9 +26,10 @@ constexpr auto kUnseen = 2s;
 
 // What stands in a database may have been written by anybody, and goes into a pattern.
 bool is_name(const std::string& text) {
-  constexpr std::string_view kOurs = "fiftyone-migrator ";
-  return text.starts_with(kOurs) && text.size() > kOurs.size() &&
-         text.find_first_not_of("0123456789abcdef", kOurs.size()) == std::string::npos;
+  const auto& own = MongoDriver::connections();
+  const auto program = own.substr(0, own.find(' ') + 1);
+  return text.starts_with(program) && text.size() > program.size() &&
+         text.find_first_not_of("0123456789abcdef", program.size()) == std::string::npos;
 }
 
 // Nothing where the server does not say.
