@@ -12,6 +12,7 @@
 #include "bson/path.h"
 #include "bson/read.h"
 #include "exec/gridfs.h"
+#include "exec/guard.h"
 #include "store/end_operations.h"
 
 namespace fm::archive {
@@ -23,10 +24,6 @@ using bson::Value;
 namespace {
 
 constexpr const char* kDatasets = "datasets";
-// A guard carries the document as read; with the replacement it must fit into
-// one statement.
-constexpr std::size_t kWholeGuardBytes = std::size_t{7} << 20;
-
 Array ids_of(const std::vector<Document>& documents) {
   Array out;
   for (const auto& document : documents) out.append(*document.find("_id"));
@@ -339,17 +336,8 @@ void Landing::publish(const Contents& contents) {
     }
   }
   if (entry_.replaces) {
-    const auto& old = *entry_.replaces;
-    Document filter{{"_id", entry_.identity.id}};
-    if (bson::encoded_size(old) <= kWholeGuardBytes) {
-      filter.append("$expr", Document{{"$eq", Array{"$$ROOT", Document{{"$literal", old}}}}});
-    } else {
-      for (const char* key : {"version", "last_modified_at", "sample_collection_name"}) {
-        const auto* value = old.find(key);
-        filter.append(key, value ? Document{{"$eq", *value}} : Document{{"$exists", false}});
-      }
-    }
-    if (mongo_.replace(kDatasets, {{filter, contents.dataset}}) == 0) {
+    const auto filter = guard(entry_.identity.id, bson::encode(*entry_.replaces), contents.dataset);
+    if (mongo_.replace(kDatasets, {{filter, bson::encode(contents.dataset)}}) == 0) {
       throw Error(Exit::kFailed, "Dataset '" + entry_.identity.name + "' was changed by another client meanwhile",
                   "It is as that client left it. Stop the clients that use it and run the same command again.");
     }

@@ -11,9 +11,10 @@ namespace fm {
 // one statement.
 constexpr std::size_t kWholeGuardBytes = std::size_t{7} << 20;
 
-// A filter that matches the dataset of that _id only while it is as read. Of one
+// A filter that matches the document of that _id only while it is as read. Of one
 // above kWholeGuardBytes the version and the smaller ones of the keys are
-// compared that `after` changes; otherwise `after` is not looked at.
+// compared that `after` changes or no longer has; otherwise `after` is not looked
+// at. Nothing comes after a deletion: an empty document.
 //
 // Two things are no change to it: numbers of equal value, whatever their type,
 // and the keys of a document in another order with the same values.

@@ -9,6 +9,7 @@
 #include "bson/merge.h"
 #include "bson/path.h"
 #include "exec/batch_size.h"
+#include "exec/guard.h"
 #include "exec/prepare.h"
 #include "exec/residue.h"
 #include "ops/server_form.h"
@@ -77,6 +78,7 @@ void each_image(Mongo& mongo, const MemberRestore& restore, const MemberRestore:
     std::optional<Document> after;
   };
   std::map<std::string, Image> images;
+  std::size_t bytes = 0;
   const auto flush = [&] {
     Array ids;
     for (const auto& [key, image] : images) ids.append(*image.before.find("_id"));
@@ -93,6 +95,7 @@ void each_image(Mongo& mongo, const MemberRestore& restore, const MemberRestore:
     });
     flushed();
     images.clear();
+    bytes = 0;
   };
   auto filter = members_kept_by(restore.run, restore.collection);
   for (const auto& [key, value] : restore.owner) filter.append("before." + key, value);
@@ -105,7 +108,8 @@ void each_image(Mongo& mongo, const MemberRestore& restore, const MemberRestore:
     const auto* after = record.find("after");
     const auto* made = after ? after->as<Document>() : nullptr;
     images.emplace(id_key(*id), Image{*image, made ? std::optional(*made) : std::nullopt});
-    if (images.size() >= kBatch) flush();
+    bytes += view.size();
+    if (images.size() >= kBatch || bytes >= kBatchBytes) flush();
   });
   if (!images.empty()) flush();
 }
@@ -168,8 +172,7 @@ MemberCount restore_members(Mongo& mongo, const MemberRestore& restore, const st
           const Document record_id{{"run", keep}, {"collection", restore.collection}, {"document", id}};
           kept.push_back({{"_id", record_id}, {"before", mine}, {"after", merged.document}});
         }
-        const Document filter{{"_id", id}, {"$expr", expression("$eq", Array{"$$ROOT", literal(mine)})}};
-        updates.emplace_back(filter, merged.document);
+        updates.emplace_back(guard(id, bson::encode(mine), merged.document), bson::encode(merged.document));
       },
       [&] {
         mongo.insert(kResidueMembers, kept);

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "bson/merge.h"
 #include "exec/batch_size.h"
+#include "exec/guard.h"
 #include "exec/service_work.h"
 
 namespace fm {
@@ -18,7 +19,6 @@ using bson::Value;
 
 namespace {
 
-constexpr std::size_t kWholeGuardBytes = std::size_t{7} << 20;
 constexpr std::size_t kHashBytes = 12;
 constexpr int kAttempts = 3;
 
@@ -27,20 +27,9 @@ std::string hash_of(const bson::Bytes& bytes) {
   return {reinterpret_cast<const char*>(digest.data()), kHashBytes};
 }
 
-// Matches the document only while it is as read; of a very large one the keys
-// that change.
-Document guard(const ServiceEdit& edit) {
-  const auto read = edit.before.decode();
-  Document out{{"_id", *read.find("_id")}};
-  if (edit.before.size() <= kWholeGuardBytes) {
-    out.append("$expr", Document{{"$eq", Array{"$$ROOT", Document{{"$literal", read}}}}});
-    return out;
-  }
-  for (const auto& [key, value] : read) {
-    const auto* now = edit.after ? edit.after->find(key) : nullptr;
-    if (key != "_id" && !(now && *now == value)) out.append(key, Document{{"$eq", value}});
-  }
-  return out;
+bson::Bytes guard_of(const ServiceEdit& edit) {
+  static const Document nothing;
+  return guard(*bson::View(edit.before).get("_id"), edit.before, edit.after ? *edit.after : nothing);
 }
 
 bool is_older(const std::string& a, const std::string& b) { return Version::parse(a) < Version::parse(b); }
@@ -312,13 +301,13 @@ void ServiceRunner::write(ServiceWork& work, const std::string& collection, cons
     for (const auto& message : one.messages) observer_.message(message);
     if (one.only_image) continue;
     if (!one.after) {
-      if (home_.remove_where(collection, guard(one)) == 0) again(*one.before.decode().find("_id"));
+      if (home_.remove_where(collection, guard_of(one).decode()) == 0) again(*one.before.decode().find("_id"));
       ++work.report.removed;
     } else if (one.before.size() == 0) {
       inserted.push_back(*one.after);
       ++work.report.restored;
     } else {
-      updates.emplace_back(guard(one), *one.after);
+      updates.emplace_back(guard_of(one), bson::encode(*one.after));
       replaced.push_back(&one);
       if (!one.consumed.empty() && work.run.undoes.empty()) ++work.report.restored;
     }
@@ -375,12 +364,12 @@ bool ServiceRunner::write_again(ServiceWork& work, const std::string& collection
     if (!one || one->only_image) return true;
     if (settings_.undo_log) work.residue.keep(images_of(work, collection, {*one}), !work.run.undoes.empty());
     if (!one->after) {
-      if (home_.remove_where(collection, guard(*one)) == 1) return true;
+      if (home_.remove_where(collection, guard_of(*one).decode()) == 1) return true;
       continue;
     }
     work.run.done += hash_of(bson::encode(*one->after));
     work.version.advance(work.run);
-    if (home_.replace(collection, {Update(guard(*one), *one->after)}) == 1) return true;
+    if (home_.replace(collection, {Update(guard_of(*one), bson::encode(*one->after))}) == 1) return true;
   }
   return false;
 }

@@ -201,6 +201,21 @@ def test_edits_that_an_undo_carries_along_are_no_conflict(tool):
     assert found["mine"] == 7 and "last_modified_at" not in found
 
 
+@pytest.mark.parametrize("source,target", [("0.23.8-A", "1.22.1"), ("1.22.1-A", "1.3.0")])
+def test_documents_too_large_to_be_compared_as_a_whole(tool, source, target):
+    """The guard and the new document have to fit into one statement."""
+    tool.restore(source)
+    large = {"$set": {"large": "x" * (9 << 20)}}
+    for name in tool.db.list_collection_names():
+        if name.startswith(("samples.", "frames.")) or name == "delegated_ops":
+            tool.db[name].update_one({}, large)
+    before = content(tool)
+    ran(tool, "migrate", target, "--yes", "-q")
+    assert content(tool) != before
+    ran(tool, "undo", "--yes", "-q")
+    assert content(tool) == before
+
+
 def test_an_image_of_a_document_that_was_edited_since(tool):
     tool.restore("1.22.1-A")
     ran(tool, "migrate", "1.3.0", "--yes", "-q")

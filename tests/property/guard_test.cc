@@ -139,17 +139,23 @@ TEST(GuardOf, ADocumentSeesWhatConditionsOnSingleKeysDoNot) {
 
 TEST(GuardOf, ALargeDocumentComparesVersionAndWhatChanges) {
   const std::string large(kWholeGuardBytes, 'x');
-  const Document read{{"_id", kDatasetId}, {"version", "1.0"}, {"large", large}, {"a", 1}, {"b", 2}};
+  const Document read{{"_id", kDatasetId}, {"version", "1.0"}, {"large", large}, {"a", 1}, {"b", 2}, {"gone", 4}};
   auto after = read;
   after.set("a", 2);
   after.set("c", 3);
+  after.take("gone");
   const auto filter = guard(kDatasetId, bson::encode(read), after);
   EXPECT_EQ(found(read, filter), 1);
-  for (const auto& [key, value] : std::vector<std::pair<const char*, Value>>{{"version", "1.1"}, {"a", 7}, {"c", 1}}) {
+  for (const auto& [key, value] :
+       std::vector<std::pair<const char*, Value>>{{"version", "1.1"}, {"a", 7}, {"c", 1}, {"gone", 5}}) {
     auto now = read;
     now.set(key, value);
     EXPECT_EQ(found(now, filter), 0) << key;
   }
+  auto now = read;
+  now.set("b", 7);
+  EXPECT_EQ(found(now, filter), 1) << "neither changed nor large";
+  EXPECT_EQ(found(now, guard(kDatasetId, bson::encode(read), {})), 0) << "of a deletion";
 }
 
 RC_GTEST_FIXTURE_PROP(Guard, ParkedIsWhatSettingTheVersionMakes, ()) {
