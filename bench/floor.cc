@@ -470,7 +470,8 @@ Result load(const Request& r) {
         bytes.resize(length);
         std::memcpy(bytes.data(), &length, sizeof length);
         bson_t doc;
-        if (!in.read(reinterpret_cast<char*>(bytes.data()) + sizeof length, length - sizeof length) ||
+        const auto rest = static_cast<std::streamsize>(length - sizeof length);
+        if (!in.read(reinterpret_cast<char*>(bytes.data()) + sizeof length, rest) ||
             !bson_init_static(&doc, bytes.data(), length)) {
           throw std::runtime_error("cut off: " + file.path().string());
         }

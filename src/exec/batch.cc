@@ -499,9 +499,15 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
                  [](const Prepared* d) { return !d->parked; });
     keep_images(fresh);
     journal_.enter(fresh);
+    // Before they are closed to clients: to an undo, what a client edits until then is an edit.
+    for (auto& [dataset, error] : keep_group_members(complex)) {
+      done(failure_of(*dataset, Error(error.code(), "Dataset '" + dataset->name + "' stays as it was: " + error.what(),
+                                      error.remedy(), error.type())));
+      if (!dataset->parked) journal_.leave(dataset->id);
+      std::erase(complex, dataset);
+    }
     auto on_the_way = settle(complex, park(complex));
     add(on_the_way);
-    keep_group_members(on_the_way);
     run_shared_passes(on_the_way);
     std::erase_if(on_the_way, [&](Prepared* dataset) {
       try {
@@ -509,10 +515,14 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
         return false;
       } catch (const Error& error) {
         if (ends_the_run(error)) throw;
+        const auto remedy = error.remedy().empty() ? "Mend what is in the way and run the same command again, or take "
+                                                     "it back: fiftyone-migrator undo " +
+                                                         facts_.run
+                                                   : error.remedy();
         done(failure_of(*dataset, Error(error.code(),
                                         "Dataset '" + dataset->name + "' is half-way from v" + dataset->route->from +
                                             " to v" + dataset->route->to + " and closed to clients: " + error.what(),
-                                        error.remedy(), error.type())));
+                                        remedy, error.type())));
         return true;
       }
     });

@@ -131,7 +131,9 @@ class BatchRunner {
     bool forward = false;
   };
   std::map<std::string, WayBack> ways_back(const Group& group);
-  void keep_group_members(const std::vector<Prepared*>& group);
+  std::vector<ops::CollectionWork> works_of(const std::vector<Prepared*>& group) const;
+  // Those of which it cannot be kept what becomes of their samples and frames.
+  std::vector<std::pair<Prepared*, Error>> keep_group_members(const std::vector<Prepared*>& group);
   void supersede(const std::map<const Route*, bson::Array>& ids);
   // Images of earlier ways down that a new one supersedes (rule R4), by encoded _id.
   std::map<std::string, std::vector<Image::Consumed>> older_images(const std::map<const Route*, bson::Array>& datasets);

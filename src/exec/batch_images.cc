@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include "base/error.h"
+#include "exec/control.h"
 #include "exec/gridfs.h"
 
 namespace fm {
@@ -135,18 +137,12 @@ void BatchRunner::settle_images(const std::vector<Prepared*>& switched) {
 }
 
 // Images of a shared collection are made by one scan for all datasets.
-void BatchRunner::keep_group_members(const std::vector<Prepared*>& group) {
-  if (!settings_.undo_log || !plain_way()) return;
-  constexpr const char* kKept = "kept";
+std::vector<ops::CollectionWork> BatchRunner::works_of(const std::vector<Prepared*>& group) const {
   std::vector<ops::CollectionWork> works;
   std::map<std::string, std::size_t> shared;
-  std::vector<Prepared*> kept;
-  for (auto* dataset : group) {
-    if (dataset->done.contains(kKept)) continue;
-    bool any = false;
+  for (const auto* dataset : group) {
     for (const auto& work : dataset->context.work) {
       if (!collections_.contains(work.collection)) continue;
-      any = true;
       if (!work.owner_filter) {
         works.push_back(work);
         continue;
@@ -160,12 +156,42 @@ void BatchRunner::keep_group_members(const std::vector<Prepared*>& group) {
       }
       works[found->second].filter.find(owner.key)->as<Document>()->find("$in")->as<Array>()->append(owner.value);
     }
-    if (any) kept.push_back(dataset);
   }
-  if (kept.empty()) return;
-  keep_members(mongo_, facts_.run, works);
-  journal_.advance({kept.begin(), kept.end()}, kKept);
-  for (auto* dataset : kept) dataset->done.insert(kKept);
+  return works;
+}
+
+std::vector<std::pair<Prepared*, Error>> BatchRunner::keep_group_members(const std::vector<Prepared*>& group) {
+  if (!settings_.undo_log || !plain_way()) return {};
+  constexpr const char* kKept = "kept";
+  const auto keep_of = [&](const std::vector<Prepared*>& datasets) {
+    keep_members(mongo_, facts_.run, works_of(datasets));
+    journal_.advance({datasets.begin(), datasets.end()}, kKept);
+    for (auto* dataset : datasets) dataset->done.insert(kKept);
+  };
+  std::vector<Prepared*> missing;
+  for (auto* dataset : group) {
+    const bool any = std::ranges::any_of(
+        dataset->context.work, [&](const ops::CollectionWork& work) { return collections_.contains(work.collection); });
+    if (any && !dataset->done.contains(kKept)) missing.push_back(dataset);
+  }
+  if (missing.empty()) return {};
+  try {
+    keep_of(missing);
+    return {};
+  } catch (const Error& error) {
+    if (ends_the_run(error)) throw;
+  }
+  // Each by itself, so that a failure has a name.
+  std::vector<std::pair<Prepared*, Error>> failed;
+  for (auto* dataset : missing) {
+    try {
+      keep_of({dataset});
+    } catch (const Error& error) {
+      if (ends_the_run(error)) throw;
+      failed.emplace_back(dataset, error);
+    }
+  }
+  return failed;
 }
 
 const Route* BatchRunner::way_back(const Image& image) {

@@ -9,6 +9,7 @@
 #include "bson/merge.h"
 #include "bson/path.h"
 #include "exec/batch_size.h"
+#include "exec/control.h"
 #include "exec/guard.h"
 #include "exec/prepare.h"
 #include "exec/residue.h"
@@ -35,6 +36,15 @@ void keep_indexes(Mongo& mongo, const std::string& run, const std::string& colle
   mongo.insert(kResidueMembers, kept);
 }
 
+// Names the document that cannot be kept, if that is why it failed.
+void explain(Mongo& mongo, const std::string& collection, const Document& filter) {
+  const Document large{{"$expr", expression("$gt", Array{Document{{"$bsonSize", "$$ROOT"}},
+                                                         static_cast<std::int64_t>(Residue::kLargest)})}};
+  const auto found = mongo.find_one(collection, Document{{"$and", Array{filter, large}}});
+  if (found)
+    Residue::check("Document " + ops::shown(*found->find("_id")) + " of '" + collection + "'", bson::encode(*found));
+}
+
 }  // namespace
 
 void keep_members(Mongo& mongo, const std::string& run, const std::vector<ops::CollectionWork>& works) {
@@ -44,14 +54,20 @@ void keep_members(Mongo& mongo, const std::string& run, const std::vector<ops::C
   }
   for (auto& [collection, any] : filters) {
     const Document id{{"run", literal(run)}, {"collection", literal(collection)}, {"document", "$_id"}};
+    const Document match{{"$or", std::move(any)}};
     Array pipeline;
-    pipeline.append(Document{{"$match", Document{{"$or", std::move(any)}}}});
+    pipeline.append(Document{{"$match", match}});
     pipeline.append(Document{{"$replaceWith", Document{{"_id", id}, {"before", "$$ROOT"}}}});
     pipeline.append(Document{{"$merge", Document{{"into", kResidueMembers},
                                                  {"on", "_id"},
                                                  {"whenMatched", "keepExisting"},
                                                  {"whenNotMatched", "insert"}}}});
-    mongo.aggregate_merge(collection, pipeline);
+    try {
+      mongo.aggregate_merge(collection, pipeline);
+    } catch (const Error& error) {
+      if (!ends_the_run(error)) explain(mongo, collection, match);
+      throw;
+    }
   }
   for (const auto& work : works) {
     if (const auto unique = ops::drops_unique(work)) keep_indexes(mongo, run, unique->first, unique->second);

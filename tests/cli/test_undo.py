@@ -216,6 +216,42 @@ def test_documents_too_large_to_be_compared_as_a_whole(tool, source, target):
     assert content(tool) == before
 
 
+def fill_up(collection, room):
+    """The first document has all bytes that MongoDB takes, but for `room`."""
+    one = collection.find_one()
+    used = len(bson.encode({**one, "large": ""}))
+    collection.update_one({"_id": one["_id"]}, {"$set": {"large": "x" * ((16 << 20) - used - room)}})
+
+
+def test_a_document_too_large_to_be_kept(tool):
+    """Its dataset stays as it was, with all that belongs to it; the others go on."""
+    tool.restore("1.22.1-A")
+    fill_up(tool.db.delegated_ops, 30)
+    stored = tool.db.datasets.find_one({"name": IMAGES})
+    before = list(tool.db.delegated_ops.find({"dataset_id": stored["_id"]}))
+    r = ran(tool, "migrate", "1.3.0", "--yes", status=(3,))
+    assert "'%s' stays as it was: Document" % IMAGES in r.out and "--undo-log off" in r.out
+    assert tool.db.datasets.find_one({"name": IMAGES}) == stored
+    assert list(tool.db.delegated_ops.find({"dataset_id": stored["_id"]})) == before
+    assert {v for n, v in tool.versions()[0].items() if n != IMAGES} == {"1.3.0"}
+    ran(tool, "migrate", "1.3.0", "--yes", "--undo-log", "off", "--allow-loss", "--error-level", "1")
+    assert tool.versions()[0][IMAGES] == "1.3.0"
+
+
+def test_half_way_says_how_to_get_back(tool):
+    """A document that has no room for what a revision adds is found when its turn comes."""
+    tool.restore("0.23.8-A")
+    name = tool.db.datasets.find_one({"name": IMAGES})["sample_collection_name"]
+    fill_up(tool.db[name], 10)
+    before = content(tool)
+    r = ran(tool, "migrate", "--yes", status=(3,))
+    assert "'%s' is half-way" % IMAGES in r.out
+    run = ran(tool, "history", "-o", "json").json["runs"][0]["run"]
+    assert "fiftyone-migrator undo " + run in r.out
+    ran(tool, "undo", "--yes", "-q")
+    assert content(tool) == before
+
+
 def test_an_image_of_a_document_that_was_edited_since(tool):
     tool.restore("1.22.1-A")
     ran(tool, "migrate", "1.3.0", "--yes", "-q")

@@ -153,8 +153,8 @@ inline rc::Gen<bson::Document> document() {
                           rc::gen::pair(key(), rc::gen::lazy([] { return value(); }))),
                       [](const std::vector<std::pair<std::string, Value>>& elements) {
                         bson::Document d;
-                        for (auto& [name, item] : elements) {
-                          d.append(std::move(name), std::move(item));
+                        for (const auto& [name, item] : elements) {
+                          d.append(name, item);
                         }
                         return d;
                       });
