@@ -24,6 +24,7 @@
 #include "exec/clients.h"
 #include "exec/exclusive.h"
 #include "exec/history.h"
+#include "exec/restore_mark.h"
 #include "exec/rights.h"
 #include "exec/runner.h"
 #include "plan/access.h"
@@ -146,6 +147,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   if (saved) names = saved->names;
   Exclusive exclusive(mongo, request_text(names, chosen));
   std::optional<Control> control;
+  refuse_while_restoring(mongo);
   if (!dry_run) {
     control.emplace(mongo, limits_of(settings), StopSignals::asked, warn_over(progress, log));
     run_settings.control = &*control;

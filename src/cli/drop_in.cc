@@ -20,6 +20,7 @@
 #include "cli/table.h"
 #include "exec/exclusive.h"
 #include "exec/heads.h"
+#include "exec/restore_mark.h"
 #include "exec/rights.h"
 #include "exec/runner.h"
 #include "plan/refusals.h"
@@ -162,6 +163,7 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   const auto& catalogue = built_in_catalogue();
   if (options.info) return print_info(options, found, catalogue, Parked(session.mongo(), found.heads));
 
+  refuse_while_restoring(session.mongo());
   Progress progress(Progress::automatic(), &log);
   DropInObserver observer(error_level, progress, log);
   RunSettings run_settings;

@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "bson/path.h"
 #include "exec/doctor_checks.h"
+#include "exec/restore_mark.h"
 #include "exec/set_aside.h"
 #include "exec/unfinished.h"
 #include "plan/access.h"
@@ -78,6 +79,13 @@ Finding judge_access(const Heads& heads, const Catalogue& catalogue) {
 
 Finding look_at_unfinished(Mongo& mongo, const std::optional<Heads>& heads) {
   Finding out{"unfinished", Level::kOk, "Unfinished runs", "none"};
+  // All else is a mixture until then.
+  if (const auto mark = RestoreMark::read(mongo)) {
+    out.level = Level::kBlocker;
+    out.found = mark->text();
+    out.remedy = mark->remedy();
+    return out;
+  }
   const auto run = mongo.find_one(kJournal, Document{{"_id", "run"}});
   std::set<bson::Bytes, decltype([](const bson::Bytes& a, const bson::Bytes& b) {
              return std::lexicographical_compare(a.data(), a.data() + a.size(), b.data(), b.data() + b.size());

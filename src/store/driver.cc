@@ -37,6 +37,15 @@ std::string unreachable_remedy(std::string_view message) {
 
 }  // namespace
 
+void fail_to_begin(const bson_error_t& error) {
+  const std::string what = std::string("Could not connect to `mongod`: ") + error.message;
+  if (error.domain == MONGOC_ERROR_STREAM) {
+    throw Error(Exit::kUnreachable, what,
+                "Check the host of the database URI, and that its name can be looked up here.", "ConnectionError");
+  }
+  throw Error(Exit::kUsage, what, "Check the options of the database URI.", "ConnectionError");
+}
+
 // Driver errors become ours here, once.
 void fail(const bson_error_t& error, const std::string& doing) {
   const std::string what = doing + ": " + error.message;

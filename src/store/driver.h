@@ -17,6 +17,9 @@ inline bson::Document durable_write_concern() { return {{"w", "majority"}, {"j",
 
 // An error of the driver as one of ours, once for all.
 [[noreturn]] void fail(const bson_error_t& error, const std::string& doing);
+// For a URI of which no connection can be made: a name that is not found, TLS
+// without what it needs.
+[[noreturn]] void fail_to_begin(const bson_error_t& error);
 // Throws for what went wrong within a reply that the driver calls a success.
 void check_reply(const bson::Document& reply, const std::string& doing);
 // 0 where there is none.
@@ -50,8 +53,9 @@ class Mongo::Client {
         return;
       }
     }
-    client_.reset(mongoc_client_new_from_uri(mongo_.uri_.get()));
-    if (!client_) throw Error(Exit::kUsage, "The database URI cannot be used by this build of the driver");
+    bson_error_t error;
+    client_.reset(mongoc_client_new_from_uri_with_error(mongo_.uri_.get(), &error));
+    if (!client_) fail_to_begin(error);
     mongoc_client_set_error_api(client_.get(), MONGOC_ERROR_API_VERSION_2);
     mongoc_client_set_appname(client_.get(), "fiftyone-migrator");
   }

@@ -66,6 +66,13 @@ Mongo::Mongo(const std::string& uri, std::string database, const std::string& co
   if (!mongoc_uri_has_option(uri_.get(), MONGOC_URI_SERVERSELECTIONTIMEOUTMS)) {
     mongoc_uri_set_option_as_int32(uri_.get(), MONGOC_URI_SERVERSELECTIONTIMEOUTMS, kSelectionTimeoutMs);
   }
+  // A member that lags behind would show a journal or a version of before.
+  const std::unique_ptr<mongoc_read_prefs_t, decltype(&mongoc_read_prefs_destroy)> primary(
+      mongoc_read_prefs_new(MONGOC_READ_PRIMARY), mongoc_read_prefs_destroy);
+  mongoc_uri_set_read_prefs_t(uri_.get(), primary.get());
+  const std::unique_ptr<mongoc_read_concern_t, decltype(&mongoc_read_concern_destroy)> none(
+      mongoc_read_concern_new(), mongoc_read_concern_destroy);
+  mongoc_uri_set_read_concern(uri_.get(), none.get());
   if (!compressor.empty()) mongoc_uri_set_compressors(uri_.get(), compressor.c_str());
   // One failed look at the servers is not final: an election takes longer.
   mongoc_uri_set_option_as_bool(uri_.get(), MONGOC_URI_SERVERSELECTIONTRYONCE, false);

@@ -178,6 +178,18 @@ def member(replica_set, tmp_path):
 # -- there and back
 
 
+@pytest.mark.parametrize("option", ["readPreference=secondary", "readPreference=secondaryPreferred",
+                                    "readConcernLevel=majority", "readConcernLevel=available",
+                                    "readConcernLevel=linearizable", "readConcernLevel=snapshot", "w=0"])
+def test_what_a_uri_says_of_reading_is_for_other_programs(replica_set, member, option):
+    """A member that lags behind would show a version or a journal of before; this set has no other member."""
+    fill_deployment(member.db, "1.22.1")
+    member.env["FIFTYONE_DATABASE_URI"] = "%s/?replicaSet=rs&%s" % (replica_set.uri, option)
+    assert member.migrator("migrate", "1.12.0", "--yes", "-q", "--allow-loss").status == 0
+    assert member.versions()[1] == "1.12.0"
+    assert "Half-way" not in member.migrator("info").out
+
+
 @pytest.mark.parametrize("zstd", [False, True], ids=["plain", "zstd"])
 def test_the_same_bytes_come_back(tool, server, folder, zstd):
     fill(tool.db)
@@ -508,9 +520,12 @@ def test_a_restore_killed_in_its_last_step_is_finished(tool, folder, step):
         if tool.db["migrator.restore"].find_one():
             halves += 1
             if halves == 1:
-                for command in ["migrate", "--yes"], ["verify", "--repair", "--yes"], ["residue", "prune"]:
+                for command in ["migrate", "--yes"], ["verify", "--repair", "--yes"], ["residue", "prune"], ["plan"], \
+                        ["migrate", "--dry-run"]:
                     message, remedy = error_of(tool.migrator(*command), 16)
                     assert "restore of " + folder in message and "restore " + folder in remedy
+                blocker = [f for f in tool.migrator("doctor", "-o", "json").json["findings"] if f["id"] == "unfinished"]
+                assert blocker[0]["level"] == "blocker" and "restore " + folder in blocker[0]["remedy"]
                 assert "Restore:   a restore of " + folder in tool.migrator("info").out
                 codes = [f["code"] for f in tool.migrator("verify", "-o", "json").json["found"]]
                 assert "restore-interrupted" in codes

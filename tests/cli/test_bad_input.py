@@ -82,6 +82,7 @@ def ran(r, status=0):
 UNREACHABLE = {
     "nobody listens": ("mongodb://me:s3cret@127.0.0.1:1/?serverSelectionTimeoutMS=500", "127.0.0.1:1"),
     "no such host": ("mongodb://me:s3cret@no.such.host.invalid/?serverSelectionTimeoutMS=500", "no.such.host.invalid"),
+    "no such service": ("mongodb+srv://me:s3cret@no.such.host.invalid/", "no.such.host.invalid"),
 }
 
 
