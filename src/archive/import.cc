@@ -15,7 +15,7 @@ namespace {
 
 class ArchiveOrigin final : public Origin {
  public:
-  ArchiveOrigin(const std::string& folder, const ArchiveOptions& options) : reader_(folder, options) {}
+  ArchiveOrigin(Opened& opened, const ArchiveOptions& options) : opened_(opened), reader_(opened.folder(), options) {}
   ~ArchiveOrigin() override { stop_.request_stop(); }
 
   // Compares the sums of all files in a thread of its own, until check().
@@ -39,9 +39,11 @@ class ArchiveOrigin final : public Origin {
   }
   std::string folder() override { return reader_.folder(); }
   std::string fingerprint() override { return reader_.fingerprint(); }
+  void keep_media() override { opened_.keep(true); }
   ArchiveReader& reader() { return reader_; }
 
  private:
+  Opened& opened_;
   ArchiveReader reader_;
   std::stop_source stop_;
   std::future<void> sums_;  // last: uses the others
@@ -51,7 +53,7 @@ class ArchiveOrigin final : public Origin {
 
 ImportReport import_dataset(Mongo& mongo, const ImportRequest& request, const Observer& observer) {
   Opened opened(request.path, false);
-  ArchiveOrigin origin(opened.folder(), {request.assume_version});
+  ArchiveOrigin origin(opened, {request.assume_version});
   if (origin.reader().manifest()) {
     observer.begin("Checking the files");
     origin.begin_check();
@@ -59,7 +61,6 @@ ImportReport import_dataset(Mongo& mongo, const ImportRequest& request, const Ob
   auto with_folder = request;
   if (request.rel_dir) with_folder.rel_dir = absolute(*request.rel_dir);
   auto report = take_in(mongo, origin, with_folder, observer);
-  opened.keep(!request.dry_run);
   const auto& warnings = origin.reader().warnings();
   report.warnings.insert(report.warnings.begin(), warnings.begin(), warnings.end());
   return report;

@@ -315,9 +315,13 @@ class Intake {
           },
           ids_);
       landing->publish(migrated_.contents);
+      origin_.keep_media();
+      if (auto left = landing->finish(); !left.empty()) report_.warnings.push_back(std::move(left));
     } catch (const Error& error) {
       // The next run goes on, or takes it back.
       if (landing && is_lost(error)) landing->keep();
+      indexing.clear();  // waits
+      if (landing && !landing->take_back()) origin_.keep_media();
       throw;
     }
   }

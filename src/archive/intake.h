@@ -36,6 +36,8 @@ class Origin {
   virtual std::string folder() = 0;  // empty: paths stay
   // Tells this state of it from others; empty: a killed run cannot be gone on with.
   virtual std::string fingerprint() = 0;
+  // Called once the dataset is there, or may be: the media that it names have to stay.
+  virtual void keep_media() {}
   // What only shows after everything was read: a warning, or empty.
   virtual std::string changed_since() { return ""; }
 };

@@ -4,13 +4,14 @@
 
 #include <cstring>
 
+#include "archive/belongings.h"
 #include "archive/duplicate_ids.h"
-#include "archive/json_writer.h"
+#include "archive/swapped_tags.h"
 #include "archive/tags.h"
 #include "base/error.h"
 #include "base/machine.h"
-#include "bson/path.h"
 #include "bson/read.h"
+#include "exec/control.h"
 #include "exec/gridfs.h"
 #include "exec/guard.h"
 #include "store/end_operations.h"
@@ -24,66 +25,11 @@ using bson::Value;
 namespace {
 
 constexpr const char* kDatasets = "datasets";
+
 Array ids_of(const std::vector<Document>& documents) {
   Array out;
   for (const auto& document : documents) out.append(*document.find("_id"));
   return out;
-}
-
-Array array_at(const Document& document, const char* path) {
-  const auto* value = bson::Path(path).find(document);
-  const auto* list = value ? value->as<Array>() : nullptr;
-  return list ? *list : Array();
-}
-
-std::vector<Value> values(const Array& list) { return std::vector<Value>(list.begin(), list.end()); }
-
-// Ids of the documents that a dataset document names, by collection.
-Document references_of(const Document& dataset) {
-  Document out;
-  const auto add = [&](const char* collection, const Value& id) {
-    if (id.as<Document>()) return;
-    if (!out.has(collection)) out.append(collection, Array());
-    out.find(collection)->as<Array>()->append(id);
-  };
-  for (const auto& kind : kListKinds) {
-    for (const auto& id : array_at(dataset, kind.field)) add(kind.collection, id);
-  }
-  for (const auto& kind : kRunKinds) {
-    const auto* value = dataset.find(kind.field);
-    if (const auto* runs = value ? value->as<Document>() : nullptr) {
-      for (const auto& run : *runs) add("runs", run.value);
-    }
-  }
-  return out;
-}
-
-// Results of the runs, embedded or not.
-Array files_of(Mongo& mongo, const Document& dataset) {
-  Array out;
-  const auto add = [&](const Document& run) {
-    const auto* results = run.find("results");
-    if (results && !results->is_null()) out.append(*results);
-  };
-  for (const auto& kind : kRunKinds) {
-    const auto* value = dataset.find(kind.field);
-    if (const auto* runs = value ? value->as<Document>() : nullptr) {
-      for (const auto& run : *runs) {
-        if (const auto* embedded = run.value.as<Document>()) add(*embedded);
-      }
-    }
-  }
-  const auto runs = array_at(references_of(dataset), "runs");
-  if (!runs.empty()) {
-    mongo.find("runs", Document{{"_id", Document{{"$in", runs}}}}, {}, [&](bson::View view) { add(view.decode()); });
-  }
-  return out;
-}
-
-void remove_documents(Mongo& mongo, const Document& by_collection) {
-  for (const auto& [collection, ids] : by_collection) {
-    if (const auto* list = ids.as<Array>()) mongo.remove(collection, values(*list));
-  }
 }
 
 bool is_published(Mongo& mongo, const Document& entry) {
@@ -91,41 +37,41 @@ bool is_published(Mongo& mongo, const Document& entry) {
   return dataset && bson::text_at(*dataset, "sample_collection_name") == bson::text_at(entry, "samples");
 }
 
-// Others may share its frames.
-void drop_unless_named(Mongo& mongo, const std::string& collection) {
-  if (collection.empty()) return;
-  const Document named{{"$or", Array{Document{{"sample_collection_name", collection}},
-                                     Document{{"frame_collection_name", collection}}}}};
-  if (!mongo.find_one(kDatasets, named) && mongo.collection_names().contains(collection)) mongo.drop(collection);
+// Whether the datasets are those that the entry was made for: nothing has its
+// _id or its name, or just the one that it replaces.
+bool still_fits(Mongo& mongo, const Document& entry) {
+  const auto& id = *entry.find("_id");
+  const auto name = bson::text_at(entry, "name");
+  const Document like_it{{"$or", Array{Document{{"_id", id}}, Document{{"name", name}},
+                                       Document{{"slug", bson::text_at(entry, "slug")}}}}};
+  std::vector<Document> there;
+  FindOptions options;
+  options.projection = Document{{"name", 1}};
+  mongo.find(kDatasets, like_it, options, [&](bson::View view) { there.push_back(view.decode()); });
+  if (!entry.has("replaces")) return there.empty();
+  return there.size() == 1 && *there.front().find("_id") == id && bson::text_at(there.front(), "name") == name;
 }
 
-// After the dataset document is in its place.
-void finish(Mongo& mongo, const Document& entry) {
-  const auto* old = entry.find("replaces");
-  const auto& id = *entry.find("_id");
-  if (const auto* replaced = old ? old->as<Document>() : nullptr) {
-    mongo.remove_where(kTags, Document{{"_dataset_id", id}});
-    const auto scratch = bson::text_at(entry, "tags");
-    if (scratch != kTags && !scratch.empty()) {
-      mongo.aggregate_merge(scratch, Array{Document{{"$merge", Document{{"into", kTags}, {"on", "_id"}}}}});
-      mongo.drop(scratch);
-    }
-    drop_unless_named(mongo, bson::text_at(*replaced, "samples"));
-    drop_unless_named(mongo, bson::text_at(*replaced, "frames"));
-    const auto* documents = replaced->find("documents");
-    if (documents && documents->as<Document>()) remove_documents(mongo, *documents->as<Document>());
-    delete_files(mongo, array_at(*replaced, "files"));
-  }
-  mongo.remove_durably(Landing::kCollection, id);
+// Its _id may be that of a dataset before it, whose tags are changed then.
+void put_tags(Mongo& mongo, const Document& entry) {
+  if (entry.has("replaces")) swap_tags(mongo, bson::text_at(entry, "tags"));
+}
+
+void remove_entry(Mongo& mongo, const Document& entry) {
+  mongo.remove_durably(Landing::kCollection, *entry.find("_id"));
   if (mongo.estimated_count(Landing::kCollection) == 0) mongo.drop(Landing::kCollection);
+}
+
+// After the dataset is in its place, and its tags are.
+void clear_up(Mongo& mongo, const Document& entry) {
+  const auto* old = entry.find("replaces");
+  if (const auto* replaced = old ? old->as<Document>() : nullptr) remove_belongings(mongo, *replaced);
+  remove_entry(mongo, entry);
 }
 
 void take_back(Mongo& mongo, const Document& entry) {
   const auto& id = *entry.find("_id");
-  for (const char* key : {"samples", "frames"}) {
-    const auto name = bson::text_at(entry, key);
-    if (!name.empty()) mongo.drop(name);
-  }
+  for (const char* key : {"samples", "frames"}) drop_unless_named(mongo, bson::text_at(entry, key));
   const auto tags = bson::text_at(entry, "tags");
   if (tags == kTags) {
     mongo.remove_where(kTags, Document{{"_dataset_id", id}});
@@ -135,8 +81,7 @@ void take_back(Mongo& mongo, const Document& entry) {
   const auto* documents = entry.find("documents");
   if (documents && documents->as<Document>()) remove_documents(mongo, *documents->as<Document>());
   delete_files(mongo, array_at(entry, "files"));
-  mongo.remove_durably(Landing::kCollection, id);
-  if (mongo.estimated_count(Landing::kCollection) == 0) mongo.drop(Landing::kCollection);
+  remove_entry(mongo, entry);
 }
 
 // `... dup key: { _id: ObjectId('6b03...') }`
@@ -145,6 +90,12 @@ std::string duplicate_key(const std::string& what) {
   if (what.find("E11000") == std::string::npos || at == std::string::npos) return "";
   const auto end = what.find('}', at);
   return what.substr(at + 9, end == std::string::npos ? std::string::npos : end - at - 8);
+}
+
+// Loading a dataset notes the time, and is no edit.
+bool only_loaded(Document before, Document now) {
+  for (auto* one : {&before, &now}) one->take("last_loaded_at");
+  return before == now;
 }
 
 // Only for an _id there is a choice.
@@ -165,12 +116,14 @@ std::optional<Landing::Entry> Landing::recover(Mongo& mongo, const std::string& 
     // A run that lost its connection gave the lease back, and may have been heard.
     end_operations_of(mongo, bson::text_at(entry, "connections"));
     if (is_published(mongo, entry)) {
-      finish(mongo, entry);
+      put_tags(mongo, entry);
+      clear_up(mongo, entry);
       continue;
     }
     const auto* seed = entry.find("seed");
     const auto* bytes = seed ? seed->as<bson::Binary>() : nullptr;
-    if (out || !bytes || fingerprint.empty() || bson::text_at(entry, "fingerprint") != fingerprint) {
+    if (out || !bytes || fingerprint.empty() || bson::text_at(entry, "fingerprint") != fingerprint ||
+        !still_fits(mongo, entry)) {
       archive::take_back(mongo, entry);
       continue;
     }
@@ -191,33 +144,31 @@ std::optional<Landing::Entry> Landing::recover(Mongo& mongo, const std::string& 
 Landing::Landing(Mongo& mongo, Entry entry, const Contents& contents, bool has_tags, bool few)
     : mongo_(mongo), entry_(std::move(entry)) {
   const auto& identity = entry_.identity;
-  if (has_tags) tags_ = entry_.replaces ? "migrator.scratch.tags." + identity.samples : kTags;
+  if (entry_.replaces) {
+    tags_ = tags_to_swap(identity.samples);
+  } else if (has_tags) {
+    tags_ = kTags;
+  }
   Document documents;
   for (const auto& [collection, list] : contents.documents) documents.append(collection, ids_of(list));
   Array files;
   for (const auto& results : contents.results) files.append(results.file);
-  Document document{{"_id", identity.id},
-                    {"name", identity.name},
-                    {"slug", identity.slug},
-                    {"samples", identity.samples},
-                    {"frames", identity.frames},
-                    {"tags", tags_},
-                    {"documents", std::move(documents)},
-                    {"files", std::move(files)},
-                    {"fingerprint", entry_.fingerprint},
-                    {"now", bson::Date{identity.now_ms}},
-                    {"seed", bson::Binary{0, entry_.seed}},
-                    {"host", host_name()},
-                    {"pid", static_cast<std::int64_t>(getpid())},
-                    {"connections", MongoDriver::connections()}};
-  if (entry_.replaces) {
-    const auto& old = *entry_.replaces;
-    document.append("replaces", Document{{"samples", bson::text_at(old, "sample_collection_name")},
-                                         {"frames", frame_collection(old)},
-                                         {"documents", references_of(old)},
-                                         {"files", files_of(mongo_, old)}});
-  }
-  mongo_.upsert(kCollection, {Document{{"_id", identity.id}}, document});
+  record_ = Document{{"_id", identity.id},
+                     {"name", identity.name},
+                     {"slug", identity.slug},
+                     {"samples", identity.samples},
+                     {"frames", identity.frames},
+                     {"tags", tags_},
+                     {"documents", std::move(documents)},
+                     {"files", std::move(files)},
+                     {"fingerprint", entry_.fingerprint},
+                     {"now", bson::Date{identity.now_ms}},
+                     {"seed", bson::Binary{0, entry_.seed}},
+                     {"host", host_name()},
+                     {"pid", static_cast<std::int64_t>(getpid())},
+                     {"connections", MongoDriver::connections()}};
+  if (entry_.replaces) record_.append("replaces", belongings_of(mongo_, *entry_.replaces));
+  mongo_.upsert(kCollection, {Document{{"_id", identity.id}}, record_});
   try {
     make_collections(contents, has_tags, few);
   } catch (const std::exception&) {
@@ -237,28 +188,28 @@ void Landing::make_collections(const Contents& contents, bool has_tags, bool few
       mongo_.create(name, {});
     }
   }
-  if (!has_tags) return;
-  if (tags_ == kTags) {
-    mongo_.create_indexes(kTags, tag_indexes());
+  if (has_tags) mongo_.create_indexes(kTags, tag_indexes());
+  if (entry_.replaces) {
+    if (there.contains(tags_)) mongo_.drop(tags_);
+  } else if (has_tags) {
     mongo_.remove_where(kTags, Document{{"_dataset_id", entry_.identity.id}});
-  } else if (there.contains(tags_)) {
-    mongo_.drop(tags_);
   }
 }
 
-Landing::~Landing() {
-  if (open_) take_back();
-}
-
-void Landing::take_back() noexcept {
+bool Landing::take_back() noexcept {
+  if (!open_) return false;
+  open_ = false;
   try {
-    const auto entry = mongo_.find_one(kCollection, Document{{"_id", entry_.identity.id}});
     // Where the answer to the publishing was lost, it may be in its place.
-    if (!entry) return;
-    if (is_published(mongo_, *entry)) return finish(mongo_, *entry);
-    archive::take_back(mongo_, *entry);
+    if (is_published(mongo_, record_)) {
+      put_tags(mongo_, record_);
+      clear_up(mongo_, record_);
+      return false;
+    }
+    archive::take_back(mongo_, record_);
+    return true;
   } catch (const std::exception&) {
-    return;  // the next run takes it back
+    return false;  // the next run takes it back
   }
 }
 
@@ -336,18 +287,48 @@ void Landing::publish(const Contents& contents) {
     }
   }
   if (entry_.replaces) {
-    const auto filter = guard(entry_.identity.id, bson::encode(*entry_.replaces), contents.dataset);
-    if (mongo_.replace(kDatasets, {{filter, bson::encode(contents.dataset)}}) == 0) {
-      throw Error(Exit::kFailed, "Dataset '" + entry_.identity.name + "' was changed by another client meanwhile",
-                  "It is as that client left it. Stop the clients that use it and run the same command again.");
-    }
+    replace_old(contents.dataset);
   } else if (!mongo_.insert(kDatasets, {contents.dataset}).empty()) {
     throw Error(Exit::kPrecondition, "Dataset name '" + entry_.identity.name + "' is not available",
                 "Another client took it meanwhile: choose another with --name.", "ValueError");
   }
   open_ = false;
-  const auto entry = mongo_.find_one(kCollection, Document{{"_id", entry_.identity.id}});
-  if (entry) finish(mongo_, *entry);
+}
+
+void Landing::replace_old(const Document& dataset) {
+  constexpr int kTries = 3;
+  const auto& id = entry_.identity.id;
+  auto old = entry_.replaces;
+  for (int i = 0; i < kTries && old && only_loaded(*entry_.replaces, *old); ++i) {
+    // Each time: clients may have written some.
+    note_old_tags(mongo_, tags_, id);
+    if (mongo_.replace(kDatasets, {{guard(id, bson::encode(*old), dataset), bson::encode(dataset)}}) > 0) return;
+    old = mongo_.find_one(kDatasets, Document{{"_id", id}});
+  }
+  throw Error(Exit::kFailed, "Dataset '" + entry_.identity.name + "' was changed by another client meanwhile",
+              "It is as that client left it. Stop the clients that use it and run the same command again.");
+}
+
+std::string Landing::finish() {
+  const auto but = [&](const std::string& what, const Error& error) {
+    return "Dataset '" + entry_.identity.name + "' is in its place, but " + what + ": " + error.what();
+  };
+  try {
+    put_tags(mongo_, record_);
+  } catch (const Error& error) {
+    throw Error(error.code(), but("its temporal tags are not", error),
+                "The next import or copy into this database puts them there.");
+  }
+  try {
+    clear_up(mongo_, record_);
+    return "";
+  } catch (const Error& error) {
+    const auto text = but("not everything that has to go is gone", error);
+    const std::string remedy = "The next import or copy into this database removes it.";
+    // Nobody knows whether the server still has what it took last.
+    if (is_lost(error)) throw Error(error.code(), text, remedy);
+    return text + ". " + remedy;
+  }
 }
 
 }  // namespace fm::archive

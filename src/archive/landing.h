@@ -33,8 +33,9 @@ class Landing {
     std::optional<bson::Document> replaces;
   };
 
-  // What a killed run with the same fingerprint has left, if its staging is
-  // whole. All else that was left is finished or taken back.
+  // What a killed run with the same fingerprint has left, if the dataset that
+  // should give way is still the one it was, and none has come. All else that was
+  // left is finished or taken back.
   static std::optional<Entry> recover(Mongo& mongo, const std::string& fingerprint);
 
   // Writes the entry, then an empty collection for samples and frames, unless
@@ -45,8 +46,8 @@ class Landing {
   Landing(Mongo& mongo, Entry entry, const Contents& contents, bool has_tags, bool few);
   Landing(const Landing&) = delete;
   Landing& operator=(const Landing&) = delete;
-  // Takes everything back, unless published or kept.
-  ~Landing();
+  // As take_back().
+  ~Landing() { take_back(); }
 
   // How many samples or frames are there.
   std::int64_t staged(bool frames);
@@ -58,22 +59,33 @@ class Landing {
   void write_results(const std::vector<RunResults>& results, const ReadResults& read, const ops::IdGenerator& ids);
   // Builds the default and custom indexes, unless they are there.
   void index(const Contents& contents, bool frames);
-  // Documents the dataset refers to, then the dataset: from here on it is
-  // there. Then what it replaces goes.
+  // Documents the dataset refers to, then the dataset: from here on it is there.
+  // Throws Error(kFailed) where another client has changed the one that should
+  // give way, other than by loading it, and Error(kPrecondition) where another
+  // has come.
   void publish(const Contents& contents);
+  // After that: its tags take the place of those of the dataset that gave way, and
+  // all else of that goes. What could not go is the text, and goes with the next
+  // run; empty if nothing is left. Throws where the tags could not be changed, or
+  // the server was lost.
+  std::string finish();
   // After a lost connection or lease: what was written stays for the next run.
   void keep() { open_ = false; }
+  // Unless published or kept, takes everything back. False where something may
+  // stay, for the next run.
+  bool take_back() noexcept;
 
   static constexpr const char* kCollection = "migrator.imports";
 
  private:
   const std::string& collection(bool frames) const { return frames ? entry_.identity.frames : entry_.identity.samples; }
   void make_collections(const Contents& contents, bool has_tags, bool few);
-  void take_back() noexcept;
+  void replace_old(const bson::Document& dataset);
 
   Mongo& mongo_;
   Entry entry_;
-  std::string tags_;  // where tags are written
+  std::string tags_;       // where tags are written
+  bson::Document record_;  // in kCollection
   bool open_ = true;
 };
 
