@@ -29,7 +29,7 @@ void each_thousand(Mongo& mongo, const std::string& collection, const Document& 
 
 }  // namespace
 
-std::string tags_to_swap(const std::string& samples) { return "migrator.scratch.tags." + samples; }
+std::string tags_to_swap(const std::string& samples) { return "migrator.imports.tags." + samples; }
 
 void note_old_tags(Mongo& mongo, const std::string& swap, const bson::Value& dataset) {
   mongo.aggregate_merge(kTags, Array{Document{{"$match", Document{{"_dataset_id", dataset}}}},
