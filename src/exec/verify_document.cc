@@ -42,6 +42,18 @@ std::vector<std::string> paths_of(const std::vector<bson::Difference>& differenc
   return out;
 }
 
+// What clients themselves leave out, and read as if it were there: empty lists and
+// mappings when they import an archive, private fields when they clone a view.
+bool clients_leave_out(const bson::Difference& one) {
+  if (one.before || !one.after) return false;
+  if (const auto* list = one.after->as<Array>()) return list->empty();
+  const auto* mapping = one.after->as<Document>();
+  if (!mapping) return false;
+  const auto* name = text_at(*mapping, "name");
+  return mapping->empty() || (name && name->starts_with('_') &&
+                              (one.path == "sample_fields." + *name || one.path == "frame_fields." + *name));
+}
+
 // Run documents the steps would edit.
 std::vector<std::string> edited_runs(const ops::Context& context) {
   std::vector<std::string> out;
@@ -214,7 +226,9 @@ class Inspector {
     auto context = context_for(dataset, fetch_);
     context.revision = one.revision->text;
     ops::apply(one.document, dataset, context);
-    auto paths = paths_of(bson::differences(before, dataset));
+    auto differences = bson::differences(before, dataset);
+    std::erase_if(differences, clients_leave_out);
+    auto paths = paths_of(differences);
     for (auto& run : edited_runs(context)) paths.push_back(std::move(run));
     if (paths.empty()) return;
     const auto count = static_cast<std::int64_t>(paths.size());

@@ -75,7 +75,7 @@ def test_what_we_take_down(tool, version):
 @pytest.mark.parametrize(
     "damage,name,kind,where,what",
     [
-        (damages.no_evaluations, IMAGES, "pending", "evaluations", "revision 0.7.3 "),
+        (damages.no_evaluations, IMAGES, "orphan", "runs", "does not name them"),
         (damages.inline_run, IMAGES, "pending", "evaluations.eval", "revision 0.19.0 "),
         (damages.no_slug, IMAGES, "pending", "slug", "revision 0.19.0 "),
         (damages.field_without_db_field, IMAGES, "pending", "sample_fields.tags.db_field", "revision 0.9.4 "),
@@ -134,6 +134,21 @@ def test_damage_is_named(tool, damage, name, kind, where, what):
     assert found[0]["remedy"] and found[0]["count"] >= 1
     # Nothing else of that database is blamed, but for what hangs on it.
     assert len(problems(tool)) <= 2
+
+
+def test_what_clients_leave_out_is_no_damage(tool):
+    """Empty lists and mappings when they import an archive, private fields when they clone a view."""
+    archives = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "archives")
+    for name in "v1.22.1-media-fields", "v1.22.1-video-reldir-tags", "v1.22.1-group-3d", "v0.14.4-video":
+        r = tool.migrator("dataset", "import", os.path.join(archives, name), "--name", name)
+        assert r.status == 0, r.err
+    tool.db.config.insert_one({"version": "1.22.1", "type": "fiftyone"})
+    assert any("evaluations" not in d for d in tool.db.datasets.find())
+    assert problems(tool) == []
+    private = {"name": {"$in": ["_rand", "_media_type", "_dataset_id", "_sample_id"]}}
+    for d in tool.db.datasets.find():
+        tool.db.datasets.update_one({"_id": d["_id"]}, {"$pull": {"sample_fields": private, "frame_fields": private}})
+    assert problems(tool) == []
 
 
 def test_only_deep_counts_bytes(tool):
