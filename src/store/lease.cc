@@ -73,7 +73,7 @@ Error locked(const LeaseHolder& holder) {
 std::optional<LeaseHolder> lease_holder(Mongo& mongo) {
   std::optional<LeaseHolder> out;
   const Document shown{{"$addFields", Document{{"expired", Document{{"$lte", Array{"$expires", "$$NOW"}}}}}}};
-  mongo.aggregate(kCollection, Array{Document{{"$match", kOne}}, shown}, [&](bson::View view) {
+  const auto take = [&](bson::View view) {
     const auto doc = view.decode();
     const auto* expired = doc.find("expired");
     LeaseHolder holder{text_at(doc, "owner"),
@@ -85,7 +85,13 @@ std::optional<LeaseHolder> lease_holder(Mongo& mongo) {
     holder.expired = expired && expired->truthy();
     holder.gone = is_gone(holder.pid, text_at(doc, "process"));
     if (!holder.owner.empty()) out = std::move(holder);
-  });
+  };
+  try {
+    mongo.aggregate(kCollection, Array{Document{{"$match", kOne}}, shown}, take);
+  } catch (const Error& error) {
+    // Given back while it was read.
+    if (std::string_view(error.what()).find("collection dropped") == std::string_view::npos) throw;
+  }
   return out;
 }
 
