@@ -4,7 +4,6 @@ import datetime
 import os
 
 from . import types
-from .listener import Listener
 
 _MEDIA = {None: "copy", True: "copy", False: "none", "move": "move", "symlink": "symlink"}
 
@@ -38,7 +37,7 @@ def export_dataset(dataset, export_dir, dataset_type, export_media, options, pro
     words += _flag("--no-workspaces", not take("export_workspaces", True))
     words += _flag("--allow-loss", take("allow_loss", False))
     _no_more(options)
-    return dataset._database.run(*words, "--", dataset.name, _path(export_dir), progress=_told(progress))
+    return dataset._database.run(*words, "--", dataset.name, _path(export_dir), progress=progress)
 
 
 def import_dataset(database, dataset_dir, dataset_type, name, persistent, options, progress):
@@ -65,7 +64,7 @@ def import_dataset(database, dataset_dir, dataset_type, name, persistent, option
     for tag in [tags] if isinstance(tags, str) else tags:
         words += ["--tag", tag]
     _no_more(options)
-    return database.run(*words, "--", _path(dataset_dir), progress=_told(progress))["name"]
+    return database.run(*words, "--", _path(dataset_dir), progress=progress)["name"]
 
 
 def _path(path):
@@ -78,13 +77,6 @@ def _value(option, value):
 
 def _flag(option, on):
     return [option] if on else []
-
-
-def _told(progress):
-    """The program's lines of progress, for a callable or for stderr."""
-    if callable(progress):
-        return progress
-    return Listener(True).line if progress else None
 
 
 def _no_more(options):

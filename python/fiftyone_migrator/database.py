@@ -179,7 +179,8 @@ class Database:
 
         ``command`` and ``arguments`` are words, for example
         ``run("dataset", "inspect", path)``. Raises the exception of its exit code;
-        Ctrl-C is passed on, and the program ends at a safe point.
+        Ctrl-C is passed on, and the program ends at a safe point. ``progress``: a
+        callable ``(phase: str, done: int, total: int)``, or True for stderr.
         """
         return program.run(self._assignments, [command, *arguments], progress)
 

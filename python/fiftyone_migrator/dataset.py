@@ -261,7 +261,8 @@ class Dataset:
         ``chunk_size``, ``use_dirs``, ``ordered``, ``overwrite``, ``export_runs``,
         ``export_saved_views``, ``export_workspaces``; and ``target_version`` with
         ``allow_loss``, which writes for an older release. ``progress``: a callable
-        that takes lines of text, or True for stderr.
+        ``(phase: str, done: int, total: int)``, of bytes, or True for stderr; what it
+        raises stops the export and is raised.
 
         Returns a dict of what was written. The folder appears when it is complete.
         Raises ``PreconditionError`` for a folder that is there, ``UsageError``.
@@ -290,7 +291,7 @@ class Dataset:
         ``overwrite``, ``rel_dir``, ``tags``, ``import_runs``,
         ``import_saved_views``, ``import_workspaces``, ``on_conflict`` (``"error"``,
         ``"skip"``, ``"replace"``, ``"new_ids"``), ``assume_version``,
-        ``target_version``, ``allow_loss``.
+        ``target_version``, ``allow_loss``. ``progress``: as for ``export``.
 
         Raises ``NotFoundError``, ``PreconditionError`` for a name that is taken, and
         what is wrong with the archive, naming the file and the place in it.

@@ -10,7 +10,6 @@ from .types import FiftyOneDataset
 from .view import DatasetView
 
 Progress = Callable[[str, int, int], Any] | bool | None
-Lines = Callable[[str], Any] | bool | None
 
 class Dataset:
     def __init__(self, database: Database, document: dict[str, Any]) -> None: ...
@@ -87,7 +86,7 @@ class Dataset:
         export_dir: str | PathLike[str] | None = None,
         dataset_type: type[FiftyOneDataset] | FiftyOneDataset = ...,
         export_media: bool | Literal["move", "symlink"] | None = None,
-        progress: Lines = None,
+        progress: Progress = None,
         *,
         rel_dir: str | PathLike[str] | None = None,
         chunk_size: int | None = None,
@@ -108,7 +107,7 @@ class Dataset:
         name: str | None = None,
         persistent: bool = False,
         database: Database | None = None,
-        progress: Lines = None,
+        progress: Progress = None,
         *,
         overwrite: bool = False,
         rel_dir: str | PathLike[str] | None = None,

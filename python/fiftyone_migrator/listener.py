@@ -28,10 +28,6 @@ class Listener:
             sys.stderr.write("\r\x1b[K" + text)
             sys.stderr.flush()
 
-    def line(self, text):
-        """A line of the program."""
-        sys.stderr.write(text + "\n")
-
     def log(self, warning, text):
         logger.log(logging.WARNING if warning else logging.INFO, text)
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 
-from .archives import _flag, _path, _told, _value
+from .archives import _flag, _path, _value
 from .stores import get_file_system, is_local, normalize_path, split_prefix, stores
 
 
@@ -42,8 +42,8 @@ def upload_media(
     folder of its own: a list, ``"*"`` for all, or a dict from field to folder.
     ``update_filepaths``: writes the new path to each sample once its file is safe.
     ``overwrite``: replaces objects that are there. ``skip_failures``: goes on without
-    files that are missing. ``progress``: a callable that takes lines of text, or True
-    for stderr. ``cache``: leaves each file in the media cache, too, so that nobody has to
+    files that are missing. ``progress``: a callable ``(phase,
+    done, total)``, of bytes, or True for stderr. ``cache``: leaves each file in the media cache, too, so that nobody has to
     download it: True or ``"copy"``, or ``"move"``, which takes it from its place. The cache
     is that of the media cache config; nothing is dropped from it here.
 
@@ -89,8 +89,7 @@ def upload_media(
         words += _flag("--no-assets", not include_assets)
         words += _flag("--dedupe", dedupe)
         words += _flag("--verify-full", verify_full)
-        told = _told(progress)
-        done = chosen._database.run(*words, "--", chosen.name, str(remote_dir), progress=told)
+        done = chosen._database.run(*words, "--", chosen.name, str(remote_dir), progress=progress)
         with open(report) as lines:
             found = {line["local"]: None if "error" in line else line["remote"] for line in map(json.loads, lines)}
     if cache:

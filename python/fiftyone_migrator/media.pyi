@@ -1,8 +1,8 @@
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import Any, Literal, overload
 
-from .dataset import Dataset
+from .dataset import Dataset, Progress
 from .view import DatasetView
 
 @overload
@@ -15,7 +15,7 @@ def upload_media(
     cache: bool | Literal["copy", "move"] = False,
     overwrite: bool = False,
     skip_failures: bool = False,
-    progress: Callable[[str], Any] | bool | None = None,
+    progress: Progress = None,
     *,
     copy_remote: bool = False,
     include_assets: bool = True,
@@ -38,7 +38,7 @@ def upload_media(
     cache: bool | Literal["copy", "move"] = False,
     overwrite: bool = False,
     skip_failures: bool = False,
-    progress: Callable[[str], Any] | bool | None = None,
+    progress: Progress = None,
     *,
     copy_remote: bool = False,
     include_assets: bool = True,

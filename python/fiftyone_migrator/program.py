@@ -3,11 +3,12 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import threading
 
 from . import errors
-from .listener import logger
+from .listener import Listener, logger
 
 _SECRET = "database_uri"
 
@@ -30,9 +31,10 @@ def find(name="fiftyone-migrator"):
 
 def run(assignments, words, progress=None, also_results=()):
     """The JSON result. ``also_results``: exit codes with which there is one, too.
-    What the program says meanwhile goes to ``progress(text)``, or to logging."""
+    ``progress`` as for ``Listener``, called from a thread of its own; what it raises
+    stops the program, and is raised here. What else the program says is logged."""
     environment = dict(os.environ)
-    command = [find(), "-o", "json", "--progress", "plain" if progress else "none"]
+    command = [find(), "-o", "json", "--progress", "json" if progress else "none"]
     for name, value in assignments.items():
         if name == _SECRET:  # command lines can be read by everybody
             environment["FIFTYONE_DATABASE_URI"] = value
@@ -46,44 +48,78 @@ def run(assignments, words, progress=None, also_results=()):
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
+        start_new_session=True,  # a Ctrl-C comes from here, and only once
     )
-    said = []
-
-    def listen():
-        for line in process.stderr:
-            line = line.rstrip("\n")
-            said.append(line)
-            if _as_error(line) is None:
-                (progress or logger.info)(line)
-
-    listener = threading.Thread(target=listen)
-    listener.start()
-    try:
-        out = process.stdout.read()
-    except KeyboardInterrupt:
-        # The program has got the signal, too, and ends at a safe point.
-        process.stdout.close()
-        process.wait()
+    with Listener(progress) as told:
+        listener = _Stderr(process, told)
+        listener.start()
+        try:
+            out = process.stdout.read()
+            status = process.wait()
+        except BaseException:
+            _stop(process)
+            listener.join()
+            raise
         listener.join()
-        raise
-    status = process.wait()
-    listener.join()
+    if listener.raised is not None:
+        raise listener.raised
     if status == 0 or (status in also_results and out.strip()):
         return json.loads(out) if out.strip() else None
-    raise _error(status, said)
+    raise _error(status, listener.said)
 
 
-def _as_error(line):
-    """The error that a line of stderr tells (dict), or None."""
+def _stop(process):
+    """Has the program end at its next safe point; another Ctrl-C has it end at once."""
+    process.stdout.close()
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            pass
+
+
+class _Stderr(threading.Thread):
+    """Reads stderr to its end, whatever happens."""
+
+    def __init__(self, process, listener):
+        super().__init__(daemon=True)
+        self.said = []
+        self.raised = None
+        self._process, self._listener = process, listener
+
+    def run(self):
+        for line in self._process.stderr:
+            line = line.rstrip("\n")
+            told = _as_object(line).get("progress")
+            if told:
+                self._tell(told)
+                continue
+            self.said.append(line)
+            if "error" not in _as_object(line):
+                logger.info(line)
+
+    def _tell(self, told):
+        if self.raised is not None:
+            return
+        try:
+            self._listener.progress(told["phase"], told["done"], told["total"])
+        except BaseException as error:
+            self.raised = error
+            self._process.send_signal(signal.SIGINT)
+
+
+def _as_object(line):
+    """A line of stderr as a dict, {} where it is text."""
     if not line.startswith("{"):
-        return None
+        return {}
     try:
-        return json.loads(line).get("error")
+        return json.loads(line)
     except ValueError:
-        return None
+        return {}
 
 
 def _error(status, said):
-    for error in filter(None, map(_as_error, reversed(said))):
+    for error in filter(None, (_as_object(line).get("error") for line in reversed(said))):
         return errors.make(error["exit"], error["message"], error["remedy"], "")
     return errors.make(status, "\n".join(said) or "the program ended with status %d" % status, "", "")

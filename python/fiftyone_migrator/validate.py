@@ -11,14 +11,11 @@ from .bson_types import Int64, ObjectId
 
 def converter(path, name):
     """A function from a value (never None) to what is stored, or None where
-    every value is taken as it is. It raises ValueError. Values of its type
-    ``exact`` (None: there is none) it gives back as they are."""
+    every value is taken as it is. It raises ValueError, and OverflowError for
+    integers beyond 64 bits. Values of its type ``exact`` (None: there is none) it
+    gives back as they are."""
     field = path.field
-    if field is None:
-        return None
-    convert = _convert_list(field) if field.ftype == "ListField" else _CONVERTERS.get(field.ftype)
-    if field.ftype == "EmbeddedDocumentField":
-        convert = _convert_document(field)
+    convert = _converter_of(field)
     if convert is None:
         return None
 
@@ -26,14 +23,28 @@ def converter(path, name):
         try:
             return convert(value)
         except _Wrong as wrong:
-            raise ValueError("Invalid value for field '%s'. Reason: %s" % (name, wrong)) from None
+            raise wrong.kind("Invalid value for field '%s'. Reason: %s" % (name, wrong)) from None
 
     checked.exact = _EXACT.get(field.ftype)
     return checked
 
 
+def _converter_of(field):
+    if field is None:
+        return None
+    if field.ftype == "ListField":
+        return _convert_list(field)
+    if field.ftype == "EmbeddedDocumentField":
+        return _convert_document(field)
+    return _CONVERTERS.get(field.ftype)
+
+
 class _Wrong(Exception):
-    pass
+    kind = ValueError
+
+
+class _TooLarge(_Wrong):
+    kind = OverflowError  # as the driver's
 
 
 def _string(value):
@@ -55,6 +66,8 @@ def _integer(value):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
         raise _Wrong("%s could not be converted to int" % (value,)) from None
+    if not -(2**63) <= number < 2**63:
+        raise _TooLarge("%s does not fit into 64 bits" % (value,))
     return value if isinstance(value, Int64) else number
 
 
@@ -125,7 +138,8 @@ _EXACT = {"StringField": str, "BooleanField": bool, "FloatField": float, "DateTi
 
 
 def _convert_list(field):
-    item = _CONVERTERS.get(field.subfield)
+    documents = field.subfield == "EmbeddedDocumentField"
+    item = _convert_document(field) if documents else _CONVERTERS.get(field.subfield)
 
     def convert(value):
         if not isinstance(value, (list, tuple)):
@@ -137,18 +151,27 @@ def _convert_list(field):
             try:
                 out.append(item(one))
             except _Wrong as wrong:
-                raise _Wrong("Invalid %s item (%s)(%s: [%d])" % (field.subfield, value, wrong, index)) from None
+                raise type(wrong)("Invalid %s item (%s)(%s: [%d])" % (field.subfield, value, wrong, index)) from None
         return out
 
     return convert
+
+
+def _is_a(found, kind):
+    """Whether documents of class ``found`` may stand where ``kind`` is declared."""
+    if kind in ("EmbeddedDocument", "DynamicEmbeddedDocument", "Label"):
+        return isinstance(found, str)
+    return found == kind or (kind == "Metadata" and found in ("ImageMetadata", "VideoMetadata", "SceneMetadata"))
 
 
 def _convert_document(field):
     kind = (field.document_type or "").rsplit(".", 1)[-1]
 
     def convert(value):
-        if not isinstance(value, dict) or value.get("_cls", kind) != kind:
-            found = "a %s" % value["_cls"] if isinstance(value, dict) else type(value).__name__
+        if not isinstance(value, dict) or not _is_a(value.get("_cls"), kind):
+            found = type(value).__name__
+            if isinstance(value, dict):
+                found = "a %s" % value["_cls"] if "_cls" in value else "one without _cls"
             raise _Wrong("Expected a document (dict) of class %s; found %s" % (kind, found))
         return value
 

@@ -291,9 +291,11 @@ class Writer {
     close(start);
   }
 
+  // For messages the value has no name.
   void named(const char* key, PyObject* value) {
+    top_ = "the value";
     const auto start = open();
-    item(key, value, 0);
+    scalar(key, value, 0);
     close(start);
   }
 
@@ -317,7 +319,7 @@ class Writer {
   std::string where(const std::string& what) const {
     std::string path;
     for (const auto& part : path_) path += (path.empty() ? "" : ".") + part;
-    return (path.empty() ? "the document" : "'" + path + "'") + " " + what;
+    return (path.empty() ? top_ : "'" + path + "'") + " " + what;
   }
 
   std::string_view utf8(PyObject* object) {
@@ -454,6 +456,7 @@ class Writer {
   }
 
   std::string out_;
+  std::string top_ = "the document";
   std::vector<std::string> path_;
   nb::object buffer_;
 };

@@ -1,6 +1,7 @@
 """Loading, the gate, lazy upgrades, and what datasets tell."""
 import concurrent.futures
 import datetime
+import json
 import os
 import signal
 import subprocess
@@ -418,6 +419,37 @@ def test_an_archive_there_and_back(place, tmp_path):
     assert place.db.list_datasets() == ["first", "second"]
 
 
+def test_progress_has_one_shape(place, tmp_path):
+    source = os.path.join(ROOT, "tests", "archives", "v1.22.1-video-reldir-tags")
+    told = []
+    tell = lambda phase, done, total: told.append((phase, done, total))
+    dataset = fm.Dataset.from_dir(source, database=place.db, name="a", progress=tell)
+    assert {"Importing samples", "Importing frames"} <= {phase for phase, _, _ in told}
+    assert any(0 < done == total for phase, done, total in told if phase == "Importing samples")
+    told.clear()
+    dataset.export(tmp_path / "out", export_media=False, progress=tell)
+    assert {"Exporting samples", "Exporting frames"} <= {phase for phase, _, _ in told}
+
+
+@pytest.mark.parametrize("wrong", ["raises", "takes one argument"])
+def test_what_a_callable_raises_stops_the_program_and_is_raised(place, tmp_path, wrong):
+    source = os.path.join(ROOT, "tests", "archives", "v1.22.1-video-reldir-tags")
+    dataset = fm.Dataset.from_dir(source, database=place.db, name="a")
+    tell = {"raises": lambda *told: 1 / 0, "takes one argument": lambda text: None}[wrong]
+    with pytest.raises(ZeroDivisionError if wrong == "raises" else TypeError):
+        dataset.export(tmp_path / "out", export_media=False, use_dirs=True, progress=tell)
+    assert dataset.export(tmp_path / "again", export_media=False)["samples"] == 2
+
+
+def write_many(folder, n):
+    """An archive of samples that are nothing but an id."""
+    id = {"name": "id", "ftype": "fiftyone.core.fields.ObjectIdField", "fields": [], "db_field": "_id"}
+    (folder / "metadata.json").write_text(json.dumps(
+        {"name": "many", "version": "1.22.1", "media_type": "image", "sample_fields": [id], "frame_fields": []}))
+    samples = ",".join('{"_id": {"$oid": "%024x"}, "text": "%s"}' % (1 << 90 | i, "x" * 100) for i in range(n))
+    (folder / "samples.json").write_text('{"samples": [%s]}' % samples)
+
+
 # -- living in a process
 
 
@@ -463,8 +495,8 @@ stop.set(); t.join()
     assert int(place.run(code)) > 100
 
 
-@pytest.mark.parametrize("how", ["find", "load"])
-def test_ctrl_c_ends_long_work(place, how):
+@pytest.mark.parametrize("how", ["find", "load", "import"])
+def test_ctrl_c_ends_long_work(place, tmp_path, how):
     place.add("a", [{"filepath": "/%d" % i} for i in range(100)])
     place.raw.config.insert_one({"version": "1.22.1", "type": "fiftyone"})
     if how == "load":  # it waits for a lease that somebody holds
@@ -474,6 +506,9 @@ def test_ctrl_c_ends_long_work(place, how):
             {"_id": "lease", "owner": "x", "host": "elsewhere", "pid": 1, "process": "other", "started": now,
              "expires": now + datetime.timedelta(seconds=25)})
         work = "fm.load_dataset('a')"
+    elif how == "import":  # only this process gets the signal, as from a notebook
+        write_many(tmp_path, 200000)
+        work = "fm.Dataset.from_dir(%r, name='b')" % str(tmp_path)
     else:
         work = ("slow = {'$function': {'body': 'function() { sleep(300); return 1; }', 'args': [], 'lang': 'js'}}\n"
                 "    list(d._core.find('%s', [{'$project': {'x': slow}}]))" % place.raw.datasets.find_one()["sample_collection_name"])
@@ -484,10 +519,16 @@ def test_ctrl_c_ends_long_work(place, how):
     p = subprocess.Popen([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True,
                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     assert p.stdout.readline() == "go\n"
-    time.sleep(1)
+    if how == "import":
+        while not place.raw["migrator.imports"].find_one():
+            assert p.poll() is None
+    else:
+        time.sleep(1)
     start = time.monotonic()
     p.send_signal(signal.SIGINT)
     assert p.wait(timeout=20) == 7 and time.monotonic() - start < 15
+    assert [d["name"] for d in place.raw.datasets.find()] == ["a"]
+    assert "migrator.imports" not in place.raw.list_collection_names()
 
 
 def test_a_forked_child_has_its_own_connection(place):

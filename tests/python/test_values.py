@@ -172,6 +172,16 @@ def test_ids_of_other_types(place):
         ("new.x", [1, 2, 3],
          "Cannot infer an appropriate type for new sample field 'new' when setting embedded field 'new.x'"),
         ("seg", [1, 2, 3], "Invalid value for field 'seg'. Reason: Expected a document (dict) of class Segmentation; found int"),
+        ("seg", [{}, None, None], "Invalid value for field 'seg'. Reason: Expected a document (dict) of class Segmentation; found one without _cls"),
+        ("gt.detections", [[5], [], None],
+         "Invalid value for field 'gt.detections'. Reason: Invalid EmbeddedDocumentField item ([5])"
+         "(Expected a document (dict) of class Detection; found int: [0])"),
+        ("gt.detections", [[None], [], None],
+         "Invalid value for field 'gt.detections'. Reason: Invalid EmbeddedDocumentField item ([None])"
+         "(Expected a document (dict) of class Detection; found NoneType: [0])"),
+        ("gt.detections", [[{"_cls": "Classification"}], [], None],
+         "Invalid value for field 'gt.detections'. Reason: Invalid EmbeddedDocumentField item ([{'_cls': 'Classification'}])"
+         "(Expected a document (dict) of class Detection; found a Classification: [0])"),
         ("gt.detections.label", [["a"], [], None], None),
         ("gt.detections.label", [["a", "b"], ["c"], None], None),
         ("gt.detections.label", [["a", "b"], [], ["c"]], None),
@@ -189,13 +199,24 @@ def test_what_is_wrong_is_refused_before_anything_is_written(place, dataset, pat
     assert (place.samples(dataset), list(place.raw.datasets.find())) == before
 
 
+@pytest.mark.parametrize("kind, found", [("metadata.Metadata", "ImageMetadata"), ("labels.Label", "Classification")])
+def test_a_document_of_a_class_below_the_declared_one_is_taken(place, kind, found):
+    dataset = place.add("a", [{"filepath": "/1"}], [field("x", "EmbeddedDocumentField", None, "fiftyone.core." + kind)])
+    dataset.set_values("x", [{"_cls": found}])
+    assert dataset.values("x") == [{"_cls": found}]
+
+
 def test_shapes_that_are_none(place, dataset):
     before = place.samples(dataset)
     for values in "/abc", None, 5, b"x":
         with pytest.raises(TypeError):
             dataset.set_values("filepath", values)
-    with pytest.raises(OverflowError):
-        dataset.set_values("i", [2**70, 1, 2])
+    with pytest.raises(OverflowError, match="^Invalid value for field 'i'. Reason: %d does not fit into 64 bits$" % 2**70):
+        dataset.set_values("i", [1, 2**70, 2])
+    with pytest.raises(OverflowError, match="^the value does not fit into 64 bits$"):
+        dataset.set_values("i", [2**70, 1, 2], validate=False)
+    with pytest.raises(OverflowError, match="^'a.b' does not fit into 64 bits$"):
+        dataset.set_values("any", [{"a": {"b": 2**70}}, None, None])
     with pytest.raises(TypeError):
         dataset.set_values("any", [{"x": object()}, None, None])
     assert place.samples(dataset) == before
