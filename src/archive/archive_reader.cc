@@ -93,6 +93,7 @@ void ArchiveReader::read_metadata(const ArchiveOptions& options) {
   legacy_ = !metadata.has("version");
   if (legacy_) {
     contents_ = legacy_contents(metadata, path, ops::IdGenerator(0, random_bytes(16)));
+    check_field_types(contents_.dataset, path, warnings_);
     return;
   }
   const auto* stored = metadata.find("version");
@@ -126,13 +127,24 @@ void ArchiveReader::read_metadata(const ArchiveOptions& options) {
                     "not supported",
                 "Import it with the original.");
   }
-  if (!newer) check_field_types(metadata, path);
+  if (!newer) check_field_types(metadata, path, warnings_);
   const ops::IdGenerator ids(0, random_bytes(16));
-  contents_ = outlined(std::move(metadata), *version, ids);
+  contents_ = outlined(std::move(metadata), *version, ids, path);
   if (manifest_) {
     contents_.sample_indexes = manifest_->sample_indexes;
     contents_.frame_indexes = manifest_->frame_indexes;
   }
+}
+
+// No client reads samples of fields that the dataset does not declare.
+void ArchiveReader::check_has_fields() {
+  const auto* fields = contents_.dataset.find("sample_fields");
+  const auto* list = fields ? fields->as<Array>() : nullptr;
+  if (list && !list->empty()) return;
+  DocumentChunk chunk;
+  if (!samples(1)->next(chunk)) return;
+  throw Error(Exit::kMismatch,
+              folder_ + "/metadata.json declares no fields of samples (sample_fields), and there are some", kDamaged);
 }
 
 void ArchiveReader::find_documents() {
@@ -153,6 +165,7 @@ void ArchiveReader::find_documents() {
     frame_bytes_ = sample_bytes_;
     return;
   }
+  check_has_fields();
   frames_ = find("frames");
   const auto media_type = bson::text_at(contents_.dataset, "media_type");
   if (frames_.empty() && media_type == "video") {
@@ -270,7 +283,7 @@ void ArchiveReader::read_tags(const std::function<void(const Document&)>& visit)
   }
 }
 
-void ArchiveReader::check_sums(const std::stop_token& stop) const {
+void ArchiveReader::check_sums(const std::stop_token& stop, const std::function<void()>& checkpoint) const {
   if (!manifest_) return;
   for (const auto& file : manifest_->files) {
     if (file.name.ends_with('/') || file.sha256.empty()) continue;
@@ -278,6 +291,7 @@ void ArchiveReader::check_sums(const std::stop_token& stop) const {
     Sha256 hash;
     read_pieces(path, [&](std::string_view piece) {
       if (stop.stop_requested()) throw Error(Exit::kFailed, "Stopped while reading " + path);
+      if (checkpoint) checkpoint();
       hash.update(piece);
     });
     if (to_hex(hash.finish()) == file.sha256) continue;

@@ -53,14 +53,16 @@ class ArchiveReader {
   void read_tags(const std::function<void(const bson::Document& record)>& visit) const;
 
   // Reads every file that the manifest names and compares its SHA-256. Throws
-  // Error(kMismatch); when it is told to stop, any Error.
-  void check_sums(const std::stop_token& stop = {}) const;
+  // Error(kMismatch); when it is told to stop, any Error. What `checkpoint`, which
+  // is called again and again, throws ends it, too.
+  void check_sums(const std::stop_token& stop, const std::function<void()>& checkpoint = nullptr) const;
   // Tells this state of the folder from others: paths, sizes and times.
   std::string fingerprint() const;
 
  private:
   void read_metadata(const ArchiveOptions& options);
   void find_documents();
+  void check_has_fields();
   void find_results();
   void check_manifest() const;
   std::string results_path(const RunResults& results) const;

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "archive/json_reader.h"
 #include "base/error.h"
 #include "base/version.h"
-#include "bson/json.h"
 #include "bson/read.h"
 #include "exec/gridfs.h"
 #include "ops/operation.h"
@@ -310,7 +310,7 @@ Document inlined(const Contents& contents, const std::function<void(const std::s
   return dataset;
 }
 
-Contents outlined(Document metadata, const std::string& version, const ops::IdGenerator& ids) {
+Contents outlined(Document metadata, const std::string& version, const ops::IdGenerator& ids, const std::string& file) {
   Contents out;
   out.dataset = std::move(metadata);
   const auto parsed = Version::try_parse(version);
@@ -320,15 +320,12 @@ Contents outlined(Document metadata, const std::string& version, const ops::IdGe
     if (own && own->as<bson::Oid>()) return *own;
     return ids.make("archive", Value(), "read", path, 0);
   };
-  const auto bad = [](const std::string& path) {
-    return Error(Exit::kMismatch, "metadata.json: " + path + " is no document",
-                 "The archive is damaged: export it again.");
+  const auto bad = [&](const std::string& path) {
+    return Error(Exit::kMismatch, file + ": " + path + " is no document", "The archive is damaged: export it again.");
   };
   // Old archives hold documents as text.
   const auto document_of = [&](Value& value, const std::string& path) {
-    if (const auto* text = value.as<std::string>()) {
-      value = bson::from_json(*text);
-    }
+    if (const auto* text = value.as<std::string>()) value = parse_document(*text, file + ": " + path);
     auto* document = value.as<Document>();
     if (!document) throw bad(path);
   };

@@ -107,8 +107,9 @@ Migrated migrate(Contents contents, const Route& route, std::int64_t now_ms, con
 bson::Document inlined(const Contents& contents, const std::function<void(const std::string&)>& warn);
 // The reverse: takes the documents out and gives them ids, the stored ones where
 // they have one. Below 0.19.0 runs stay in the dataset document, as they did
-// there. Throws Error(kMismatch) for what is none.
-Contents outlined(bson::Document metadata, const std::string& version, const ops::IdGenerator& ids);
+// there. Throws Error(kMismatch) naming `file` for what is none.
+Contents outlined(bson::Document metadata, const std::string& version, const ops::IdGenerator& ids,
+                  const std::string& file);
 
 // A dataset's indexes that the original does not make by itself.
 std::vector<bson::Document> custom_indexes(const std::vector<bson::Document>& indexes, const bson::Document& dataset,

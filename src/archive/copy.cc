@@ -2,6 +2,7 @@
 
 #include "archive/database_reader.h"
 #include "archive/intake.h"
+#include "archive/names.h"
 #include "archive/tags.h"
 
 namespace fm::archive {
@@ -39,6 +40,7 @@ class DatabaseOrigin final : public Origin {
 }  // namespace
 
 ImportReport copy_dataset(Mongo& from, Mongo& to, const CopyRequest& request, const Observer& observer) {
+  require_utf8(request.name, "The name", "Names are UTF-8: see dataset list.");
   DatabaseOrigin origin(from, request.name);
   auto into = request.into;
   if (!into.name) into.own_name = true;

@@ -156,12 +156,13 @@ DatabaseReader::DatabaseReader(Mongo& mongo, const std::string& name) : mongo_(m
   if (clips_) moment_.reset();
   const auto names = mongo.collection_names();
   if (!frames_.empty() && (!contents_.has_video() || !names.contains(frames_))) frames_.clear();
-  if (names.contains(samples_)) {
-    sample_size_ = mongo.estimated_size(samples_);
-    contents_.sample_indexes = custom_indexes(mongo.indexes(samples_), contents_.dataset, false);
-  } else {
-    samples_.clear();
+  if (!names.contains(samples_)) {
+    throw Error(Exit::kPrecondition,
+                "The samples of dataset '" + name + "' are not there: there is no collection '" + samples_ + "'",
+                "Restore it from a backup; fiftyone-migrator verify says what else is missing.");
   }
+  sample_size_ = mongo.estimated_size(samples_);
+  contents_.sample_indexes = custom_indexes(mongo.indexes(samples_), contents_.dataset, false);
   if (!frames_.empty()) {
     frame_size_ = mongo.estimated_size(frames_);
     if (!clips_) contents_.frame_indexes = custom_indexes(mongo.indexes(frames_), contents_.dataset, true);
@@ -229,7 +230,7 @@ std::string DatabaseReader::changed_since() const {
     return "The dataset was edited meanwhile";
   }
   // Of a moment: what others do does not show.
-  if (moment_ || samples_.empty()) return "";
+  if (moment_) return "";
   if (mongo_.estimated_count(samples_) != sample_size_.documents ||
       (!frames_.empty() && mongo_.estimated_count(frames_) != frame_size_.documents)) {
     return "Samples or frames were added or deleted meanwhile";

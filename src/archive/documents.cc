@@ -62,6 +62,15 @@ class TextDocuments final : public DocumentSource {
 
 void set_time(Document& document, const char* key, std::int64_t ms) { document.set(key, bson::Date{ms}); }
 
+// As the server has it.
+bool can_be_id(const Value& id) {
+  if (const auto* document = id.as<Document>()) {
+    return std::none_of(document->begin(), document->end(), [](const auto& one) { return one.key.starts_with('$'); });
+  }
+  return !id.as<bson::Array>() && std::string_view(id.type_name()) != "regex" &&
+         std::string_view(id.type_name()) != "undefined";
+}
+
 std::uint32_t size_at(std::string_view bson, std::size_t at) {
   std::uint32_t size = 0;
   std::memcpy(&size, bson.data() + at, sizeof size);
@@ -183,6 +192,12 @@ Moved move_documents(DocumentSource& source, const MemberEdit& edit, const Docum
       std::string_view bytes(all.data() + at, size);
       at += size;
       if (static_cast<std::int64_t>(index) < in.skip) continue;
+      if (const auto id = view.get("_id"); id && !can_be_id(*id)) {
+        throw Error(Exit::kMismatch,
+                    source.where(in.chunk, index, view) + ": its _id is of the type " + id->type_name() +
+                        ", which MongoDB does not take",
+                    "Give this document an ObjectId.");
+      }
       if (sink.encode) edited.clear();
       const auto start = edited.size();
       if (!plain) {

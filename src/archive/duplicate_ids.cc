@@ -1,7 +1,10 @@
 #include "archive/duplicate_ids.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -40,6 +43,26 @@ std::uint32_t number_of(const Key& key) {
   return out;
 }
 
+constexpr std::size_t kHalf = 8;
+using Half = std::array<std::uint8_t, kHalf>;
+
+Half half_of(const Key& key) {
+  Half out;
+  std::copy_n(key.begin(), kHalf, out.begin());
+  return out;
+}
+
+Key owner_of(const Key& number, const Key& id) {
+  Key out;
+  auto* to = out.data();
+  for (const auto* key : {&number, &id}) {
+    const auto digest = sha256({reinterpret_cast<const char*>(key->data()), key->size()});
+    std::copy_n(digest.begin(), kHalf, to);
+    to += kHalf;
+  }
+  return out;
+}
+
 std::string id_text(const Key& key) {
   if (number_of(key) == kHashed) return "one that is no ObjectId";
   Oid id;
@@ -50,9 +73,11 @@ std::string id_text(const Key& key) {
 }  // namespace
 
 void refuse_duplicate(bool frames, const std::string& key) {
+  // Only for an _id there is a choice.
   throw Error(Exit::kMismatch,
               std::string(frames ? "Two frames" : "Two samples") + " of the archive have the same key: " + key,
-              "--on-conflict skip keeps the first of them, replace the last.");
+              key.starts_with("{ _id:") ? "--on-conflict skip keeps the first of them, replace the last."
+                                        : "Remove one of them from the archive.");
 }
 
 void DuplicateIds::collect(std::string_view bson, std::string& keys) {
@@ -66,14 +91,16 @@ void DuplicateIds::collect(std::string_view bson, std::string& keys) {
 }
 
 void DuplicateIds::take(std::string_view keys, std::int64_t documents) {
-  Key key;
-  for (std::int64_t i = 0; i < 2 * documents; ++i) {
-    std::memcpy(key.data(), keys.data() + static_cast<std::size_t>(i) * key.size(), key.size());
-    if (i % 2 == 0) {
-      ids_.add(key);
-    } else if (frames_) {
-      numbers_.add(key);
-    }
+  Key id;
+  Key number;
+  for (std::int64_t i = 0; i < documents; ++i) {
+    const auto* at = keys.data() + static_cast<std::size_t>(2 * i) * id.size();
+    std::memcpy(id.data(), at, id.size());
+    ids_.add(id);
+    if (!frames_) continue;
+    std::memcpy(number.data(), at + id.size(), number.size());
+    numbers_.add(number);
+    owners_.add(owner_of(number, id));
   }
 }
 
@@ -85,12 +112,19 @@ std::int64_t DuplicateIds::count(bool refuse) {
     ++out;
   });
   numbers_.seal();
-  if (refuse) {
-    numbers_.repeated([&](const Key& key) {
-      refuse_duplicate(frames_,
-                       "{ _sample_id: " + id_text(key) + ", frame_number: " + std::to_string(number_of(key)) + " }");
-    });
-  }
+  owners_.seal();
+  std::set<Half> shared;
+  std::optional<Key> last;
+  owners_.each([&](const Key& key) {
+    if (last && key != *last && half_of(key) == half_of(*last)) shared.insert(half_of(key));
+    last = key;
+  });
+  // Different pairs may have the same half of a hash.
+  numbers_.repeated([&](const Key& key) {
+    if (!shared.contains(half_of(owner_of(key, {})))) return;
+    refuse_duplicate(frames_,
+                     "{ _sample_id: " + id_text(key) + ", frame_number: " + std::to_string(number_of(key)) + " }");
+  });
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include "archive/database_reader.h"
 #include "archive/documents.h"
 #include "archive/manifest.h"
+#include "archive/names.h"
 #include "archive/packed.h"
 #include "archive/paths.h"
 #include "archive/tags.h"
@@ -78,6 +79,7 @@ class Export {
   ExportReport run() {
     const auto start = std::chrono::steady_clock::now();
     prepare();
+    const auto metadata = metadata_json();
     const auto packed = unpacked_name(request_.directory);
     if (packed && request_.media == MediaMode::kSymlink) {
       throw Error(Exit::kUsage, "Links cannot be packed into one file", "Name a folder, or copy the media.");
@@ -93,10 +95,9 @@ class Export {
     write_documents(media, false);
     write_documents(media, true);
     observer_.begin("Finishing");
-    media.finish();
+    media.finish([&] { observer_.checkpoint(); });
     write_results();
     write_tags();
-    const auto metadata = to_json(inlined(migrated_.contents, [&](const std::string& text) { warn(text); }), style());
     add_file("metadata.json", metadata);
     if (const auto changed = reader_.changed_since(); !changed.empty()) {
       warn(changed + ": the archive may be a mixture");
@@ -152,6 +153,17 @@ class Export {
     frame_media_ = frame_media_fields(migrated_.contents.dataset);
   }
 
+  // What text could not give back is refused before anything is written.
+  std::string metadata_json() {
+    const auto document = inlined(migrated_.contents, [&](const std::string& text) { warn(text); });
+    try {
+      return to_json(document, style());
+    } catch (const NotWritable& error) {
+      throw Error(Exit::kMismatch, "The document of dataset '" + report_.name + "': " + error.what(),
+                  "Rename the key, or correct the value, with the client that wrote it.");
+    }
+  }
+
   ReadResults read_results() {
     return [this](const RunResults& results, const std::function<void(std::string_view)>& visit) {
       reader_.read_results(results, visit);
@@ -173,7 +185,11 @@ class Export {
       const auto& fields = frames ? frame_media_ : sample_media_;
       const bool touches = request_.media != MediaMode::kNone || rel_dir_;
       if (touches && (!frames || !fields.empty())) {
-        edit.own = [&](Document& document) { media.edit(document, fields, frames); };
+        // Waits for copies.
+        edit.own = [&](Document& document) {
+          observer_.checkpoint();
+          media.edit(document, fields, frames);
+        };
       }
       const auto total = source->total_bytes();
       std::int64_t done = 0;
@@ -195,6 +211,7 @@ class Export {
 
   void write_results() {
     for (const auto& results : migrated_.contents.results) {
+      observer_.checkpoint();
       const char* folder = nullptr;
       for (const auto& kind : kRunKinds) {
         if (results.field == kind.field) folder = kind.folder;
@@ -279,6 +296,8 @@ class Export {
 }  // namespace
 
 ExportReport export_dataset(Mongo& mongo, const ExportRequest& request, const Observer& observer) {
+  require_utf8(request.name, "The name", "Names are UTF-8: see dataset list.");
+  if (request.rel_dir) require_utf8(*request.rel_dir, "The folder to cut from paths", "Name another with --rel-dir.");
   return Export(mongo, request, observer).run();
 }
 

@@ -1,10 +1,12 @@
 #include "archive/import.h"
 
+#include <chrono>
 #include <future>
 #include <stop_token>
 
 #include "archive/archive_reader.h"
 #include "archive/intake.h"
+#include "archive/names.h"
 #include "archive/opened.h"
 #include "archive/paths.h"
 #include "base/error.h"
@@ -15,7 +17,8 @@ namespace {
 
 class ArchiveOrigin final : public Origin {
  public:
-  ArchiveOrigin(Opened& opened, const ArchiveOptions& options) : opened_(opened), reader_(opened.folder(), options) {}
+  ArchiveOrigin(Opened& opened, const ArchiveOptions& options, const Observer& observer)
+      : opened_(opened), observer_(observer), reader_(opened.folder(), options) {}
   ~ArchiveOrigin() override { stop_.request_stop(); }
 
   // Compares the sums of all files in a thread of its own, until check().
@@ -23,7 +26,9 @@ class ArchiveOrigin final : public Origin {
     sums_ = std::async(std::launch::async, [this] { reader_.check_sums(stop_.get_token()); });
   }
   void check() override {
-    if (sums_.valid()) sums_.get();
+    if (!sums_.valid()) return;
+    while (sums_.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready) observer_.checkpoint();
+    sums_.get();
   }
   const Contents& contents() override { return reader_.contents(); }
   std::int64_t document_bytes() override { return reader_.document_bytes(); }
@@ -44,6 +49,7 @@ class ArchiveOrigin final : public Origin {
 
  private:
   Opened& opened_;
+  const Observer& observer_;
   ArchiveReader reader_;
   std::stop_source stop_;
   std::future<void> sums_;  // last: uses the others
@@ -52,8 +58,12 @@ class ArchiveOrigin final : public Origin {
 }  // namespace
 
 ImportReport import_dataset(Mongo& mongo, const ImportRequest& request, const Observer& observer) {
+  if (!request.rel_dir) {
+    require_utf8(request.path, "The folder of the archive, which is put in front of paths,",
+                 "Rename it, or name another with --rel-dir.");
+  }
   Opened opened(request.path, false);
-  ArchiveOrigin origin(opened, {request.assume_version});
+  ArchiveOrigin origin(opened, {request.assume_version}, observer);
   if (origin.reader().manifest()) {
     observer.begin("Checking the files");
     origin.begin_check();

@@ -10,9 +10,11 @@
 #include "archive/files.h"
 #include "archive/opened.h"
 #include "archive/paths.h"
+#include "archive/tags.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "bson/read.h"
+#include "exec/control.h"
 
 namespace fm::archive {
 
@@ -107,10 +109,12 @@ class Verifier {
   void run() {
     observer_.begin("Checking sums");
     try {
-      reader_.check_sums();
+      reader_.check_sums({}, [&] { observer_.checkpoint(); });
     } catch (const Error& error) {
-      out_.problems.push_back(error.what());
+      if (is_stop(error.code())) throw;
+      out_.problems.emplace_back(error.what());
     }
+    read_tags();
     read(false);
     read(true);
     compare();
@@ -126,6 +130,17 @@ class Verifier {
   void problem(const std::string& text) {
     const std::lock_guard lock(mutex_);
     if (++count_ <= kShown) out_.problems.push_back(text);
+  }
+
+  // As an import takes them; one that is none ends the reading.
+  void read_tags() {
+    static const ops::IdGenerator kNoIds(0, "");
+    std::size_t ordinal = 0;
+    try {
+      reader_.read_tags([&](const Document& record) { tag_document(record, Value(), kNoIds, ordinal++); });
+    } catch (const Error& error) {
+      out_.problems.emplace_back(error.what());
+    }
   }
 
   void check_paths(const Document& document, const std::vector<MediaField>& fields, bool frames) {

@@ -112,6 +112,18 @@ std::string digest_of(Origin& origin, const ImportRequest& request) {
   return sha256_hex(text);
 }
 
+// All that goes into documents besides what an archive holds.
+void check_texts(Origin& origin, const ImportRequest& request) {
+  if (request.name) require_utf8(*request.name, "The name", "Choose another with --name.");
+  for (const auto& tag : request.tags) require_utf8(tag, "A tag", "Choose another one.");
+  if (request.rel_dir) {
+    require_utf8(*request.rel_dir, "The folder to put in front of paths", "Name another with --rel-dir.");
+  } else {
+    require_utf8(origin.folder(), "The folder of the archive, which is put in front of paths,",
+                 "Rename it, or name another with --rel-dir.");
+  }
+}
+
 class Intake {
  public:
   Intake(Mongo& mongo, Origin& origin, const ImportRequest& request, const Observer& observer)
@@ -360,6 +372,7 @@ class Intake {
 
 ImportReport take_in(Mongo& mongo, Origin& origin, const ImportRequest& request, const Observer& observer) {
   std::optional<Lease> lease;
+  check_texts(origin, request);
   if (!request.dry_run) lease.emplace(mongo);
   refuse_while_restoring(mongo);
   return Intake(mongo, origin, request, observer).run();

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "archive/extended_json.h"
+#include "archive/scan.h"
 #include "archive/text_batch.h"
 #include "base/error.h"
+#include "base/text.h"
 
 namespace fm::archive {
 
@@ -39,6 +41,39 @@ bson::Document without_repeated_keys(const bson::Document& document) {
   return out;
 }
 
+// Where text breaks that the parser takes no part of: what is no UTF-8, a control
+// character within a string, or a string that is not closed.
+std::size_t broken_at(std::string_view text, simdjson::error_code error) {
+  if (error == simdjson::UTF8_ERROR) {
+    const auto clean = clean_utf8(text);
+    return static_cast<std::size_t>(std::mismatch(text.begin(), text.end(), clean.begin(), clean.end()).first -
+                                    text.begin());
+  }
+  bool inside = false;
+  std::size_t opened = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!inside) {
+      inside = text[i] == '"';
+      opened = i;
+    } else if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '"') {
+      inside = false;
+    } else if (static_cast<unsigned char>(text[i]) < ' ') {
+      return i;
+    }
+  }
+  return inside ? opened : 0;
+}
+
+bool ends_within(std::string_view text) {
+  DocumentScan scan;
+  const auto start = skip_space(text, 0);
+  if (start == text.size() || text[start] != '{') return false;
+  scan.run(text, start);
+  return !scan.done();
+}
+
 }  // namespace
 
 class JsonReader::Writer {
@@ -53,14 +88,20 @@ class JsonReader::Writer {
     keys_.clear();
     try {
       auto result = parser_.iterate(text.data(), text.size(), text.size() + kTextPadding);
-      if (result.error()) fail(simdjson::error_message(result.error()), begin_);
+      if (result.error()) {
+        fail(simdjson::error_message(result.error()), begin_ + broken_at(text, result.error()));
+      }
       auto document = std::move(result).value_unsafe();
       ondemand::object object;
-      if (document.get_object().get(object)) fail("no JSON object", begin_);
+      if (document.get_object().get(object)) {
+        const bool open = ends_within(text);
+        fail(open ? "the text ends within the object" : "no JSON object", open ? end_ : begin_);
+      }
       write_object(object, 0);
       if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) fail("something follows the object", end_);
     } catch (const simdjson::simdjson_error& error) {
       out.resize(start);
+      if (ends_within(text)) throw JsonError("the text ends within the object", text.size());
       throw JsonError(simdjson::error_message(error.error()), where_);
     } catch (...) {
       out.resize(start);

@@ -95,6 +95,14 @@ bool KeySet::contains(const Key& key) const {
 }
 
 void KeySet::repeated(const std::function<void(const Key&)>& visit) const {
+  std::optional<Key> last;
+  each([&](const Key& key) {
+    if (last == key) visit(key);
+    last = key;
+  });
+}
+
+void KeySet::each(const std::function<void(const Key&)>& visit) const {
   // The sorted runs side by side, the one in memory last.
   struct Cursor {
     const Run* run = nullptr;
@@ -119,12 +127,10 @@ void KeySet::repeated(const std::function<void(const Key&)>& visit) const {
   for (std::size_t i = 0; i < cursors.size(); ++i) {
     if (const auto key = next(i)) heads.emplace(*key, i);
   }
-  std::optional<Key> last;
   while (!heads.empty()) {
     const auto [key, which] = heads.top();
     heads.pop();
-    if (last == key) visit(key);
-    last = key;
+    visit(key);
     if (const auto following = next(which)) heads.emplace(*following, which);
   }
 }

@@ -27,6 +27,8 @@ class KeySet {
   // Of a sealed set. From several threads at a time; one read of 4 KiB for each
   // run in the file.
   bool contains(const Key& key) const;
+  // Calls visit for every key that was added, once for each time, in the order of keys.
+  void each(const std::function<void(const Key&)>& visit) const;
   // Calls visit for every key that was added again, once for each time, in the order of keys.
   void repeated(const std::function<void(const Key&)>& visit) const;
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "archive/contents.h"
+#include "exec/unfinished.h"
 #include "store/mongo.h"
 
 namespace fm::archive {
@@ -75,7 +76,7 @@ class Landing {
   // stay, for the next run.
   bool take_back() noexcept;
 
-  static constexpr const char* kCollection = "migrator.imports";
+  static constexpr const char* kCollection = kImports;
 
  private:
   const std::string& collection(bool frames) const { return frames ? entry_.identity.frames : entry_.identity.samples; }

@@ -281,7 +281,7 @@ Contents legacy_contents(const Document& metadata, const std::string& file, cons
   out.append("label_schemas", Document());
   out.append("frame_label_schemas", Document());
   out.append("media_type", media_type);
-  return outlined(std::move(out), version, ids);
+  return outlined(std::move(out), version, ids, file);
 }
 
 std::unique_ptr<DocumentSource> legacy_samples(const std::string& folder, const std::string& media_type,

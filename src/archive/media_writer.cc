@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 
@@ -20,6 +21,7 @@ using bson::Document;
 namespace {
 
 constexpr std::size_t kWaiting = 1000;
+constexpr std::chrono::milliseconds kLook{50};
 
 [[noreturn]] void fail(const std::string& from, const std::string& to, const std::error_code& error) {
   const auto what = "Could not copy " + from + " to " + to + ": " + error.message();
@@ -173,9 +175,9 @@ void MediaWriter::copy(const Copy& one) {
   if (error) fail(one.from, to, error);
 }
 
-void MediaWriter::finish() {
+void MediaWriter::finish(const std::function<void()>& checkpoint) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return error_ || (waiting_.empty() && busy_ == 0); });
+  while (!changed_.wait_for(lock, kLook, [&] { return error_ || (waiting_.empty() && busy_ == 0); })) checkpoint();
   if (error_) std::rethrow_exception(error_);
 }
 

@@ -34,8 +34,8 @@ class MediaWriter {
   // order, one at a time. Throws Error(kMismatch) naming file and sample where
   // one is missing; a copy that fails is thrown here later, or by finish().
   void edit(bson::Document& document, const std::vector<MediaField>& fields, bool frames);
-  // Waits for all copies.
-  void finish();
+  // Waits for all copies; what `checkpoint`, which is called again and again, throws ends that.
+  void finish(const std::function<void()>& checkpoint);
   // kMove, once the archive is complete: the files at their old places go.
   void remove_sources();
 

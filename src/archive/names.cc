@@ -44,4 +44,9 @@ ChosenName choose_name(Mongo& mongo, const std::optional<std::string>& name, boo
   return out;
 }
 
+void require_utf8(const std::string& text, const std::string& what, const std::string& remedy) {
+  const auto clean = clean_utf8(text);
+  if (clean != text) throw Error(Exit::kUsage, what + " is not UTF-8: '" + clean + "'", remedy, "ValueError");
+}
+
 }  // namespace fm::archive

@@ -21,4 +21,8 @@ struct ChosenName {
 // name.
 ChosenName choose_name(Mongo& mongo, const std::optional<std::string>& name, bool overwrite, std::int64_t now_ms);
 
+// Throws Error(kUsage) for text that is not UTF-8: stored, no client could read
+// the document it stands in. `what` begins the message.
+void require_utf8(const std::string& text, const std::string& what, const std::string& remedy);
+
 }  // namespace fm::archive

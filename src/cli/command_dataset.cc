@@ -15,6 +15,7 @@ archive::Observer show_progress(Progress& progress, const Log& log) {
     progress.clear();
     progress.phase(name);
   };
+  out.stop = [] { stop_on(StopSignals::asked()); };
   out.bytes = [&](std::int64_t done, std::int64_t total) { progress.bytes(done, total); };
   out.warning = [&](const std::string& text) {
     progress.clear();

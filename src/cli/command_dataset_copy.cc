@@ -31,8 +31,10 @@ int run_copy(const CopyOptions& options, const Globals& globals) {
   const auto database = options.database.value_or(from.database());
   Mongo to(options.to, database);
   to.ping();
-  Progress progress(globals.progress_mode());
-  const auto report = archive::copy_dataset(from, to, request, show_progress(progress, log));
+  Progress progress(globals.progress_mode(), &log);
+  const auto report = until_stopped(log, "nothing of the copy stays", "The same command begins anew.", [&] {
+    return archive::copy_dataset(from, to, request, show_progress(progress, log));
+  });
   progress.clear();
   for (const auto& warning : report.warnings) log.warning(warning);
   globals.print(import_text(report, "Copied", globals.style(STDOUT_FILENO)), import_document(report));

@@ -74,8 +74,10 @@ int run_export(const ExportOptions& options, const Globals& globals) {
   request.allow_loss = settings.allow_loss;
   request.tool = program_version();
   request.jobs = jobs_of(settings);
-  Progress progress(globals.progress_mode());
-  const auto report = archive::export_dataset(deployment.session.mongo(), request, show_progress(progress, log));
+  Progress progress(globals.progress_mode(), &log);
+  const auto report = until_stopped(log, "no archive was made", "The same command begins anew.", [&] {
+    return archive::export_dataset(deployment.session.mongo(), request, show_progress(progress, log));
+  });
   progress.clear();
   for (const auto& warning : report.warnings) log.warning(warning);
   globals.print(text_of(report, globals.style(STDOUT_FILENO)), document_of(report));

@@ -17,8 +17,10 @@ int run_import(const ImportOptions& options, const Globals& globals) {
   Deployment deployment(settings, log, true, Session::Ahead::kNothing);
   auto request = request_of(options, settings);
   request.dry_run = settings.dry_run;
-  Progress progress(globals.progress_mode());
-  const auto report = archive::import_dataset(deployment.session.mongo(), request, show_progress(progress, log));
+  Progress progress(globals.progress_mode(), &log);
+  const auto report = until_stopped(log, "nothing of the import stays", "The same command begins anew.", [&] {
+    return archive::import_dataset(deployment.session.mongo(), request, show_progress(progress, log));
+  });
   progress.clear();
   for (const auto& warning : report.warnings) log.warning(warning);
   globals.print(import_text(report, "Imported", globals.style(STDOUT_FILENO)), import_document(report));

@@ -93,8 +93,10 @@ void add_options(CLI::App& command, LookOptions& options) {
 
 int run_inspect(const LookOptions& options, const Globals& globals) {
   const auto log = Log::to_stderr(globals.load(), globals.quiet);
-  Progress progress(globals.progress_mode());
-  const auto found = archive::inspect_archive(options.path, options.assume_version, show_progress(progress, log));
+  Progress progress(globals.progress_mode(), &log);
+  const auto found = until_stopped(log, "not all was read", "Nothing was written.", [&] {
+    return archive::inspect_archive(options.path, options.assume_version, show_progress(progress, log));
+  });
   progress.clear();
   for (const auto& warning : found.warnings) log.warning(warning);
   globals.print(text_of(found), document_of(found));
@@ -104,9 +106,11 @@ int run_inspect(const LookOptions& options, const Globals& globals) {
 int run_verify(const LookOptions& options, const Globals& globals) {
   const auto settings = globals.load(options.flags);
   const auto log = Log::to_stderr(settings, globals.quiet);
-  Progress progress(globals.progress_mode());
-  const auto checked =
-      archive::verify_archive(options.path, options.assume_version, jobs_of(settings), show_progress(progress, log));
+  Progress progress(globals.progress_mode(), &log);
+  const auto checked = until_stopped(log, "not all was read", "Nothing was written.", [&] {
+    return archive::verify_archive(options.path, options.assume_version, jobs_of(settings),
+                                   show_progress(progress, log));
+  });
   progress.clear();
   for (const auto& warning : checked.archive.warnings) log.warning(warning);
   auto text = heading(checked.archive);

@@ -9,6 +9,8 @@ using bson::Document;
 
 namespace {
 
+constexpr std::size_t kListedName = 100;
+
 int run_list(const Globals& globals) {
   const auto settings = globals.load();
   const auto log = Log::to_stderr(settings, globals.quiet);
@@ -39,9 +41,9 @@ int run_list(const Globals& globals) {
     const auto* persistent = dataset.find("persistent");
     const bool stays = persistent && persistent->truthy();
     const auto created = bson::date_at(dataset, "created_at");
-    rows.push_back({name, bson::text_at(dataset, "version"), bson::text_at(dataset, "media_type"),
-                    format_count(samples), frames > 0 ? format_count(frames) : "", stays ? "yes" : "no",
-                    created ? utc_text(*created) : ""});
+    rows.push_back({one_line(name, kListedName), bson::text_at(dataset, "version"),
+                    bson::text_at(dataset, "media_type"), format_count(samples), frames > 0 ? format_count(frames) : "",
+                    stays ? "yes" : "no", created ? utc_text(*created) : ""});
     list.append(Document{{"name", name},
                          {"version", bson::text_at(dataset, "version")},
                          {"media_type", bson::text_at(dataset, "media_type")},

@@ -128,7 +128,7 @@ void add_globals(CLI::App& app, Globals& globals) {
         ->take_last();
   };
   choice("-o,--output", globals.output, "form of the result, and of errors", {"text", "json"});
-  choice("--progress", globals.progress, "what stderr tells meanwhile", {"auto", "plain", "none"});
+  choice("--progress", globals.progress, "what stderr tells meanwhile", {"auto", "plain", "json", "none"});
   choice("--color", globals.color, "colours; NO_COLOR turns auto off", {"auto", "always", "never"});
   add_setting(app, globals.flags, "--log-format", "logging_format", "form of log lines", "text|json");
   add_setting(app, globals.flags, "--log-level", "logging_level", "least level shown", "LEVEL");
@@ -217,6 +217,7 @@ Settings Globals::load(const SettingFlags& of_command) const {
 
 Progress::Mode Globals::progress_mode() const {
   if (quiet || progress == "none") return Progress::Mode::kNone;
+  if (progress == "json") return Progress::Mode::kJson;
   return progress == "plain" ? Progress::Mode::kPlain : Progress::automatic();
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "bson/json.h"
 
 namespace fm::cli {
 
@@ -33,7 +34,7 @@ std::string share(std::int64_t done, std::int64_t total) {
 Progress::Mode Progress::automatic() { return isatty(STDERR_FILENO) ? Mode::kTerminal : Mode::kPlain; }
 
 Progress::Progress(Mode mode, const Log* log) : mode_(mode), start_(Clock::now()), shown_(start_) {
-  if (!log || !log->json() || mode == Mode::kNone) return;
+  if (!log || !log->json() || mode == Mode::kNone || mode == Mode::kJson) return;
   mode_ = Mode::kPlain;
   json_ = log;
 }
@@ -41,6 +42,7 @@ Progress::Progress(Mode mode, const Log* log) : mode_(mode), start_(Clock::now()
 void Progress::phase(const std::string& name, std::size_t datasets) {
   const std::lock_guard lock(mutex_);
   begin(name, datasets);
+  if (mode_ == Mode::kJson) write_json();
 }
 
 void Progress::begin(const std::string& name, std::size_t datasets) {
@@ -57,6 +59,9 @@ void Progress::phase(const std::string& name) {
   const std::lock_guard lock(mutex_);
   begin(name, 0);
   in_bytes_ = true;
+  bytes_done_ = 0;
+  bytes_total_ = 0;
+  if (mode_ == Mode::kJson) write_json();
 }
 
 void Progress::bytes(std::int64_t done, std::int64_t total) {
@@ -144,9 +149,30 @@ std::string Progress::text() const {
   return out;
 }
 
+// {"progress": {"phase", "done", "total", "unit"}}, without a total where none is known.
+void Progress::write_json() {
+  shown_ = Clock::now();
+  told_ = bytes_done_;
+  const bool one_by_one = !in_bytes_ && total_ <= 1 && !collection_.empty();
+  const auto done = in_bytes_ ? bytes_done_ : one_by_one ? collection_done_ : static_cast<std::int64_t>(done_);
+  const auto total = in_bytes_ ? bytes_total_ : one_by_one ? collection_total_ : static_cast<std::int64_t>(total_);
+  const bson::Document progress{{"phase", clean_utf8(phase_)},
+                                {"done", done},
+                                {"total", total},
+                                {"unit", in_bytes_    ? "bytes"
+                                         : one_by_one ? "documents"
+                                                      : "datasets"}};
+  std::fprintf(stderr, "%s\n", bson::to_relaxed_json(bson::Document{{"progress", progress}}).c_str());
+}
+
 void Progress::show() {
   if (mode_ == Mode::kNone) return;
   const auto time = Clock::now();
+  if (mode_ == Mode::kJson) {
+    const bool whole = in_bytes_ && bytes_done_ == bytes_total_ && told_ != bytes_done_;
+    if (whole || time - shown_ >= kRenew) write_json();
+    return;
+  }
   if (time - start_ < kQuietStart) return;
   if (time - shown_ < (mode_ == Mode::kTerminal ? Clock::duration(kRenew) : Clock::duration(kPlainEvery))) return;
   shown_ = time;

@@ -1,5 +1,6 @@
 // Progress on stderr: one line that renews itself on a terminal, a line every
-// few seconds elsewhere, nothing for short work. Thread-safe.
+// few seconds elsewhere, nothing for short work; for programs a line of JSON at
+// the begin of each phase and then ten a second. Thread-safe.
 #pragma once
 
 #include <chrono>
@@ -13,7 +14,7 @@ namespace fm::cli {
 
 class Progress {
  public:
-  enum class Mode { kNone, kPlain, kTerminal };
+  enum class Mode { kNone, kPlain, kTerminal, kJson };
   // Terminal or plain, by what stderr is.
   static Mode automatic();
 
@@ -38,6 +39,7 @@ class Progress {
   using Clock = std::chrono::steady_clock;
   void begin(const std::string& name, std::size_t datasets);
   void show();
+  void write_json();
   std::string text() const;
   std::string bytes_text() const;
 
@@ -51,6 +53,7 @@ class Progress {
   bool in_bytes_ = false;
   std::int64_t bytes_done_ = 0;
   std::int64_t bytes_total_ = 0;
+  std::int64_t told_ = 0;  // of bytes, as JSON
   std::int64_t files_done_ = 0;
   std::int64_t files_total_ = 0;
   std::string collection_;

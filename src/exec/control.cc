@@ -114,11 +114,7 @@ void Control::watch(Mongo& other) {
 }
 
 void Control::stop_if_asked() const {
-  if (const auto signal = asked_ ? asked_() : std::nullopt) {
-    const bool interrupt = *signal == SIGINT;
-    throw Error(interrupt ? Exit::kInterrupted : Exit::kTerminated,
-                interrupt ? "Interrupted" : "Stopped by the signal to terminate", kResume);
-  }
+  stop_on(asked_ ? asked_() : std::nullopt);
   if (limits_.max_time && Clock::now() - start_ >= std::chrono::seconds(*limits_.max_time)) {
     throw Error(Exit::kPending, "Stopped after " + format_duration(*limits_.max_time) + ", as --max-time says",
                 kResume);
@@ -173,6 +169,13 @@ void Control::sleep_until(Clock::time_point time) const {
 
 std::int64_t Control::piece(std::int64_t most) const {
   return limits_.rate ? std::clamp<std::int64_t>(*limits_.rate, 1, most) : most;
+}
+
+void stop_on(std::optional<int> signal) {
+  if (!signal) return;
+  const bool interrupt = *signal == SIGINT;
+  throw Error(interrupt ? Exit::kInterrupted : Exit::kTerminated,
+              interrupt ? "Interrupted" : "Stopped by the signal to terminate", kResume);
 }
 
 bool is_stop(Exit code) { return code == Exit::kInterrupted || code == Exit::kTerminated || code == Exit::kPending; }

@@ -60,6 +60,8 @@ class Control {
   Clock::time_point next_look_;
 };
 
+// Throws Error: kInterrupted or kTerminated where that signal has come.
+void stop_on(std::optional<int> signal);
 // Error codes that end a run between two pieces of work.
 bool is_stop(Exit code);
 // The server or the lease is lost: nothing can be written any more.

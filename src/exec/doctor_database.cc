@@ -107,7 +107,8 @@ Finding look_at_unfinished(Mongo& mongo, const std::optional<Heads>& heads) {
       lost.push_back(head.name.value_or("(no name)"));
     }
   }
-  if (!run && entries.empty() && lost.empty()) return out;
+  const auto imports = unfinished_imports(mongo);
+  if (!run && entries.empty() && lost.empty() && imports.empty()) return out;
   out.found.clear();
   if (run) {
     const auto begun = date_at(*run, "now");
@@ -131,6 +132,14 @@ Finding look_at_unfinished(Mongo& mongo, const std::optional<Heads>& heads) {
         fmt::format("{}half-way, and the journal does not know them: {}", out.found.empty() ? "" : "\n", some(lost));
     out.remedy += fmt::format("{}Restore the datasets that the journal does not know from a backup.",
                               out.remedy.empty() ? "" : "\n");
+  }
+  for (const auto& one : imports) {
+    out.level = std::max(out.level, one.at_work ? Level::kBlocker : Level::kWarning);
+    out.found +=
+        (out.found.empty() ? "" : "\n") + one.text() + (one.at_work ? ", which is at work" : ", which has not ended");
+    if (out.remedy.find(one.remedy()) == std::string::npos) {
+      out.remedy += (out.remedy.empty() ? "" : "\n") + one.remedy();
+    }
   }
   Array names;
   for (const auto& name : lost) names.append(name);

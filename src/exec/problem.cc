@@ -102,6 +102,8 @@ const std::vector<ProblemType>& problem_types() {
        "They do no harm; deleting is no mending."},
       {"files-orphaned", Kind::kNote, "files that no run names as its results", nullptr,
        "They do no harm; deleting is no mending."},
+      {"import-unfinished", Kind::kNote, "an import or copy of a dataset that has not ended", nullptr,
+       "The same import goes on with it; any other one takes back what it left."},
       {"indexes-missing", Kind::kNote, "indexes that new datasets have", "makes them",
        "They hold no data. Not a unique one where values are there twice."},
       {"values-waiting", Kind::kNote, "values of a dataset that another client took up, in the undo log", nullptr,

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "bson/read.h"
 #include "exec/journal.h"
 #include "exec/repair.h"
 #include "exec/residue.h"
@@ -40,6 +41,49 @@ std::optional<UnfinishedRun> unfinished_run(Mongo& mongo) {
   const auto holder = lease_holder(mongo);
   out.at_work = holder && holder->live();
   out.can_be_undone = left->undoes.empty() && Residue(mongo).run(left->run).has_value();
+  return out;
+}
+
+std::string UnfinishedImport::text() const {
+  return fmt::format("an import of '{}', begun {} by process {} on host {}", name, utc_text(begun_ms), pid, host);
+}
+
+std::string UnfinishedImport::remedy() const {
+  return at_work ? "Wait for it to end."
+                 : "The same `dataset import` goes on with it; any other import or copy takes back what it left.";
+}
+
+std::vector<UnfinishedImport> unfinished_imports(Mongo& mongo) {
+  std::vector<UnfinishedImport> out;
+  const auto add = [](UnfinishedImport& one, const bson::Document& from) {
+    for (const char* key : {"samples", "frames", "tags"}) {
+      if (const auto name = bson::text_at(from, key); !name.empty()) one.collections.push_back(name);
+    }
+    const auto ids = [&](const std::string& collection, const bson::Value* value) {
+      const auto* list = value ? value->as<bson::Array>() : nullptr;
+      for (std::size_t i = 0; list && i < list->size(); ++i) one.documents.emplace_back(collection, (*list)[i]);
+    };
+    const auto* documents = from.find("documents");
+    if (documents && documents->as<bson::Document>()) {
+      for (const auto& [collection, list] : *documents->as<bson::Document>()) ids(collection, &list);
+    }
+    ids("fs.files", from.find("files"));
+  };
+  mongo.find(kImports, {}, {}, [&](const bson::View& view) {
+    const auto entry = view.decode();
+    UnfinishedImport one;
+    one.name = bson::text_at(entry, "name");
+    one.host = bson::text_at(entry, "host");
+    one.pid = bson::integer_at(entry, "pid");
+    one.begun_ms = bson::date_at(entry, "now").value_or(0);
+    add(one, entry);
+    const auto* replaces = entry.find("replaces");
+    if (replaces && replaces->as<bson::Document>()) add(one, *replaces->as<bson::Document>());
+    out.push_back(std::move(one));
+  });
+  if (out.empty()) return out;
+  const auto holder = lease_holder(mongo);
+  for (auto& one : out) one.at_work = holder && holder->live() && holder->pid == one.pid;
   return out;
 }
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "store/mongo.h"
 
@@ -27,6 +29,28 @@ struct UnfinishedRun {
 
 // Three small reads; one where there is none.
 std::optional<UnfinishedRun> unfinished_run(Mongo& mongo);
+
+// Entries of datasets on their way into a database (archive/landing.h).
+inline constexpr const char* kImports = "migrator.imports";
+
+// An import or copy of a dataset that has not ended.
+struct UnfinishedImport {
+  std::string name;  // of the dataset
+  std::string host;
+  std::int64_t pid = 0;
+  std::int64_t begun_ms = 0;
+  bool at_work = false;  // somebody holds the lease
+  // What it has put there, and what a dataset that it replaces has.
+  std::vector<std::string> collections;
+  std::vector<std::pair<std::string, bson::Value>> documents;  // collection and _id
+
+  // "an import of 'x', begun 2026-11-26 00:32:21 UTC by process 12 on host y"
+  std::string text() const;
+  std::string remedy() const;
+};
+
+// One small read; one more where there are any.
+std::vector<UnfinishedImport> unfinished_imports(Mongo& mongo);
 
 // What a run with that target in the journal is about.
 std::string about_target(const std::string& target);

@@ -84,7 +84,9 @@ class Verifier {
         append(out.problems, missing_indexes(mongo_, "datasets", kDatasetIndexes));
       }
       auto others = journal_problems(mongo_, heads_, data_);
-      append(others, orphans(data_, used_, unread_));
+      std::set<std::string> staged;
+      append(others, import_notes(mongo_, data_, used_, staged));
+      append(others, orphans(data_, used_, unread_, staged));
       append(others, waiting_notes(mongo_, heads_));
       for (auto& one : others) (one.dataset.empty() ? out.problems : of_datasets).push_back(std::move(one));
       const auto place = [&](const Problem& one) {

@@ -176,7 +176,21 @@ std::vector<Problem> clashes(const SharedData& data) {
   return out;
 }
 
-std::vector<Problem> orphans(const SharedData& data, const UsedIds& used, const std::set<std::string>& unread) {
+std::vector<Problem> import_notes(Mongo& mongo, const SharedData& data, UsedIds& used, std::set<std::string>& staged) {
+  std::vector<Problem> out;
+  if (!data.collections.contains(kImports)) return out;
+  for (const auto& one : unfinished_imports(mongo)) {
+    staged.insert(one.collections.begin(), one.collections.end());
+    for (const auto& [collection, id] : one.documents) ++used[collection][id_key(id)];
+    out.push_back(problem_of("import-unfinished", kImports,
+                             one.text() + (one.at_work ? ", which is at work" : ", which has not ended"),
+                             one.remedy()));
+  }
+  return out;
+}
+
+std::vector<Problem> orphans(const SharedData& data, const UsedIds& used, const std::set<std::string>& unread,
+                             const std::set<std::string>& staged) {
   std::vector<Problem> out;
   const auto is_used = [&](const std::string& collection, const std::string& key) {
     const auto known = used.find(collection);
@@ -210,7 +224,7 @@ std::vector<Problem> orphans(const SharedData& data, const UsedIds& used, const 
       out.push_back(std::move(one));
     }
   }
-  std::set<std::string> named;
+  auto named = staged;
   for (const auto& row : data.datasets) {
     named.insert({row.samples, row.frames, "frames." + row.samples});
   }

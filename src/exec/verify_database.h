@@ -21,8 +21,11 @@ std::vector<Problem> journal_problems(Mongo& mongo, const DatabaseHeads& heads, 
 // Names, slugs and collections that several datasets claim.
 std::vector<Problem> clashes(const SharedData& data);
 // Runs, views, results and collections without a dataset. Datasets in
-// `unread` may use anything.
-std::vector<Problem> orphans(const SharedData& data, const UsedIds& used, const std::set<std::string>& unread);
+// `unread` may use anything; `staged` collections are of an import.
+std::vector<Problem> orphans(const SharedData& data, const UsedIds& used, const std::set<std::string>& unread,
+                             const std::set<std::string>& staged);
+// Notes: imports that have not ended. What is theirs goes into `used` and `staged`.
+std::vector<Problem> import_notes(Mongo& mongo, const SharedData& data, UsedIds& used, std::set<std::string>& staged);
 // Notes: datasets for which values wait in the undo log (rule R5).
 std::vector<Problem> waiting_notes(Mongo& mongo, const DatabaseHeads& heads);
 
