@@ -4,6 +4,8 @@
 #include "archive/intake.h"
 #include "archive/names.h"
 #include "archive/tags.h"
+#include "base/error.h"
+#include "exec/heads.h"
 
 namespace fm::archive {
 
@@ -37,6 +39,14 @@ class DatabaseOrigin final : public Origin {
   bool has_tags_ = false;
 };
 
+// Databases are told apart by what the server says, as two URIs may name one.
+void refuse_itself(Mongo& from, Mongo& to) {
+  const auto identity = database_identity(from);
+  if (identity.empty() || identity != database_identity(to)) return;
+  throw Error(Exit::kUsage, "The copy would take the place of the dataset that it is made of",
+              "Choose another name with --name, or another database with --to and --to-database.");
+}
+
 }  // namespace
 
 ImportReport copy_dataset(Mongo& from, Mongo& to, const CopyRequest& request, const Observer& observer) {
@@ -44,6 +54,7 @@ ImportReport copy_dataset(Mongo& from, Mongo& to, const CopyRequest& request, co
   DatabaseOrigin origin(from, request.name);
   auto into = request.into;
   if (!into.name) into.own_name = true;
+  if (into.overwrite && into.name.value_or(request.name) == request.name) refuse_itself(from, to);
   into.keep_times = true;
   return take_in(to, origin, into, observer);
 }

@@ -18,7 +18,8 @@ namespace {
 
 using Key = KeySet::Key;
 constexpr std::size_t kOidBytes = sizeof(Oid::bytes);
-constexpr std::uint32_t kHashed = 0xFFFFFFFF;  // no number of a frame
+constexpr std::uint32_t kHashed = 0xFFFFFFFF;   // no number of a frame
+constexpr std::uint32_t kMissing = 0xFFFFFFFE;  // nor this
 
 // An ObjectId and a number; any other value is hashed.
 Key key_of(const std::optional<bson::Value>& id, std::uint32_t number) {
@@ -34,6 +35,12 @@ Key key_of(const std::optional<bson::Value>& id, std::uint32_t number) {
   const auto digest = sha256({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   std::copy_n(digest.begin(), kOidBytes, out.begin());
   std::memcpy(out.data() + kOidBytes, &kHashed, sizeof kHashed);
+  return out;
+}
+
+Key key_of_none() {
+  Key out{};
+  std::memcpy(out.data() + kOidBytes, &kMissing, sizeof kMissing);
   return out;
 }
 
@@ -84,8 +91,9 @@ void DuplicateIds::collect(std::string_view bson, std::string& keys) {
   const bson::View view(reinterpret_cast<const std::uint8_t*>(bson.data()), bson.size());
   const auto number = view.get("frame_number");
   const auto integer = number ? number->integer() : std::nullopt;
-  for (const auto& key :
-       {key_of(view.get("_id"), 0), key_of(view.get("_sample_id"), static_cast<std::uint32_t>(integer.value_or(0)))}) {
+  const auto id = view.get("_id");
+  for (const auto& key : {id ? key_of(id, 0) : key_of_none(),
+                          key_of(view.get("_sample_id"), static_cast<std::uint32_t>(integer.value_or(0)))}) {
     keys.append(reinterpret_cast<const char*>(key.data()), key.size());
   }
 }
@@ -96,7 +104,7 @@ void DuplicateIds::take(std::string_view keys, std::int64_t documents) {
   for (std::int64_t i = 0; i < documents; ++i) {
     const auto* at = keys.data() + static_cast<std::size_t>(2 * i) * id.size();
     std::memcpy(id.data(), at, id.size());
-    ids_.add(id);
+    if (number_of(id) != kMissing) ids_.add(id);  // else it gets one of its own
     if (!frames_) continue;
     std::memcpy(number.data(), at + id.size(), number.size());
     numbers_.add(number);

@@ -54,7 +54,7 @@ Route choose_route(const std::string& from, const std::optional<std::string>& ta
                 std::string("Archives are of this layout from ") + kOldest + " on, not at " + *target,
                 "Choose a version from there on.");
   }
-  return make_route(built_in_catalogue(), built_in_catalogue().datasets, from, *target);
+  return make_route(built_in_catalogue(), built_in_catalogue().datasets, from, Version::parse(*target).str());
 }
 
 struct RemoveFolder {

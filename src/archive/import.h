@@ -37,7 +37,7 @@ struct ImportReport {
   bson::Value id;
   std::string from;  // versions
   std::string to;
-  std::int64_t samples = 0;
+  std::int64_t samples = 0;  // that are there in the end
   std::int64_t frames = 0;
   std::int64_t tags = 0;
   std::int64_t runs = 0;
@@ -56,7 +56,8 @@ struct ImportReport {
 // Throws before the first write: Error(kNotFound) without the archive,
 // Error(kMismatch) for a damaged one, Error(kIncompatible) for a version that
 // cannot be read or a loss that was not allowed, Error(kPrecondition) for a name
-// in use, Error(kLocked) while another run works on the database. Throws later
+// in use, Error(kRights) that names the rights that the user lacks, Error(kLocked)
+// while another run works on the database. Throws later
 // the same for what only reading everything shows; then nothing stays behind.
 // Takes the lease. Reads the archive once (twice where it has sums), writes
 // each document once. Memory: a few megabytes for each job.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <future>
 
 #include "archive/duplicate_ids.h"
@@ -19,6 +20,8 @@
 #include "exec/control.h"
 #include "exec/heads.h"
 #include "exec/restore_mark.h"
+#include "exec/rights.h"
+#include "plan/access.h"
 #include "revisions/catalogue.h"
 #include "store/lease.h"
 
@@ -45,15 +48,16 @@ bson::Oid new_oid(std::int64_t ms, const std::string& random) {
   return id;
 }
 
-// Where the archive is newer than this program knows, it stays as it is.
+// Up to the database's version. What is newer stays as it is where clients of the
+// database open it; what is newer than this program knows can go nowhere else.
 Route choose_route(Mongo& mongo, const std::string& from, const ImportRequest& request) {
-  const auto route_to = [&](const std::string& to) {
-    return make_route(built_in_catalogue(), built_in_catalogue().datasets, from, to);
+  const auto route_to = [&](const Version& to) {
+    return make_route(built_in_catalogue(), built_in_catalogue().datasets, from, to.str());
   };
   const auto client = Version::parse(built_in_client()).base();
   const auto base = Version::parse(from).base();
-  if (base > client) return Route{from, from, Direction::kUp, {}, true};
-  if (request.target_version) return route_to(*request.target_version);
+  const bool known = base <= client;
+  if (request.target_version && known) return route_to(Version::parse(*request.target_version));
   const auto heads = read_heads(mongo);
   const auto database = heads.heads.database.value_or(built_in_client());
   const auto parsed = Version::try_parse(database);
@@ -61,18 +65,16 @@ Route choose_route(Mongo& mongo, const std::string& from, const ImportRequest& r
     throw Error(Exit::kIncompatible, "The database has the version '" + database + "', which is none",
                 "See: fiftyone-migrator info");
   }
-  const auto goal = parsed->base() > client ? client : parsed->base();
-  if (base >= goal) {
-    if (base > goal && !built_in_compatible().contains(database)) {
-      throw Error(
-          Exit::kIncompatible,
-          "The dataset is of FiftyOne " + from + ", and the database is at " + database +
-              ", whose clients cannot read it",
-          "Migrate the database first, or bring the dataset down: --target-version " + database + " --allow-loss");
-    }
-    return Route{from, from, Direction::kUp, {}, true};
+  const auto goal = std::min(parsed->base(), client);
+  if (base < goal) return route_to(goal);
+  if (client_refused(database, "", from, "")) {
+    throw Error(Exit::kIncompatible,
+                "The dataset is of FiftyOne " + from + ", and the database is at " + database +
+                    ", whose clients cannot read it",
+                "Migrate the database first" +
+                    (known ? ", or bring the dataset down: --target-version " + database + " --allow-loss" : "."));
   }
-  return route_to(goal.str());
+  return Route{from, from, Direction::kUp, {}, true};
 }
 
 void leave_out(Contents& contents, const ImportRequest& request) {
@@ -95,13 +97,13 @@ std::int64_t count_of(const Contents& contents, const char* collection) {
   return found == contents.documents.end() ? 0 : static_cast<std::int64_t>(found->second.size());
 }
 
-std::string digest_of(Origin& origin, const ImportRequest& request) {
+std::string digest_of(Origin& origin, const ImportRequest& request, const Route& route) {
   auto text = origin.fingerprint();
   if (text.empty()) return "";
   const auto add = [&](const std::string& part) { text += "|" + part; };
   add(request.name.value_or(""));
   add(request.rel_dir.value_or(""));
-  add(request.target_version.value_or(""));
+  add(route.to);
   add(request.assume_version.value_or(""));
   for (const bool flag : {request.own_name, request.persistent, request.overwrite, request.runs, request.views,
                           request.workspaces, request.keep_times}) {
@@ -131,6 +133,8 @@ class Intake {
 
   ImportReport run() {
     const auto start = std::chrono::steady_clock::now();
+    report_.from = origin_.contents().version();
+    route_ = choose_route(mongo_, report_.from, request_);
     identify();
     prepare();
     origin_.check();
@@ -148,7 +152,7 @@ class Intake {
 
  private:
   void identify() {
-    const auto digest = digest_of(origin_, request_);
+    const auto digest = digest_of(origin_, request_, route_);
     if (!request_.dry_run) {
       if (auto left = Landing::recover(mongo_, digest)) {
         entry_ = std::move(*left);
@@ -186,8 +190,6 @@ class Intake {
   void prepare() {
     auto contents = origin_.contents();
     leave_out(contents, request_);
-    report_.from = contents.version();
-    route_ = choose_route(mongo_, report_.from, request_);
     adopt(contents, entry_.identity, ids_);
     const bool older = Version::parse(report_.from).base() < Version::parse(built_in_client()).base();
     if (older && !request_.keep_times) reopen_fields(contents, entry_.identity.now_ms);
@@ -220,20 +222,48 @@ class Intake {
     if (request_.on_conflict == OnConflict::kNewIds) renew_ids();
   }
 
+  // Ids that come twice are named as they are in the archive.
   void renew_ids() {
     new_ids_.emplace(entry_.seed);
     observer_.begin("Collecting ids");
     for (const bool frames : {false, true}) {
       const auto source = source_of(frames);
       if (!source) continue;
-      const DocumentSink sink{NewIds::collect, [&](std::string& keys, std::int64_t) { new_ids_->know(keys); }};
+      DuplicateIds twice(frames);
+      const DocumentSink sink{collect_ids, [&](std::string& keys, std::int64_t) { take_ids(keys, twice); }};
       move_documents(*source, {}, sink, request_.jobs, 0, progress_of(source->total_bytes()));
+      twice.count(true);
     }
     new_ids_->seal();
     auto& contents = migrated_.contents;
     new_ids_->edit_document(contents.dataset);
     for (auto& [collection, documents] : contents.documents) {
       for (auto& document : documents) new_ids_->edit_document(document);
+    }
+  }
+
+  // Of each document the keys by which it may come twice, how long those of its
+  // ids are, and those.
+  static constexpr std::size_t kTwiceBytes = 2 * sizeof(KeySet::Key);
+
+  static void collect_ids(std::string_view bson, std::string& keys) {
+    DuplicateIds::collect(bson, keys);
+    const auto at = keys.size();
+    std::uint64_t size = 0;
+    keys.append(sizeof size, '\0');
+    NewIds::collect(bson, keys);
+    size = keys.size() - at - sizeof size;
+    std::memcpy(keys.data() + at, &size, sizeof size);
+  }
+
+  void take_ids(std::string_view keys, DuplicateIds& twice) {
+    while (!keys.empty()) {
+      twice.take(keys.substr(0, kTwiceBytes), 1);
+      std::uint64_t size = 0;
+      std::memcpy(&size, keys.data() + kTwiceBytes, sizeof size);
+      keys.remove_prefix(kTwiceBytes + sizeof size);
+      new_ids_->know(keys.substr(0, size));
+      keys.remove_prefix(size);
     }
   }
 
@@ -277,6 +307,12 @@ class Intake {
     report_.bytes += moved.bytes;
   }
 
+  // Of two documents with one id there is one in the end.
+  void count_conflicts(bool frames, std::int64_t conflicts) {
+    report_.conflicts += conflicts;
+    (frames ? report_.frames : report_.samples) -= conflicts;
+  }
+
   // Ids that come twice are found by sorting them: what an import finds by its indexes.
   void read_all() {
     const bool refuse = request_.on_conflict == OnConflict::kError || new_ids_;
@@ -286,7 +322,7 @@ class Intake {
       if (!source) continue;
       move(*source, frames,
            {DuplicateIds::collect, [&](std::string& keys, std::int64_t documents) { ids.take(keys, documents); }}, 0);
-      report_.conflicts += ids.count(refuse);
+      count_conflicts(frames, ids.count(refuse));
     }
   }
 
@@ -306,10 +342,12 @@ class Intake {
         // In order and one after the other: what is there is the beginning.
         const auto there = resumed_ && refuse ? begin().staged(frames) : 0;
         const auto source = source_of(frames);
+        std::int64_t conflicts = 0;
         const auto write = [&](std::string& batch, std::int64_t) {
-          report_.conflicts += begin().insert(frames, batch, request_.on_conflict);
+          conflicts += begin().insert(frames, batch, request_.on_conflict);
         };
         if (source) move(*source, frames, {{}, write}, there);
+        count_conflicts(frames, conflicts);
         observer_.begin(frames ? "Indexing frames" : "Indexing samples");
         const auto index = [&to = begin(), &contents = migrated_.contents, frames] { to.index(contents, frames); };
         // Frames come in meanwhile.
@@ -373,7 +411,10 @@ class Intake {
 ImportReport take_in(Mongo& mongo, Origin& origin, const ImportRequest& request, const Observer& observer) {
   std::optional<Lease> lease;
   check_texts(origin, request);
-  if (!request.dry_run) lease.emplace(mongo);
+  if (!request.dry_run) {
+    require_rights(mongo, needed_import_rights());
+    lease.emplace(mongo);
+  }
   refuse_while_restoring(mongo);
   return Intake(mongo, origin, request, observer).run();
 }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/counted.h"
 #include "cli/plan_text.h"
 
 namespace fm::cli {
@@ -69,22 +70,19 @@ archive::ImportRequest request_of(const ImportOptions& options, const Settings& 
 std::string import_text(const archive::ImportReport& report, const std::string& done, const Style& style) {
   auto out = (report.dry_run ? "Can be " + std::string(done == "Imported" ? "imported" : "copied") + " as '"
                              : style.heading(done) + " '") +
-             report.name + "': " + format_count(report.samples) + " samples";
-  if (report.frames > 0) out += ", " + format_count(report.frames) + " frames";
+             report.name + "': " + counted(report.samples, "sample");
+  if (report.frames > 0) out += ", " + counted(report.frames, "frame");
   if (report.from != report.to) out += ", migrated from v" + report.from + " to v" + report.to;
   out +=
       ", " + format_bytes(static_cast<std::uint64_t>(report.bytes)) + " in " + format_duration(report.seconds) + ".\n";
-  const auto also = [&](std::int64_t count, const std::string& what) {
-    if (count > 0) out += "  " + format_count(count) + " " + what + "\n";
+  const auto also = [&](std::int64_t count, const char* one) {
+    if (count > 0) out += "  " + counted(count, one) + "\n";
   };
-  const auto counted = [&](std::int64_t count, const char* one) {
-    also(count, std::string(one) + (count == 1 ? "" : "s"));
-  };
-  counted(report.runs, "run");
-  counted(report.views, "saved view");
-  counted(report.workspaces, "workspace");
-  counted(report.tags, "temporal tag");
-  also(report.conflicts, "samples or frames whose id was there already");
+  also(report.runs, "run");
+  also(report.views, "saved view");
+  also(report.workspaces, "workspace");
+  also(report.tags, "temporal tag");
+  if (report.conflicts > 0) out += "  " + format_count(report.conflicts) + " more had an id that was there already\n";
   if (report.replaced && !report.dry_run) out += "  It took the place of the dataset of that name.\n";
   if (report.resumed) out += "  It went on where a run before it stopped.\n";
   if (report.dry_run) out += "Nothing was written.\n";

@@ -5,6 +5,7 @@
 #include "archive/copy.h"
 #include "base/error.h"
 #include "cli/command_dataset.h"
+#include "store/named_database.h"
 
 namespace fm::cli {
 
@@ -16,6 +17,15 @@ struct CopyOptions {
   std::optional<std::string> database;
   ImportOptions import;
 };
+
+// It may be meant as the destination, or be where the user is known.
+void refuse_other(const std::string& named, const std::string& database) {
+  if (named.empty() || named == "admin" || named == database) return;
+  throw Error(Exit::kUsage,
+              "The URI of --to names the database '" + named + "', and without --to-database the copy goes into '" +
+                  database + "'",
+              "Say which one you mean: --to-database " + named + ", or --to-database " + database);
+}
 
 int run_copy(const CopyOptions& options, const Globals& globals) {
   const auto settings = globals.load(options.import.flags);
@@ -29,6 +39,7 @@ int run_copy(const CopyOptions& options, const Globals& globals) {
   request.into = request_of(options.import, settings);
   request.into.dry_run = settings.dry_run;
   const auto database = options.database.value_or(from.database());
+  if (!options.database) refuse_other(named_database(options.to), database);
   Mongo to(options.to, database);
   to.ping();
   Progress progress(globals.progress_mode(), &log);

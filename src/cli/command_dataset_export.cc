@@ -5,6 +5,7 @@
 #include "archive/export.h"
 #include "base/text.h"
 #include "cli/command_dataset.h"
+#include "cli/counted.h"
 #include "cli/plan_text.h"
 #include "cli/program_version.h"
 
@@ -33,10 +34,10 @@ MediaMode mode_of(const std::string& word) {
 
 std::string text_of(const archive::ExportReport& report, const Style& style) {
   auto out = style.heading("Exported") + " '" + report.name + "' (v" + report.version + ") to " + report.directory +
-             ": " + format_count(report.samples) + " samples";
-  if (report.frames > 0) out += ", " + format_count(report.frames) + " frames";
+             ": " + counted(report.samples, "sample");
+  if (report.frames > 0) out += ", " + counted(report.frames, "frame");
   if (report.media_files > 0) {
-    out += ", " + format_count(report.media_files) + " media files (" +
+    out += ", " + counted(report.media_files, "media file") + " (" +
            format_bytes(static_cast<std::uint64_t>(report.media_bytes)) + ")";
   }
   return out + ", " + format_bytes(static_cast<std::uint64_t>(report.bytes)) + " in " +

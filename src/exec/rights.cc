@@ -79,6 +79,19 @@ const std::vector<Right>& needed_service_rights() {
   return kNeeded;
 }
 
+const std::vector<Right>& needed_import_rights() {
+  static const std::vector<Right> kNeeded = {
+      {"find", "names in use, and the version of the database"},
+      {"insert", "all that comes"},
+      {"update", "the lease, and a dataset that gives way"},
+      {"remove", "what belonged to a dataset that gave way, and what is taken back"},
+      {"listCollections", "which collections there are"},
+      {"createIndex", "the indexes of a dataset"},
+      {"dropCollection", "the same as remove, and the lease at the end"},
+  };
+  return kNeeded;
+}
+
 const std::vector<Right>& needed_to_make_collections() {
   static const std::vector<Right> kNeeded = {{"createCollection", "collections that were dropped, with their options"}};
   return kNeeded;

@@ -21,6 +21,8 @@ const std::vector<Right>& needed_rights();
 // The same for the database of a service, which readWrite covers: no dbAdmin, no
 // collMod, no validators.
 const std::vector<Right>& needed_service_rights();
+// For a dataset that comes into the database.
+const std::vector<Right>& needed_import_rights();
 // To take a run back that dropped collections of a service, beside these.
 const std::vector<Right>& needed_to_make_collections();
 

@@ -1,6 +1,7 @@
-"""dataset import and copy: the last steps, where a dataset takes the place of another one."""
+"""dataset import and copy: versions, ids and names, and the steps in which a dataset takes the place of another one."""
 import contextlib
 import datetime
+import json
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import time
 import pytest
 from bson import ObjectId
 from programs import NAMES, Tool, harness
-from test_archive import archive, run_import
+from test_archive import archive, edit, first_document, run_import
 
 VIDEO = archive("v1.22.1-video-reldir-tags")
 TAGS = ["brake", "turn"]  # of its samples, in their order
@@ -35,7 +36,7 @@ def tags_of(tool, name):
 
 def nothing_left(tool):
     named = {c for d in tool.db.datasets.find() for c in (d["sample_collection_name"], d.get("frame_collection_name"))}
-    left = set(tool.db.list_collection_names()) - named
+    left = set(tool.db.list_collection_names()) - named - {"migrator.history", "migrator.residue"}
     assert not [n for n in left if n.startswith(("samples.", "frames.", "migrator."))]
 
 
@@ -103,6 +104,83 @@ def test_a_killed_run_does_not_go_on_where_another_dataset_would_give_way(tool, 
             assert dataset(tool, "kept")["_id"] != dataset(tool, "x")["_id"]
         nothing_left(tool)
     assert proofs > 1
+
+
+def test_a_killed_run_does_not_go_on_at_another_version(tool):
+    """Else some samples would have been migrated, and others not."""
+    args = ["import", OTHER, "--name", "x", "--keep-times"]
+    tool.db.config.insert_one({"version": "0.22.0", "type": "fiftyone"})
+    assert cut(tool, 16, *args)
+    entry = tool.db["migrator.imports"].find_one()
+    assert tool.db[entry["samples"]].count_documents({"created_at": {"$exists": False}}) == 3
+    assert tool.migrator("migrate", "--yes").status == 0
+    result, _ = run_import(tool, *args[1:], "-o", "json")
+    assert not result.json["resumed"] and result.json["to"] == "1.22.1"
+    samples = tool.db[dataset(tool, "x")["sample_collection_name"]]
+    assert samples.count_documents({"created_at": {"$exists": True}}) == samples.count_documents({}) == 3
+    nothing_left(tool)
+
+
+@pytest.mark.parametrize("database, status", [("0.22.0", 14), ("0.18.0", 14), ("1.3.0", 14), ("1.4.0", 0), ("1.21.0", 0)])
+def test_clients_of_the_database_can_read_what_comes(tool, database, status):
+    tool.db.config.insert_one({"version": database, "type": "fiftyone"})
+    result = tool.migrator("dataset", "import", VIDEO, "--name", "x")
+    assert result.status == status, result.err
+    if status:
+        assert "whose clients cannot read it" in result.err and "--target-version " + database in result.err
+        assert tool.db.list_collection_names() == ["config"]
+        result = tool.migrator("dataset", "import", VIDEO, "--name", "x", "--target-version", "v" + database, "--allow-loss")
+        assert result.status == 0 and "to v%s," % database in result.out, result.err
+        assert dataset(tool, "x")["version"] == database
+
+
+def test_new_ids_name_duplicates_as_they_are_in_the_archive(tool, tmp_path):
+    folder = tmp_path / "in"
+    shutil.copytree(archive("v1.22.1-all-types"), folder)
+    edit(folder / "samples.json", lambda t: t[:-2] + "," + first_document(t)[:-2] + "]}")
+    one = json.loads((folder / "samples.json").read_text())["samples"][0]["_id"]["$oid"]
+    for more in [], ["--dry-run"]:
+        result = tool.migrator("dataset", "import", str(folder), "--name", "x", "--on-conflict", "new-ids", *more)
+        assert result.status == 15 and "{ _id: ObjectId('%s') }" % one in result.err, result.err
+    assert tool.db.list_collection_names() == []
+
+
+def test_counts_are_of_what_is_there(tool, tmp_path):
+    folder = tmp_path / "in"
+    shutil.copytree(VIDEO, folder)
+    edit(folder / "samples.json", lambda t: t[:-2] + "," + first_document(t)[:-2] + "]}")
+    for mode in "skip", "replace":
+        for more in [], ["--dry-run"]:
+            found = tool.migrator("dataset", "import", str(folder), "--name", mode, "--on-conflict", mode, "-o", "json", *more).json
+            assert (found["samples"], found["frames"], found["conflicts"]) == (2, 5, 2)
+            if more:
+                continue
+            assert tool.db[dataset(tool, mode)["sample_collection_name"]].count_documents({}) == 2
+            tool.db.datasets.delete_one({"name": mode})
+    metadata = json.loads((folder / "samples.json").read_text())
+    (folder / "samples.json").write_text(json.dumps({"samples": metadata["samples"][:1]}))
+    assert "'one': 1 sample, 5 frames, " in tool.migrator("dataset", "import", str(folder), "--name", "one").out
+
+
+def test_a_copy_says_where_it_goes_and_never_onto_itself(tool):
+    run_import(tool, VIDEO, "--name", "x")
+    uri = tool.env["FIFTYONE_DATABASE_URI"]
+    before = dataset(tool, "x")
+    for name in [], ["--name", "x"]:
+        result = tool.migrator("dataset", "copy", "x", "--to", uri.replace("127.0.0.1", "localhost"), "--overwrite", *name)
+        assert result.status == 2 and "take the place of the dataset that it is made of" in result.err, result.err
+    other = tool.name + "_2"
+    result = tool.migrator("dataset", "copy", "x", "--to", uri + "/" + other, "--name", "y")
+    assert result.status == 2 and "--to-database " + other in result.err, result.err
+    assert [d["name"] for d in tool.db.datasets.find()] == ["x"] and dataset(tool, "x") == before
+    try:
+        for name, target in (other, tool.db.client[other]), (tool.name, tool.db):
+            result = tool.migrator("dataset", "copy", "x", "--to", uri + "/" + other, "--to-database", name, "--name", "y")
+            assert result.status == 0 and target.datasets.count_documents({"name": "y"}) == 1, result.err
+        # The same dataset of another database does give way.
+        assert tool.migrator("dataset", "copy", "y", "--to", uri + "/" + other, "--to-database", other, "--overwrite").status == 0
+    finally:
+        tool.db.client.drop_database(other)
 
 
 # -- with a server that fails where it is told

@@ -192,6 +192,33 @@ def test_the_remedy_works_when_pasted(guarded, tmp_path):
     assert tool.versions()[1] == NEWEST
 
 
+IMPORT_RIGHTS = ["find", "insert", "update", "remove", "listCollections", "createIndex", "dropCollection"]
+ARCHIVE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "archives", "v1.22.1-video-reldir-tags")
+
+
+def test_exactly_the_documented_rights_to_import(guarded, tmp_path):
+    server, root = guarded
+    root.drop_database("least")
+    tool = tool_as(server, root, user_with(root, "least", IMPORT_RIGHTS), tmp_path)
+    for more in [], ["--overwrite"]:
+        r = tool.migrator("dataset", "import", ARCHIVE, "--name", "x", *more)
+        assert r.status == 0, r.err
+    assert tool.db.tags.count_documents({}) == 2
+    cut = tool._run("fiftyone-migrator-cut", ["dataset", "import", ARCHIVE, "--name", "y"], {"FM_CUT_AT": "20"})
+    assert cut.status < 0 and tool.migrator("dataset", "import", ARCHIVE, "--name", "z").status == 0
+    assert not [n for n in tool.db.list_collection_names() if n.startswith("migrator.")]
+
+
+@pytest.mark.parametrize("left_out", IMPORT_RIGHTS)
+def test_each_right_is_missed_before_an_import_writes(guarded, tmp_path, left_out):
+    server, root = guarded
+    root.drop_database("least")
+    tool = tool_as(server, root, user_with(root, "least", [r for r in IMPORT_RIGHTS if r != left_out]), tmp_path)
+    r = tool.migrator("dataset", "import", ARCHIVE, "--name", "x")
+    assert r.status == 12 and re.search(r"the right %s on" % left_out, r.err), r.err
+    assert tool.db.list_collection_names() == []
+
+
 def test_nothing_to_do_needs_no_right_to_write(guarded, tmp_path):
     server, root = guarded
     root.drop_database("least")
