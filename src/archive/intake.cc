@@ -342,12 +342,12 @@ class Intake {
         // In order and one after the other: what is there is the beginning.
         const auto there = resumed_ && refuse ? begin().staged(frames) : 0;
         const auto source = source_of(frames);
-        std::int64_t conflicts = 0;
         const auto write = [&](std::string& batch, std::int64_t) {
-          conflicts += begin().insert(frames, batch, request_.on_conflict);
+          begin().insert(frames, batch, request_.on_conflict);
         };
         if (source) move(*source, frames, {{}, write}, there);
-        count_conflicts(frames, conflicts);
+        // A run before this one may have written some of them.
+        if (!refuse) count_conflicts(frames, (frames ? report_.frames : report_.samples) - begin().staged(frames));
         observer_.begin(frames ? "Indexing frames" : "Indexing samples");
         const auto index = [&to = begin(), &contents = migrated_.contents, frames] { to.index(contents, frames); };
         // Frames come in meanwhile.

@@ -218,7 +218,7 @@ std::int64_t Landing::staged(bool frames) {
   return name.empty() ? 0 : mongo_.count(name, {});
 }
 
-std::int64_t Landing::insert(bool frames, std::string_view batch, OnConflict on_conflict) {
+void Landing::insert(bool frames, std::string_view batch, OnConflict on_conflict) {
   const auto& name = collection(frames);
   if (on_conflict == OnConflict::kError || on_conflict == OnConflict::kNewIds) {
     try {
@@ -229,7 +229,7 @@ std::int64_t Landing::insert(bool frames, std::string_view batch, OnConflict on_
       if (key.empty()) throw;
       refuse_key(frames, key);
     }
-    return 0;
+    return;
   }
   std::vector<Document> documents;
   for (std::size_t at = 0; at < batch.size();) {
@@ -246,7 +246,6 @@ std::int64_t Landing::insert(bool frames, std::string_view batch, OnConflict on_
     }
     mongo_.replace(name, updates);
   }
-  return static_cast<std::int64_t>(there.size());
 }
 
 void Landing::insert_tags(const std::vector<Document>& tags) { mongo_.insert(tags_, tags); }

@@ -53,9 +53,9 @@ class Landing {
   // How many samples or frames are there.
   std::int64_t staged(bool frames);
   // Documents, back to back, in their order. Throws Error(kMismatch) naming an
-  // _id that is there already, with kError. How many were left out (kSkip) or
-  // written over (kReplace).
-  std::int64_t insert(bool frames, std::string_view batch, OnConflict on_conflict);
+  // _id that is there already, with kError and kNewIds; kSkip leaves the later ones
+  // out, kReplace writes over the earlier ones.
+  void insert(bool frames, std::string_view batch, OnConflict on_conflict);
   void insert_tags(const std::vector<bson::Document>& tags);
   void write_results(const std::vector<RunResults>& results, const ReadResults& read, const ops::IdGenerator& ids);
   // Builds the default and custom indexes, unless they are there.

@@ -157,6 +157,10 @@ def test_counts_are_of_what_is_there(tool, tmp_path):
                 continue
             assert tool.db[dataset(tool, mode)["sample_collection_name"]].count_documents({}) == 2
             tool.db.datasets.delete_one({"name": mode})
+        args = ["import", str(folder), "--name", mode, "--on-conflict", mode, "-o", "json"]
+        assert cut(tool, 20, *args) and tool.db[tool.db["migrator.imports"].find_one()["samples"]].count_documents({})
+        found = tool.migrator("dataset", *args).json
+        assert (found["samples"], found["frames"], found["conflicts"], found["resumed"]) == (2, 5, 2, True)
     metadata = json.loads((folder / "samples.json").read_text())
     (folder / "samples.json").write_text(json.dumps({"samples": metadata["samples"][:1]}))
     assert "'one': 1 sample, 5 frames, " in tool.migrator("dataset", "import", str(folder), "--name", "one").out
