@@ -242,6 +242,7 @@ dump::Manifest write_database(const Side& side, const dump::Staging& staging, co
   manifest.database = mongo.database();
   manifest.server_version = mongo.server_version();
   manifest.scope = request.scope;
+  manifest.plan = request.plan;
   manifest.snapshot = moment.time;
   manifest.zstd = request.zstd;
   if (!moment.time) {
@@ -273,6 +274,7 @@ BackupReport backup(Mongo& mongo, const BackupRequest& request, const BytesProgr
     const auto name = request.cas->database();
     cas.emplace(Side{*request.cas, request, name + (name == mongo.database() ? ".cas" : "")});
     cas->request.collections = request.cas_collections;
+    cas->request.plan.reset();
     const auto process = process_of(mongo);
     if (!process.empty() && process == process_of(*request.cas)) {
       choose({&main, &*cas});

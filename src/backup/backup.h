@@ -18,6 +18,7 @@ struct BackupRequest {
   std::string tool;                                  // name and version, for the manifest
   std::optional<std::set<std::string>> collections;  // nothing: all
   std::string scope = "everything";                  // what that is, for people
+  std::optional<dump::Covered> plan;                 // the same, where not all are taken
   bool zstd = false;
   bool snapshot = true;  // of a replica set; others have none
   std::size_t jobs = 2;

@@ -37,6 +37,13 @@ Document to_document(const CollectionEntry& entry) {
   return out;
 }
 
+Value to_value(const std::optional<Covered>& plan) {
+  if (!plan) return Value();
+  bson::Array ids;
+  for (const auto& id : plan->datasets) ids.append(id);
+  return Document{{"target", plan->target}, {"datasets", std::move(ids)}};
+}
+
 Document header(const Manifest& manifest) {
   Value snapshot;
   if (manifest.snapshot) {
@@ -50,6 +57,7 @@ Document header(const Manifest& manifest) {
           {"database", manifest.database},
           {"server_version", manifest.server_version},
           {"scope", manifest.scope},
+          {"plan", to_value(manifest.plan)},
           {"started", bson::Date{manifest.started_ms}},
           {"finished", bson::Date{manifest.finished_ms}},
           {"snapshot", snapshot},
@@ -128,7 +136,9 @@ std::int64_t Manifest::bytes() const {
 std::string to_json(const Manifest& manifest) {
   std::string out;
   for (const auto& [key, value] : header(manifest)) {
-    const auto field = bson::to_relaxed_json(Document{{key, value}});  // { "key" : value }
+    // { "key" : value }; ids keep their types.
+    const Document one{{key, value}};
+    const auto field = key == "plan" ? bson::to_canonical_json(one) : bson::to_relaxed_json(one);
     out += (out.empty() ? "{\n " : ",\n ") + field.substr(2, field.size() - 4);
   }
   out += ",\n \"collections\" : [";
@@ -155,6 +165,14 @@ Manifest parse_manifest(const std::string& json, const std::string& path) {
   out.database = fields.get<std::string>("database");
   out.server_version = fields.get<std::string>("server_version");
   out.scope = fields.get<std::string>("scope");
+  const auto* plan = document.find("plan");
+  if (const auto* covered = plan ? plan->as<Document>() : nullptr) {
+    const Fields parts(*covered, path);
+    const auto& ids = parts.get<bson::Array>("datasets");
+    out.plan = Covered{parts.get<std::string>("target"), std::vector<Value>(ids.begin(), ids.end())};
+  } else if (!plan || !plan->is_null()) {
+    out.plan.emplace();  // it does not say: none is known to be whole
+  }
   out.started_ms = fields.get<bson::Date>("started").ms;
   out.finished_ms = fields.get<bson::Date>("finished").ms;
   const auto* snapshot = document.find("snapshot");

@@ -31,11 +31,19 @@ struct CollectionEntry {
   bool operator==(const CollectionEntry&) const = default;
 };
 
+// The plan whose collections a backup holds.
+struct Covered {
+  std::string target;
+  std::vector<bson::Value> datasets;  // their _ids
+  bool operator==(const Covered&) const = default;
+};
+
 struct Manifest {
   std::string tool;
   std::string database;
   std::string server_version;
-  std::string scope;  // "everything", or of which plan
+  std::string scope;            // "everything", or of which plan
+  std::optional<Covered> plan;  // nothing: everything
   std::int64_t started_ms = 0;
   std::int64_t finished_ms = 0;
   std::optional<ClusterTime> snapshot;

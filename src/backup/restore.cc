@@ -8,8 +8,11 @@
 
 #include "backup/bson_file.h"
 #include "backup/conveyor.h"
+#include "backup/datasets_outside.h"
+#include "backup/definition.h"
 #include "backup/disk.h"
 #include "backup/layout.h"
+#include "backup/refusals.h"
 #include "backup/touched.h"
 #include "base/error.h"
 #include "base/hash.h"
@@ -27,44 +30,9 @@ using dump::CollectionEntry;
 namespace {
 
 // Stored functions: a server renames nothing over these.
-constexpr const char* kFunctions = "system.js";
+using dump::kFunctions;
 constexpr const char* kHistory = "migrator.history";
 constexpr const char* kScratch = "migrator.scratch.restore.";
-
-std::string some(const std::vector<std::string>& names) {
-  constexpr std::size_t kShown = 5;
-  std::string out;
-  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) out += (i > 0 ? ", " : "") + names[i];
-  if (names.size() > kShown) {
-    out += " and " + format_count(static_cast<std::int64_t>(names.size() - kShown)) + " more";
-  }
-  return out;
-}
-
-// Options and indexes of one collection.
-struct Definition {
-  Document options;
-  std::vector<Document> indexes;  // but that of _id
-};
-
-Definition read_definition(const Document& metadata) {
-  Definition out;
-  if (const auto* options = metadata.find("options"); options && options->as<Document>()) {
-    out.options = *options->as<Document>();
-  }
-  const auto* indexes = metadata.find("indexes");
-  const auto* list = indexes ? indexes->as<bson::Array>() : nullptr;
-  for (std::size_t i = 0; list && i < list->size(); ++i) {
-    const auto* index = (*list)[i].as<Document>();
-    const auto* name = index ? index->find("name") : nullptr;
-    const auto* text = name ? name->as<std::string>() : nullptr;
-    // Made with the collection.
-    const auto* clustered = index ? index->find("clustered") : nullptr;
-    if (!index || (text && *text == "_id_") || (clustered && clustered->truthy())) continue;
-    out.indexes.push_back(*index);
-  }
-  return out;
-}
 
 // One batch is read while the one before is worked on, in another thread.
 void each_batch(dump::BsonReader& file, const std::function<void(const std::string& batch)>& visit) {
@@ -90,6 +58,8 @@ class Restorer {
     std::set<std::string> wanted;
     for (const auto& entry : entries()) wanted.insert(entry.name);
     for (const auto& info : mongo_.collections()) found_.emplace(info.name, info);
+    if (!request_.dry_run) require_more_rights();
+    const auto outside = datasets_outside();
     std::vector<std::string> kinds;
     for (const auto& entry : entries()) {
       const auto it = found_.find(entry.name);
@@ -105,7 +75,8 @@ class Restorer {
       if (wanted.contains(name) || !dump::is_dumped(name) || stays(name)) continue;
       if (name.starts_with(kScratch)) {
         leftovers_.push_back(name);
-      } else if (name.starts_with("migrator.") && !dump::is_transient(name)) {
+      } else if ((name.starts_with("migrator.") && !dump::is_transient(name)) || outside.were_absent.contains(name) ||
+                 (with_datasets() && dump::is_shared(name))) {
         report.dropped.push_back(name);
       } else if (!dump::is_transient(name)) {
         report.left_alone.push_back(name);
@@ -113,17 +84,19 @@ class Restorer {
     }
     if (!kinds.empty()) {
       throw Error(Exit::kPrecondition,
-                  "In one of the two, backup and database, this is a view and in the other not: " + some(kinds),
+                  "In one of the two, backup and database, this is a view and in the other not: " + dump::some(kinds),
                   "Drop it from the database first.");
     }
     auto in_the_way = report.overwritten;
     in_the_way.insert(in_the_way.end(), report.dropped.begin(), report.dropped.end());
     // One that was cut off had been allowed to.
     if (!in_the_way.empty() && !request_.overwrite && !left_mark()) {
-      throw Error(Exit::kPrecondition, "The database '" + mongo_.database() + "' already has " + some(in_the_way),
+      throw Error(Exit::kPrecondition, "The database '" + mongo_.database() + "' already has " + dump::some(in_the_way),
                   "Nothing was written. --overwrite puts the backup in their place; FIFTYONE_DATABASE_NAME names "
                   "another database.");
     }
+    dump::refuse_to_part(outside, request_.allow_loss);
+    report.bare = outside.bare;
     dropped_ = report.dropped;
   }
 
@@ -201,6 +174,35 @@ class Restorer {
   const std::vector<CollectionEntry>& entries() const { return manifest_.collections; }
   // What was done to a database is true whatever its data are set back to.
   bool stays(const std::string& name) const { return name == kHistory && found_.contains(name); }
+  void require_more_rights() {
+    dump::Special special;
+    for (std::size_t i = 0; i < entries().size(); ++i) {
+      const auto& entry = entries()[i];
+      special.views = special.views || (entry.view && found_.contains(entry.name));
+      special.validators = special.validators || definitions_[i].options.has("validator");
+      special.functions = special.functions || entry.name == kFunctions;
+    }
+    dump::require_rights_for(mongo_, special);
+  }
+
+  bool with_datasets() const { return datasets_entry() != nullptr; }
+  const CollectionEntry* datasets_entry() const {
+    const auto is_datasets = [](const CollectionEntry& entry) { return entry.name == "datasets" && !entry.view; };
+    const auto found = std::find_if(entries().begin(), entries().end(), is_datasets);
+    return found == entries().end() ? nullptr : &*found;
+  }
+
+  dump::Outside datasets_outside() {
+    const auto* entry = datasets_entry();
+    if (!entry) return {};
+    return dump::datasets_outside(mongo_, manifest_, [&](const std::function<void(bson::View)>& visit) {
+      dump::BsonReader file(path(entry->file), manifest_.zstd);
+      for (auto batch = file.next(); !batch.empty(); batch = file.next()) {
+        for (const auto& view : dump::split(batch)) visit(view);
+      }
+    });
+  }
+
   static std::string scratch(std::size_t i) { return kScratch + std::to_string(i); }
   std::string path(const std::string& file) const { return request_.directory + "/" + file; }
 
@@ -214,7 +216,7 @@ class Restorer {
     const auto& entry = entries()[i];
     const auto json = dump::read_file(path(entry.metadata));
     if (sha256_hex(json) != entry.metadata_sha256) mismatch(entry.metadata);
-    definitions_[i] = read_definition(entry.definition ? *entry.definition : bson::from_json(json));
+    definitions_[i] = dump::read_definition(entry.definition ? *entry.definition : bson::from_json(json));
   }
 
   void verify(std::size_t i) {
@@ -282,8 +284,14 @@ class Restorer {
     parallel_for(request_.jobs, static_cast<std::size_t>(last - moves.begin()),
                  [&](std::size_t i, std::size_t) { mongo_.rename_over(moves[i].from, moves[i].to); });
     // The journal of a later run would be taken for one of the datasets restored.
-    for (const auto& name : mark.drops) mongo_.drop(name);
+    const auto is_ours = [](const std::string& name) { return name.starts_with("migrator."); };
+    for (const auto& name : mark.drops) {
+      if (is_ours(name)) mongo_.drop(name);
+    }
     for (auto it = last; it != moves.end(); ++it) mongo_.rename_over(it->from, it->to);
+    for (const auto& name : mark.drops) {
+      if (!is_ours(name)) mongo_.drop(name);
+    }
     for (std::size_t i = 0; i < entries().size(); ++i) {
       const auto& entry = entries()[i];
       if (entry.name == kFunctions) put_functions(entry);
@@ -337,7 +345,7 @@ class Restorer {
   const RestoreRequest& request_;
   const dump::Manifest& manifest_;
   const BytesProgress& progress_;
-  std::vector<Definition> definitions_;  // as the entries
+  std::vector<dump::Definition> definitions_;  // as the entries
   std::map<std::string, CollectionInfo> found_;
   std::vector<std::string> leftovers_;
   std::vector<std::string> dropped_;

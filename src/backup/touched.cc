@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "bson/read.h"
 #include "exec/database.h"
 #include "exec/prepare.h"
 #include "exec/restore_mark.h"
@@ -62,19 +63,12 @@ class Touched {
 };
 
 // By encoded _id.
-std::map<std::string, std::vector<std::string>> own_collections(Mongo& mongo) {
+std::map<std::string, std::vector<std::string>> collections_by_dataset(Mongo& mongo) {
   std::map<std::string, std::vector<std::string>> out;
   FindOptions options;
   options.projection = Document{{"sample_collection_name", 1}, {"frame_collection_name", 1}};
   mongo.find("datasets", {}, options, [&](const bson::View& view) {
-    const auto id = view.get("_id");
-    if (!id) return;
-    auto& names = out[id_key(*id)];
-    if (const auto samples = view.get_string("sample_collection_name")) {
-      names.emplace_back(*samples);
-      names.push_back("frames." + std::string(*samples));
-    }
-    if (const auto frames = view.get_string("frame_collection_name")) names.emplace_back(*frames);
+    if (const auto id = view.get("_id")) out[id_key(*id)] = own_collections(view.decode());
   });
   return out;
 }
@@ -91,13 +85,33 @@ std::set<std::string> touched_collections(Mongo& mongo, const Plan& plan, const 
   std::vector<bool> own;
   for (const auto& route : plan.routes) own.push_back(touched.add(route));
   if (std::find(own.begin(), own.end(), true) == own.end()) return out;
-  const auto collections = own_collections(mongo);
+  const auto collections = collections_by_dataset(mongo);
   for (const auto& move : plan.datasets) {
     if (!own[move.route]) continue;
     const auto found = collections.find(id_key(heads.datasets[move.head].id));
     if (found != collections.end()) out.insert(found->second.begin(), found->second.end());
   }
   return out;
+}
+
+Covered covered_by(const Plan& plan, const Heads& heads) {
+  Covered out{plan.target, {}};
+  for (const auto& move : plan.datasets) out.datasets.push_back(heads.datasets[move.head].id);
+  return out;
+}
+
+std::vector<std::string> own_collections(const Document& dataset) {
+  std::vector<std::string> out;
+  if (const auto samples = bson::text_at(dataset, "sample_collection_name"); !samples.empty()) {
+    out.push_back(samples);
+    out.push_back("frames." + samples);
+  }
+  if (auto frames = bson::text_at(dataset, "frame_collection_name"); !frames.empty()) out.push_back(std::move(frames));
+  return out;
+}
+
+bool is_shared(const std::string& collection) {
+  return collection != "datasets" && std::find(std::begin(kShared), std::end(kShared), collection) != std::end(kShared);
 }
 
 bool is_transient(const std::string& collection) {

@@ -3,7 +3,10 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
+#include "backup/manifest.h"
+#include "bson/document.h"
 #include "plan/plan.h"
 #include "store/mongo.h"
 
@@ -13,6 +16,15 @@ namespace fm::dump {
 // it are always `datasets`, `config` and the bookkeeping. Reads the names of
 // datasets' collections.
 std::set<std::string> touched_collections(Mongo& mongo, const Plan& plan, const Heads& heads);
+
+// The datasets that a plan moves, and where to.
+Covered covered_by(const Plan& plan, const Heads& heads);
+
+// Of a dataset: its samples and frames, also where there are none.
+std::vector<std::string> own_collections(const bson::Document& dataset);
+
+// Whether all datasets share it; `datasets` itself is none of these.
+bool is_shared(const std::string& collection);
 
 // Bookkeeping of a moment: not worth keeping, and harmful to bring back.
 bool is_transient(const std::string& collection);

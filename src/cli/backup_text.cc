@@ -125,6 +125,8 @@ std::string restore_part(const RestoreReport& report, const std::string& databas
   }
   if (!report.dropped.empty()) out += line(style, dry_run ? "Drops:" : "Dropped:", name_list(report.dropped));
   if (!report.left_alone.empty()) out += line(style, "Untouched:", name_list(report.left_alone));
+  if (!report.bare.empty())
+    out += line(style, "Bare:", name_list(report.bare) + ": no samples, here nor in the backup");
   if (!dry_run) return out;
   std::vector<std::vector<std::string>> rows;
   for (const auto& entry : manifest.collections) {
@@ -147,6 +149,7 @@ Document restore_part(const RestoreReport& report, const std::string& database, 
           {"replaced", array_of(report.overwritten)},
           {"dropped", array_of(report.dropped)},
           {"left_alone", array_of(report.left_alone)},
+          {"without_samples", array_of(report.bare)},
           {"collections", collections_of(manifest)}};
 }
 

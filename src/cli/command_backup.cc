@@ -66,12 +66,14 @@ void choose_collections(BackupRequest& request, const BackupOptions& options, co
     return;
   }
   request.collections = dump::touched_collections(deployment.session.mongo(), plan, heads);
+  request.plan = dump::covered_by(plan, heads);
   request.scope = "what a migration to v" + plan.target + " touches";
   if (!options.migration.names.empty()) request.scope += ", of the datasets named";
   if (services) add_services(request, *services);
 }
 
 int run_backup(const BackupOptions& options, const Globals& globals) {
+  if (options.directory.empty()) throw Error(Exit::kUsage, "The name of the folder is empty", "Name a new folder.");
   const auto settings = globals.load(options.migration.flags);
   const auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 
 #include "base/text.h"
 #include "cli/deployment.h"
 #include "cli/parked.h"
+#include "cli/printable.h"
 #include "cli/program.h"
 #include "cli/service_migration.h"
 #include "cli/table.h"
@@ -87,9 +89,10 @@ std::string upgrade_text(const Facts& facts) {
   if (!facts.upgrade) return facts.no_upgrade;
   const auto& plan = *facts.upgrade;
   if (plan.nothing_to_do()) return "nothing to do";
-  std::string out = fmt::format(
-      "{}{} dataset{} to v{}", plan.database.empty() && !plan.save_database_version ? "" : "the database and ",
-      format_count(static_cast<std::int64_t>(plan.datasets.size())), plan.datasets.size() == 1 ? "" : "s", plan.target);
+  std::string out = fmt::format("{}{} dataset{} to {}",
+                                plan.database.empty() && !plan.save_database_version ? "" : "the database and ",
+                                format_count(static_cast<std::int64_t>(plan.datasets.size())),
+                                plan.datasets.size() == 1 ? "" : "s", version_text(plan.target));
   if (!plan.refused.empty()) {
     out += fmt::format("; {} refused", format_count(static_cast<std::int64_t>(plan.refused.size())));
   }
@@ -245,7 +248,18 @@ std::vector<ServiceHead> services_of(const Settings& settings, const Globals& gl
                        globals.versions(), parameters_of(settings));
 }
 
-int run_info(const Globals& globals) {
+// Of --check.
+int status_of(const Facts& facts, Exit no_upgrade) {
+  const auto is_half_way = [](const ServiceHead& head) { return head.failed || head.unfinished_to; };
+  const bool half_way = facts.unfinished || facts.restore || !parked_datasets(facts.heads()).empty() ||
+                        std::any_of(facts.services.begin(), facts.services.end(), is_half_way);
+  if (half_way) return static_cast<int>(Exit::kPending);
+  if (!facts.upgrade) return static_cast<int>(no_upgrade);
+  const bool idle = facts.upgrade->nothing_to_do() && facts.upgrade->refused.empty();
+  return static_cast<int>(idle ? Exit::kDone : Exit::kPending);
+}
+
+int run_info(bool check, const Globals& globals) {
   const auto settings = globals.load();
   const auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
@@ -261,20 +275,25 @@ int run_info(const Globals& globals) {
               "",
               unfinished_run(deployment.session.mongo()),
               RestoreMark::read(deployment.session.mongo())};
+  auto no_upgrade = Exit::kDone;
   try {
     facts.upgrade = make_plan(built_in_catalogue(), heads, {});
   } catch (const Error& error) {
     facts.no_upgrade = error.what();
+    no_upgrade = error.code();
   }
   globals.print(info_text(facts, globals.style(STDOUT_FILENO)), info_document(facts));
-  return 0;
+  return check ? status_of(facts, no_upgrade) : 0;
 }
 
 }  // namespace
 
 void setup_info(Program& program) {
   auto* command = program.app.add_subcommand("info", "Shows what versions are there; writes nothing.");
-  command->callback([&program] { program.run = [&program] { return run_info(program.globals); }; });
+  auto check = std::make_shared<bool>(false);
+  command->add_flag("--check", *check, "exit with 4 where something is to do or half-way");
+  command->callback(
+      [check, &program] { program.run = [check, &program] { return run_info(*check, program.globals); }; });
 }
 
 }  // namespace fm::cli

@@ -61,6 +61,7 @@ void back_up_first(const std::string& directory, const Plan& plan, ServiceMigrat
   request.tool = program_version();
   request.jobs = jobs;
   request.collections = dump::touched_collections(mongo, plan, heads);
+  request.plan = dump::covered_by(plan, heads);
   request.scope = "what a migration to v" + plan.target + " touches";
   if (services) add_services(request, *services);
   progress.phase("Backing up");
@@ -131,6 +132,10 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
   Deployment deployment(settings, log, false);
+  if (!dry_run && deployment.found.heads.datasets.empty() && !deployment.found.config) {
+    log.warning("The database '" + settings.database_name +
+                "' has no datasets and no version: is FIFTYONE_DATABASE_NAME right?");
+  }
   const bool adopting = settings.adopt && !deployment.enterprise();
   check_services(chosen, adopting ? Edition::kEnterprise : deployment.found.heads.edition, settings);
   std::optional<ServiceMigration> services;

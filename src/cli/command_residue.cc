@@ -7,7 +7,10 @@
 #include "base/text.h"
 #include "bson/json.h"
 #include "cli/deployment.h"
+#include "cli/migration_options.h"
+#include "cli/printable.h"
 #include "cli/program.h"
+#include "cli/prompt.h"
 #include "cli/residue_commands.h"
 #include "cli/service_homes.h"
 #include "cli/table.h"
@@ -56,9 +59,9 @@ int list(const Globals& globals, const Settings& settings) {
     const bool waits =
         !orphaned && image.service == "datasets" && std::any_of(image.open.begin(), image.open.end(), is_below);
     const std::string state = orphaned ? "orphaned" : waits ? "waiting" : image.open.empty() ? "for undo" : "live";
-    const auto shown = [](const std::string& text) { return text.empty() ? text : "v" + text; };
-    rows.push_back(
-        {image.run, image.service, image.name, shown(image.from), shown(image.to), state, joined(image.open)});
+    const auto shown = [](const std::string& text) { return text.empty() ? text : version_text(text); };
+    rows.push_back({image.run, image.service, one_line(image.name, kNameCells), shown(image.from), shown(image.to),
+                    state, joined(image.open)});
     Array open;
     for (const auto& revision : image.open) open.append(revision);
     documents.append(Document{{"run", image.run},
@@ -87,26 +90,38 @@ int list(const Globals& globals, const Settings& settings) {
 struct PruneOptions {
   std::string run;
   bool all = false;
+  SettingFlags flags;
 };
 
+// Unless this is for deleted datasets alone: nothing can give it back.
+void ask_before(const std::string& run, bool all, const Settings& settings) {
+  if ((run.empty() && !all) || settings.yes || !can_ask()) return;
+  const auto question = all ? "Remove all that is kept? No run can be taken back then."
+                            : "Remove all that run " + run + " kept? It can no longer be taken back then.";
+  if (!ask(question)) throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");
+}
+
 int prune(const PruneOptions& options, const Globals& globals) {
-  const auto settings = globals.load();
+  const auto settings = globals.load(options.flags);
+  require_admin(settings);
   const MongoDriver driver;
   const auto log = Log::to_stderr(settings, globals.quiet);
   Deployment deployment(settings, log);
   auto& mongo = deployment.session.mongo();
   require_rights(mongo);
+  const auto run = options.run.empty() ? "" : find_kept_run(mongo, options.run);
+  ask_before(run, options.all, settings);
   Exclusive exclusive(mongo, "");
   exclusive.take(deployment.found);
   ServiceHomes homes(has_cas(deployment, settings), settings, deployment, log);
   if (homes.cas()) require_rights(*homes.cas(), needed_service_rights());
   homes.lock();
-  auto pruned = prune_residue(mongo, {options.run, options.all});
+  auto pruned = prune_residue(mongo, {run, options.all});
   // That of cas is a part, and goes with the run or with all.
-  const bool goes = options.all || (!options.run.empty() && homes.cas() &&
-                                    Residue(*homes.cas()).run(part_of_run(options.run, name_of(Service::kCas))));
+  const bool goes = options.all || (!run.empty() && homes.cas() &&
+                                    Residue(*homes.cas()).run(part_of_run(run, name_of(Service::kCas))));
   if (homes.cas() && goes && homes.cas()->collection_names().contains(kResidue))
-    pruned.images += prune_residue(*homes.cas(), {options.run, options.all}).images;
+    pruned.images += prune_residue(*homes.cas(), {run, options.all}).images;
   globals.print("Removed " + format_count(pruned.images) + " images of datasets, " + format_count(pruned.members) +
                     " of samples and frames, " + format_count(pruned.files) + " files, and " +
                     format_count(pruned.collections) + " collections of no dataset.\n",
@@ -127,9 +142,10 @@ void setup_residue(Program& program) {
   setup_residue_apply(program, *command);
   auto options = std::make_shared<PruneOptions>();
   auto* remove = command->add_subcommand("prune", "Removes for good what belongs to deleted datasets.");
-  remove->add_option("--run", options->run, "all that this run kept: it can no longer be taken back")
-      ->option_text("RUN");
-  remove->add_flag("--all", options->all, "everything");
+  auto* one = remove->add_option("--run", options->run, "all that this run kept: it can no longer be taken back")
+                  ->option_text("RUN");
+  remove->add_flag("--all", options->all, "everything")->excludes(one);
+  add_setting(*remove, options->flags, "--yes", "yes", "ask nothing");
   remove->callback(
       [options, &program] { program.run = [options, &program] { return prune(*options, program.globals); }; });
 }

@@ -10,6 +10,7 @@
 #include "cli/deployment.h"
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
+#include "cli/printable.h"
 #include "cli/program_version.h"
 #include "cli/prompt.h"
 #include "cli/residue_commands.h"
@@ -74,7 +75,8 @@ std::string text_of(const GiveBackReport& report, bool planned, const Style& sty
   }
   if (!report.failures.empty()) {
     out += style.error("Left as they are:") + "\n";
-    for (const auto& failure : report.failures) out += "  " + failure.name + ": " + failure.error.what() + "\n";
+    for (const auto& failure : report.failures)
+      out += "  " + printable(failure.name + ": " + failure.error.what()) + "\n";
     out += "\n";
   }
   if (report.datasets.empty() && report.failures.empty()) return out + "Nothing waits in the undo log.\n";

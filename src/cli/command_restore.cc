@@ -17,6 +17,7 @@
 #include "cli/signals.h"
 #include "exec/control.h"
 #include "exec/history.h"
+#include "exec/rights.h"
 #include "store/lease.h"
 
 namespace fm::cli {
@@ -81,6 +82,7 @@ int run_restore(const RestoreOptions& options, const Globals& globals) {
   RestoreRequest request;
   request.directory = options.directory;
   request.overwrite = options.overwrite;
+  request.allow_loss = settings.allow_loss;
   request.dry_run = settings.dry_run;
   request.jobs = jobs_of(settings);
   const bool with_cas = dump::read_cas_manifest(options.directory).has_value();
@@ -93,6 +95,8 @@ int run_restore(const RestoreOptions& options, const Globals& globals) {
   request.cas = homes.cas();
   std::optional<Lease> lease;
   if (!request.dry_run) {
+    require_rights(deployment.session.mongo(), needed_to_restore());
+    if (request.cas) require_rights(*request.cas, needed_to_restore());
     lease.emplace(deployment.session.mongo());
     homes.lock();
   }
@@ -140,6 +144,7 @@ void setup_restore(Program& program) {
   auto* command = program.app.add_subcommand("restore", "Checks and brings back what backup wrote.");
   command->add_option("DIR", options->directory, "a folder written by backup")->required()->option_text("DIR");
   command->add_flag("--overwrite", options->overwrite, "put it in the place of what the database has");
+  add_setting(*command, options->flags, "--allow-loss", "allow_loss", "datasets made since may go");
   add_setting(*command, options->flags, "--dry-run", "dry_run", "check the files and show what would be written");
   add_setting(*command, options->flags, "-j,--jobs", "jobs", "collections at a time", "N");
   command->callback(

@@ -10,6 +10,7 @@
 #include "cli/deployment.h"
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
+#include "cli/printable.h"
 #include "cli/run_observer.h"
 #include "cli/table.h"
 #include "exec/exclusive.h"
@@ -99,7 +100,7 @@ std::string verdict(const RoundtripReport& report) {
 std::string text_of(const RoundtripReport& report, const Style& style) {
   std::string out;
   for (const auto& failure : report.failures) {
-    out += style.error(failure.refused ? "Refused:" : "Failed:") + " " + failure.error.what() + "\n";
+    out += style.error(failure.refused ? "Refused:" : "Failed:") + " " + printable(failure.error.what()) + "\n";
   }
   if (!out.empty()) out += "\n";
   if (!report.differences.empty()) out += style.heading("Differences:") + "\n" + differences_text(report) + "\n";
@@ -163,11 +164,23 @@ int run(const Options& options, const Globals& globals) {
 
   Progress progress(globals.progress_mode(), &log);
   MigrateObserver observer(progress, log, false);
+  Control control(mongo, {}, StopSignals::asked, warn_over(progress, log));
   RoundtripSettings wanted;
   wanted.size = {options.sample, jobs_of(settings)};
+  wanted.run.control = &control;
   wanted.run.jobs = wanted.size.jobs;
   wanted.run.undo_log = settings.undo_log;
-  const auto report = roundtrip(mongo, catalogue, deployment.found, plan, wanted, observer);
+  const auto tried = [&] {
+    const StopSignals signals(log);
+    try {
+      return roundtrip(mongo, catalogue, deployment.found, plan, wanted, observer);
+    } catch (const Error& error) {
+      if (!is_stop(error.code())) throw;
+      throw Error(error.code(), std::string(error.what()) + ": the copies are gone again, and nothing else was written",
+                  "The same command begins anew.");
+    }
+  };
+  const auto report = tried();
   progress.clear();
   globals.print(text_of(report, globals.style(STDOUT_FILENO)), document_of(report));
   if (!report.differences.empty()) return static_cast<int>(Exit::kMismatch);

@@ -8,6 +8,7 @@
 #include "cli/deployment.h"
 #include "cli/migration_options.h"
 #include "cli/plan_text.h"
+#include "cli/printable.h"
 #include "cli/program.h"
 #include "cli/program_version.h"
 #include "cli/prompt.h"
@@ -46,7 +47,7 @@ std::string text_of(const UndoReport& report, const Style& style) {
         report.repair ? format_count(report.changed) + " documents" : counted(report.failures.size(), "dataset");
     out += "\n" + style.error(left + " left as they are:") + "\n";
     for (const auto& failure : report.failures) {
-      out += "  " + failure.name + ": " + failure.error.what() + "\n";
+      out += "  " + printable(failure.name + ": " + failure.error.what()) + "\n";
     }
   }
   return out + "`fiftyone-migrator undo " + report.by + "` takes this back.\n";

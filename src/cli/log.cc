@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "bson/json.h"
+#include "cli/printable.h"
 #include "revisions/catalogue.h"
 
 namespace fm::cli {
@@ -92,7 +93,7 @@ std::string Log::line(LogLevel level, const std::string& text, const bson::Docum
 void Log::write(LogLevel level, const std::string& text, const bson::Document& fields) const {
   if (level < least_) return;
   std::FILE* stream = level >= LogLevel::kError ? errors_ : lines_;
-  const auto out = line(level, text, fields);
+  const auto out = printable_on(fileno(stream), line(level, text, fields));
   std::fwrite(out.data(), 1, out.size(), stream);  // a name may hold a NUL
   std::fflush(stream);
 }

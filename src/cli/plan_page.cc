@@ -9,6 +9,7 @@
 #include "cli/counted.h"
 #include "cli/log.h"
 #include "cli/plan_text.h"
+#include "cli/printable.h"
 #include "embedded/plan_page_files.h"
 
 namespace fm::cli {
@@ -167,8 +168,8 @@ std::string Page::facts() const {
   };
   fact("Database", name(facts_.database) + " on " + escaped(facts_.server));
   fact("Edition", heads_.edition == Edition::kEnterprise ? "Enterprise" : "open source");
-  fact("Version now", heads_.database ? "v" + escaped(*heads_.database) : "none stored");
-  fact("Version afterwards", "v" + escaped(plan_.database_version));
+  fact("Version now", heads_.database ? escaped(version_text(*heads_.database)) : "none stored");
+  fact("Version afterwards", escaped(version_text(plan_.database_version)));
   if (facts_.enterprise_target) fact("Enterprise version", escaped(*facts_.enterprise_target));
   fact("Planned", utc_text(facts_.made_ms) + " with " + escaped(facts_.tool));
   return out;
@@ -285,8 +286,8 @@ std::string Page::row(const DatasetMove& move, const DatasetSurvey& survey) cons
            "\">" + text + "</td>";
   };
   cell("Dataset", head.name ? name(*head.name) : "<i>no name</i>", "name");
-  cell("From", "v" + escaped(route.from), "short");
-  cell("To", "v" + escaped(route.to), "short");
+  cell("From", escaped(version_text(route.from)), "short");
+  cell("To", escaped(version_text(route.to)), "short");
   cell("Revisions", escaped(revision_list(route)));
   number("Documents", survey.documents(), count(survey.documents()));
   number("Size", survey.bytes(), bytes(survey.bytes()));

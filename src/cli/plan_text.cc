@@ -9,6 +9,7 @@
 #include "base/machine.h"
 #include "base/text.h"
 #include "cli/counted.h"
+#include "cli/printable.h"
 #include "cli/table.h"
 
 namespace fm::cli {
@@ -19,10 +20,9 @@ namespace {
 
 constexpr std::size_t kMostDatasets = 20;
 constexpr std::size_t kMostLines = 20;
-constexpr std::size_t kNameCells = 48;
 
 std::string nothing_to_do(const Plan& plan) {
-  return "Nothing to do: everything is at v" + plan.target + " already.\n";
+  return "Nothing to do: everything is at " + version_text(plan.target) + " already.\n";
 }
 
 std::string size(std::int64_t bytes) {
@@ -37,8 +37,8 @@ std::string routes_text(const Plan& plan) {
   for (std::size_t i = 0; i < plan.routes.size(); ++i) {
     if (datasets[i] == 0) continue;
     const auto& route = plan.routes[i];
-    rows.push_back({format_count(static_cast<std::int64_t>(datasets[i])), "v" + route.from, "v" + route.to,
-                    word(route.direction), revision_list(route)});
+    rows.push_back({format_count(static_cast<std::int64_t>(datasets[i])), version_text(route.from),
+                    version_text(route.to), word(route.direction), revision_list(route)});
   }
   return rows.empty() ? "" : text_table({"datasets", "from", "to", "way", "revisions"}, rows);
 }
@@ -127,7 +127,7 @@ std::string refused_text(const std::vector<DatasetFailure>& refused) {
       return out + "  " + format_count(static_cast<std::int64_t>(refused.size() - kMostLines)) +
              " more (-o json and --html list all)\n";
     }
-    out += "  " + std::string(refused[i].error.what()) + "\n";
+    out += "  " + printable(refused[i].error.what()) + "\n";
     // The same advice under each would only be noise.
     const bool ends = i + 1 == refused.size() || refused[i + 1].error.remedy() != refused[i].error.remedy();
     if (ends && !refused[i].error.remedy().empty()) out += "    " + refused[i].error.remedy() + "\n";
@@ -223,11 +223,11 @@ std::string plan_text(const Plan& plan, const Heads& heads, const Survey& survey
   if (plan.nothing_to_do() && refused.empty()) return nothing_to_do(plan);
   std::string out;
   for (const auto& route : plan.database) {
-    out += style.heading("Database:") + " v" + route.from + " -> v" + route.to + " (" + word(route.direction) + ": " +
-           revision_list(route) + ")\n";
+    out += style.heading("Database:") + " " + version_text(route.from) + " -> " + version_text(route.to) + " (" +
+           word(route.direction) + ": " + revision_list(route) + ")\n";
   }
   if (plan.save_database_version) {
-    out += style.heading("Database:") + " no version stored; v" + plan.database_version + " is saved\n";
+    out += style.heading("Database:") + " no version stored; " + version_text(plan.database_version) + " is saved\n";
   }
   const auto part = [&](const std::string& heading, const std::string& text) {
     if (text.empty()) return;
@@ -277,8 +277,8 @@ std::string report_text(const Plan& plan, const RunReport& report, const Style& 
   if (plan.nothing_to_do()) return nothing_to_do(plan);
   std::string out = "Migrated ";
   if (!plan.database.empty() || plan.save_database_version) out += "the database and ";
-  out += counted(report.datasets_done, "dataset") + " to v" + plan.target + " in " + format_duration(report.seconds) +
-         ".\n";
+  out += counted(report.datasets_done, "dataset") + " to " + version_text(plan.target) + " in " +
+         format_duration(report.seconds) + ".\n";
   if (!report.losses.empty()) out += "\n" + loss_text(report.losses, report.undo_log, style);
   if (const auto given = given_text(report.given, style); !given.empty()) out += "\n" + given;
   const auto list = [&](const char* what, bool refused) {
@@ -286,7 +286,7 @@ std::string report_text(const Plan& plan, const RunReport& report, const Style& 
     std::size_t n = 0;
     for (const auto& failure : report.failures) {
       if (failure.refused != refused) continue;
-      lines += "  " + failure.name + ": " + failure.error.what() + "\n";
+      lines += "  " + printable(failure.name + ": " + failure.error.what()) + "\n";
       if (!failure.error.remedy().empty()) lines += "    " + failure.error.remedy() + "\n";
       ++n;
     }

@@ -12,6 +12,7 @@
 #include "cli/command_line.h"
 #include "cli/exit_codes.h"
 #include "cli/help.h"
+#include "cli/printable.h"
 #include "cli/program_version.h"
 #include "cli/streams.h"
 
@@ -106,7 +107,8 @@ void print_error(const Globals& globals, bool json_lines, const Error& error) {
     return;
   }
   const auto style = globals.style(STDERR_FILENO);
-  std::fprintf(stderr, "%s %s%s\n", style.error("error:").c_str(), error.what(), remedy.c_str());
+  std::fprintf(stderr, "%s %s\n", style.error("error:").c_str(),
+               printable_on(STDERR_FILENO, error.what() + remedy).c_str());
 }
 
 bool logs_json(const Globals& globals) {

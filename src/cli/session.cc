@@ -1,6 +1,7 @@
 #include "cli/session.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "cli/log.h"
 #include "revisions/catalogue.h"
@@ -29,7 +30,25 @@ PrivateServer private_server(const Settings& settings) {
 
 }  // namespace
 
+namespace {
+
+// Throws Error(kUsage) for a name that no server takes, and for those it keeps for itself.
+void check_database_name(const std::string& name, const char* variable) {
+  constexpr std::size_t kLongest = 63;
+  for (const char* own : {"admin", "config", "local"}) {
+    if (name != own) continue;
+    throw Error(Exit::kUsage, "The database '" + name + "' is the server's own",
+                std::string("Set ") + variable + " to the name that FiftyOne uses.");
+  }
+  if (name.size() <= kLongest && name.find_first_of(std::string_view("/\\. \"$\0", 7)) == std::string::npos) return;
+  throw Error(Exit::kUsage, "'" + one_line(name, kLongest) + "' cannot be the name of a database",
+              std::string("Set ") + variable + ": at most 63 bytes, without blanks and the characters / \\ . \" $");
+}
+
+}  // namespace
+
 Session::Session(const Settings& settings, Ahead ahead) {
+  check_database_name(settings.database_name, "FIFTYONE_DATABASE_NAME");
   if (ahead == Ahead::kCatalogue) catalogue_ = std::async(std::launch::async, [] { built_in_catalogue(); });
   std::string uri;
   if (settings.database_uri) {
@@ -48,6 +67,7 @@ Session::Session(const Settings& settings, Ahead ahead) {
 }
 
 Session Session::cas(const Settings& settings) {
+  check_database_name(*settings.cas_database_name, "CAS_DATABASE_NAME");
   Session out;
   out.mongo_ = std::make_unique<Mongo>(settings.cas_database_uri->reveal(), *settings.cas_database_name);
   out.validate(settings);

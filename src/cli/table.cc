@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "cli/printable.h"
 
 namespace fm::cli {
 
@@ -27,8 +28,9 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(first, text.find_last_not_of(" \t\r\v\f") - first + 1));
 }
 
-Lines lines_of(const std::string& cell) {
+Lines lines_of(const std::string& stored) {
   Lines out;
+  const auto cell = printable_on(STDOUT_FILENO, stored);
   std::size_t start = 0;
   for (;;) {
     const auto end = cell.find('\n', start);

@@ -8,6 +8,8 @@
 namespace fm::cli {
 
 inline constexpr std::size_t kAnyWidth = 0;
+// The most that a stored name takes in a table: one_line(name, kNameCells).
+inline constexpr std::size_t kNameCells = 48;
 
 // Cells in a line of the terminal that stdout is: COLUMNS, else what the
 // terminal says. kAnyWidth where stdout is none, or does not know.

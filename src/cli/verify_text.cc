@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "cli/printable.h"
 #include "cli/table.h"
 
 namespace fm::cli {
@@ -161,7 +162,7 @@ std::string repair_text(const RepairReport& report, const VerifyReport& left, co
   if (!report.failures.empty()) {
     out += "\n" + style.error("Not mended:") + "\n";
     for (const auto& failure : report.failures) {
-      out += "  " + failure.name + ": " + failure.error.what() + "\n";
+      out += "  " + printable(failure.name + ": " + failure.error.what()) + "\n";
       if (!failure.error.remedy().empty()) out += "    " + failure.error.remedy() + "\n";
     }
   }

@@ -147,7 +147,7 @@ class BatchRunner {
   void write_group(std::vector<Prepared> group, const std::function<void(Result)>& done, int attempt);
   void add(const std::vector<Prepared*>& group);
   void run_shared_passes(const std::vector<Prepared*>& group);
-  void run_passes(const Prepared& dataset);
+  void run_passes(Prepared& dataset);
   // Neither an undo nor giving back.
   bool plain_way() const { return !settings_.undo && !settings_.give_back; }
   void checkpoint() const;

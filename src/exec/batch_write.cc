@@ -90,7 +90,7 @@ void BatchRunner::run_shared_passes(const std::vector<Prepared*>& group) {
   }
 }
 
-void BatchRunner::run_passes(const Prepared& dataset) {
+void BatchRunner::run_passes(Prepared& dataset) {
   for (std::size_t i = 0; i < dataset.passes.size(); ++i) {
     const auto& pass = dataset.passes[i];
     const auto key = pass_key(pass);
@@ -100,7 +100,11 @@ void BatchRunner::run_passes(const Prepared& dataset) {
     if (i + 1 < dataset.passes.size() || !dataset.members.empty()) journal_.advance({&dataset}, key);
   }
   for (const auto& members : dataset.members) {
-    restore_members(mongo_, members, settings_.give_back ? facts_.run : "");
+    const auto count = restore_members(mongo_, members, settings_.give_back ? facts_.run : "");
+    for (const auto& index : count.without_index) {
+      dataset.context.messages.push_back(
+          {ops::Message::Level::kWarning, "A unique index could not be made again: " + index});
+    }
   }
 }
 

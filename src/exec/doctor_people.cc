@@ -55,8 +55,7 @@ std::vector<Finding> judge_rights(const std::optional<Privileges>& privileges, c
   } else {
     out.push_back({"rights", Level::kBlocker, "Rights",
                    fmt::format("{} lacks on {}: {}", user, database, fmt::join(missing, ", ")),
-                   fmt::format("Give the user the role readWrite on {}, or in mongosh:\n{}", database,
-                               role_script(database, privileges->users().front())),
+                   rights_remedy(database, privileges->users().front(), missing),
                    Document{{"missing", texts(missing)}}});
   }
   std::vector<std::string> unseen;

@@ -139,9 +139,14 @@ Storage storage(Mongo& mongo, const Survey& survey) {
   std::int64_t size = 0;
   std::int64_t stored = 0;
   for (const auto& [n, name] : largest) {
-    const auto reply = mongo.command(Document{{"collStats", name}});
-    size += bson::integer_at(reply, "size");
-    stored += bson::integer_at(reply, "storageSize");
+    try {
+      const auto reply = mongo.command(Document{{"collStats", name}});
+      size += bson::integer_at(reply, "size");
+      stored += bson::integer_at(reply, "storageSize");
+    } catch (const Error& error) {
+      if (error.code() != Exit::kRights) throw;
+      return {};  // then as if nothing were compressed
+    }
   }
   // A small collection takes a page whatever is in it.
   const double ratio = size > 0 ? static_cast<double>(stored) / static_cast<double>(size) : 1;
@@ -236,10 +241,12 @@ Estimate estimate(Mongo& mongo, const Plan& plan, const Survey& survey) {
     growth.oplog += kept;
   }
   if (has_oplog(mongo)) out.oplog_bytes = growth.oplog;
-  out.basis.push_back("Disk: what is rewritten stands beside the old until the server's next checkpoint; " +
-                      std::to_string(static_cast<int>(disk.compression * 100)) +
-                      " % of the documents' size by the statistics of " +
-                      format_count(static_cast<std::int64_t>(disk.asked)) + " collections. A backup is not counted.");
+  const auto share = disk.asked == 0 ? "their whole size, because the user may not see statistics (collStats)"
+                                     : std::to_string(static_cast<int>(disk.compression * 100)) +
+                                           " % of the documents' size by the statistics of " +
+                                           format_count(static_cast<std::int64_t>(disk.asked)) + " collections";
+  out.basis.push_back("Disk: what is rewritten stands beside the old until the server's next checkpoint; " + share +
+                      ". A backup is not counted.");
   if (out.oplog_bytes) {
     out.basis.push_back("Oplog: dataset documents whole; of others what changes, and " + format_bytes(kOplogEntry) +
                         " for each (measured by us).");

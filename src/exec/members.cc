@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "bson/merge.h"
 #include "bson/path.h"
+#include "bson/read.h"
 #include "exec/batch_size.h"
 #include "exec/control.h"
 #include "exec/guard.h"
@@ -145,7 +146,7 @@ bson::Merged merge(const MemberRestore& restore, const Document& mine, const Doc
   return merged;
 }
 
-void restore_indexes(Mongo& mongo, const MemberRestore& restore) {
+void restore_indexes(Mongo& mongo, const MemberRestore& restore, MemberCount& count) {
   auto filter = members_kept_by(restore.run, restore.collection);
   filter.append("index", Document{{"$type", "object"}});
   std::vector<Document> indexes;
@@ -157,6 +158,7 @@ void restore_indexes(Mongo& mongo, const MemberRestore& restore) {
       mongo.create_indexes(restore.collection, {index});
     } catch (const Error& error) {
       if (error.code() != Exit::kFailed && error.code() != Exit::kRights) throw;
+      count.without_index.push_back(bson::text_at(index, "name") + " of " + restore.collection + ": " + error.what());
     }
   }
 }
@@ -196,7 +198,7 @@ MemberCount restore_members(Mongo& mongo, const MemberRestore& restore, const st
         kept.clear();
         updates.clear();
       });
-  if (!restore.forward) restore_indexes(mongo, restore);
+  if (!restore.forward) restore_indexes(mongo, restore, count);
   return count;
 }
 

@@ -38,6 +38,8 @@ struct MemberCount {
   std::int64_t changed = 0;
   std::int64_t edited = 0;  // since: those keep their edits
   std::string example;      // "samples.x, 65f0...: ground_truth.detections"
+  // Unique indexes that could not be made again: "_id_1 of frames.x: why".
+  std::vector<std::string> without_index = {};
 };
 
 // Before the passes: what restore_members() would do then. Reads only.
@@ -46,8 +48,8 @@ MemberCount check_members(Mongo& mongo, const MemberRestore& restore);
 // After the passes: merges (bson/merge.h) every image into its document, unless
 // that was deleted. With `keep` those that change are kept for that run first, as
 // they were and as they will be. Then indexes are made again that the run dropped,
-// unless the documents no longer allow it, or the user may not. Memory: some
-// hundred documents. Can be repeated.
+// unless the documents no longer allow it. Memory: some hundred documents. Can be
+// repeated.
 MemberCount restore_members(Mongo& mongo, const MemberRestore& restore, const std::string& keep = "");
 
 // Documents that an undo of these works would change for good, because they were

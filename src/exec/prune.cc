@@ -24,13 +24,20 @@ constexpr std::size_t kAtOnce = 500;
 
 }  // namespace
 
+std::string find_kept_run(Mongo& mongo, const std::string& run) {
+  std::set<std::string> found;
+  for (const auto& one : Residue(mongo).runs()) {
+    auto id = run_of_part(one.run);
+    if (id == run) return run;
+    if (id.starts_with(run)) found.insert(std::move(id));
+  }
+  if (found.size() == 1) return *found.begin();
+  if (!found.empty()) throw Error(Exit::kUsage, "Several runs begin with '" + run + "'", "Give more of the id.");
+  throw Error(Exit::kNotFound, "Run '" + run + "' keeps nothing", "`residue list` names those that do.");
+}
+
 Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
   Residue residue(mongo);
-  const auto runs_now = residue.runs();
-  const auto of_run = [&](const RunRecord& one) { return run_of_part(one.run) == request.run; };
-  if (!request.run.empty() && std::none_of(runs_now.begin(), runs_now.end(), of_run)) {
-    throw Error(Exit::kNotFound, "Run '" + request.run + "' keeps nothing", "`residue list` names those that do.");
-  }
   if (const auto left = Journal(mongo).unfinished()) {
     throw Error(Exit::kPrecondition, "Run " + left->run + " is unfinished, and goes on with what it keeps",
                 "Run its command again first.");

@@ -22,9 +22,12 @@ struct Pruned {
   std::int64_t files = 0;  // GridFS files that no run refers to any more
 };
 
+// The run that keeps something and has that id, or the only one whose id begins
+// so. Throws Error(kNotFound), or kUsage where several do.
+std::string find_kept_run(Mongo& mongo, const std::string& run);
+
 // Files go first, images last: cut off in the middle, it can be repeated.
-// Throws Error(kPrecondition) while an unfinished run needs them, kNotFound
-// for a run that keeps nothing.
+// Throws Error(kPrecondition) while an unfinished run needs them.
 Pruned prune_residue(Mongo& mongo, const PruneRequest& request);
 
 }  // namespace fm

@@ -41,6 +41,10 @@ std::string quoted(const std::string& text) {
   return out + "\"";
 }
 
+bool is_beyond_read_write(const std::string& action) {
+  return action == "bypassDocumentValidation" || action == "collMod";
+}
+
 std::vector<std::string> quoted_actions(const std::vector<Right>& needed) {
   std::vector<std::string> out;
   for (const auto& right : needed) out.push_back(quoted(right.action));
@@ -60,6 +64,7 @@ const std::vector<Right>& needed_rights() {
       {"renameCollectionSameDB", "keeping collections without a dataset for undo (0.15.0)"},
       {"listIndexes", "going below 0.6.2"},
       {"dropIndex", "going below 0.6.2: an index of frames that its layout cannot keep"},
+      {"createIndex", "the same index when that is taken back, and what verify --repair makes"},
   };
   return kNeeded;
 }
@@ -94,6 +99,21 @@ const std::vector<Right>& needed_import_rights() {
 
 const std::vector<Right>& needed_to_make_collections() {
   static const std::vector<Right> kNeeded = {{"createCollection", "collections that were dropped, with their options"}};
+  return kNeeded;
+}
+
+const std::vector<Right>& needed_to_restore() {
+  static const std::vector<Right> kNeeded = {
+      {"find", "comparing with what is there"},
+      {"insert", "documents"},
+      {"update", "the history of runs"},
+      {"remove", "the mark of a restore that is at work"},
+      {"listCollections", "which collections there are"},
+      {"createCollection", "collections, with their options"},
+      {"createIndex", "their indexes"},
+      {"renameCollectionSameDB", "putting them in their places"},
+      {"dropCollection", "what they take the place of"},
+  };
   return kNeeded;
 }
 
@@ -142,7 +162,7 @@ bool Privileges::on_collection(const std::string& database, const std::string& c
                                const std::string& action) const {
   return any(action, [&](const Grant& grant) {
     return grant.database && (grant.database->empty() || *grant.database == database) &&
-           (grant.collection.empty() || grant.collection == collection);
+           (grant.collection == collection || (grant.collection.empty() && !collection.starts_with("system.")));
   });
 }
 
@@ -164,17 +184,22 @@ std::vector<std::string> missing_rights(const Privileges& privileges, const std:
   return out;
 }
 
-std::string role_script(const std::string& database, const std::string& user, const std::vector<Right>& needed) {
+std::string rights_remedy(const std::string& database, const std::string& user, const std::vector<std::string>& missing,
+                          const std::vector<Right>& needed) {
   const auto at = user.rfind('@');
   const auto role = quoted("fiftyoneMigrator_" + database);
+  const bool beyond = std::any_of(missing.begin(), missing.end(), is_beyond_read_write);
   return fmt::format(
+      "Give the user the role{5} on {6}, or in mongosh:\n"
       "use admin\n"
-      "db.createRole({{role: {0}, roles: [], privileges: [{{\n"
+      "db.getRole({0}) || db.createRole({{role: {0}, roles: [], privileges: []}})\n"
+      "db.grantPrivilegesToRole({0}, [{{\n"
       "  resource: {{db: {1}, collection: \"\"}},\n"
-      "  actions: [{2}]}}]}})\n"
+      "  actions: [{2}]}}])\n"
       "use {3}\n"
       "db.grantRolesToUser({4}, [{{role: {0}, db: \"admin\"}}])",
-      role, quoted(database), fmt::join(quoted_actions(needed), ", "), user.substr(at + 1), quoted(user.substr(0, at)));
+      role, quoted(database), fmt::join(quoted_actions(needed), ", "), user.substr(at + 1), quoted(user.substr(0, at)),
+      beyond ? "s readWrite and dbAdmin" : " readWrite", database);
 }
 
 void require_rights(Mongo& mongo, const std::vector<Right>& needed) {
@@ -186,8 +211,7 @@ void require_rights(Mongo& mongo, const std::vector<Right>& needed) {
               fmt::format("The user {} lacks the right{} {} on the database {}; nothing was written",
                           fmt::join(privileges->users(), ", "), missing.size() == 1 ? "" : "s",
                           fmt::join(missing, ", "), mongo.database()),
-              fmt::format("Give the user the role readWrite on {}, or in mongosh:\n{}", mongo.database(),
-                          role_script(mongo.database(), privileges->users().front(), needed)));
+              rights_remedy(mongo.database(), privileges->users().front(), missing, needed));
 }
 
 }  // namespace fm

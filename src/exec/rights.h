@@ -25,6 +25,8 @@ const std::vector<Right>& needed_service_rights();
 const std::vector<Right>& needed_import_rights();
 // To take a run back that dropped collections of a service, beside these.
 const std::vector<Right>& needed_to_make_collections();
+// To write collections beside their places, with their indexes, and to rename them over.
+const std::vector<Right>& needed_to_restore();
 
 class Privileges {
  public:
@@ -37,7 +39,7 @@ class Privileges {
   // server without access control, and nothing on one with it.
   const std::vector<std::string>& users() const { return users_; }
 
-  // On all collections of the database.
+  // On all collections of the database, but those of the server (system.*).
   bool on_database(const std::string& database, const std::string& action) const;
   bool on_collection(const std::string& database, const std::string& collection, const std::string& action) const;
   bool on_cluster(const std::string& action) const;
@@ -61,10 +63,11 @@ class Privileges {
 std::vector<std::string> missing_rights(const Privileges& privileges, const std::string& database,
                                         const std::vector<Right>& needed = needed_rights());
 
-// A role with all that migrating needs, as mongosh takes it, given to that user
-// ("user@database").
-std::string role_script(const std::string& database, const std::string& user,
-                        const std::vector<Right>& needed = needed_rights());
+// What to do about missing ones: the built-in roles that have them, or a role
+// with all that is needed, as mongosh takes it, given to that user
+// ("user@database"). Where the role is there already, it gets what it lacks.
+std::string rights_remedy(const std::string& database, const std::string& user, const std::vector<std::string>& missing,
+                          const std::vector<Right>& needed = needed_rights());
 
 // Throws Error(kRights) that names every missing right. A server that does not
 // tell is left to refuse by itself. Reads only.

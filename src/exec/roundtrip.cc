@@ -12,6 +12,7 @@
 #include "bson/difference.h"
 #include "bson/json.h"
 #include "bson/read.h"
+#include "exec/control.h"
 
 namespace fm {
 
@@ -26,7 +27,6 @@ constexpr std::size_t kExampleCells = 60;
 
 // Documents of a collection, by encoded _id.
 using Hashes = std::unordered_map<std::string, Digest>;
-using Snapshot = std::map<std::string, Hashes>;
 
 Digest hash_of(bson::View view) { return sha256({reinterpret_cast<const char*>(view.data()), view.size()}); }
 
@@ -35,9 +35,11 @@ constexpr const char* kFiles = "fs.files";
 constexpr const char* kChunks = "fs.chunks";
 
 bool of_the_data(const std::string& collection) {
-  return !collection.starts_with("migrator.") && collection != "config" && collection != kChunks;
+  return !collection.starts_with("migrator.") && collection != "config" && collection != kFiles &&
+         collection != kChunks;
 }
 
+// By encoded _id of the file.
 Hashes file_contents(Mongo& corner) {
   FindOptions options;
   options.sort = Document{{"files_id", 1}, {"n", 1}};
@@ -46,8 +48,7 @@ Hashes file_contents(Mongo& corner) {
   Sha256 content;
   const auto end = [&] {
     if (!file) return;
-    const auto digest = content.finish();
-    out.emplace(to_hex(digest), digest);
+    out.emplace(id_key(*file), content.finish());
     content = Sha256();
   };
   corner.find(kChunks, {}, options, [&](bson::View view) {
@@ -63,15 +64,17 @@ Hashes file_contents(Mongo& corner) {
   return out;
 }
 
+struct Snapshot {
+  std::map<std::string, Hashes> documents;  // by collection
+  Hashes files;
+};
+
 Snapshot snapshot(Mongo& corner) {
   Snapshot out;
+  out.files = file_contents(corner);
   for (const auto& name : corner.collection_names()) {
     if (!of_the_data(name)) continue;
-    if (name == kFiles) {
-      out[name] = file_contents(corner);
-      continue;
-    }
-    auto& hashes = out[name];
+    auto& hashes = out.documents[name];
     corner.find(name, {}, {}, [&](bson::View view) { hashes.emplace(id_key(*view.get("_id")), hash_of(view)); });
   }
   return out;
@@ -166,11 +169,15 @@ class Comparison {
   Comparison(Mongo& mongo, Mongo& corner, RoundtripReport& report)
       : mongo_(mongo), corner_(corner), owners_(corner), report_(report) {}
 
-  void run(Snapshot before) {
+  void run(Snapshot before, const std::function<void()>& checkpoint) {
+    files_before_ = std::move(before.files);
+    files_after_ = file_contents(corner_);
+    files();
     auto names = corner_.collection_names();
-    for (const auto& [name, hashes] : before) names.insert(name);
+    for (const auto& [name, hashes] : before.documents) names.insert(name);
     for (const auto& name : names) {
-      if (of_the_data(name)) collection(name, before[name]);
+      checkpoint();
+      if (of_the_data(name)) collection(name, before.documents[name]);
     }
     for (auto& [key, difference] : found_) report_.differences.push_back(std::move(difference));
   }
@@ -179,7 +186,6 @@ class Comparison {
   // `left`: what has not been met yet.
   void collection(const std::string& name, Hashes& left) {
     report_.documents += static_cast<std::int64_t>(left.size());
-    if (name == kFiles) return files(left);
     std::vector<std::pair<Document, Digest>> changed;
     corner_.find(name, {}, {}, [&](bson::View view) {
       const auto found = left.find(id_key(*view.get("_id")));
@@ -220,6 +226,7 @@ class Comparison {
     if (differences.empty()) return add(Kind::kChanged, name, before, "(order of keys)", nullptr, nullptr);
     std::set<std::string> seen;
     for (const auto& one : differences) {
+      if (same_file(one.before, one.after)) continue;
       const auto path = general(one.path);
       const auto kind = !one.before ? Kind::kAdded : one.after ? Kind::kChanged : Kind::kLost;
       if (seen.insert(path).second) add(kind, name, before, path, one.before, one.after);
@@ -237,11 +244,21 @@ class Comparison {
     report_.meanwhile += static_cast<std::int64_t>(left.size() - still_there);
   }
 
-  void files(const Hashes& before) {
-    const auto after = file_contents(corner_);
-    for (const auto& [content, digest] : before) {
-      if (!after.contains(content)) add(Kind::kLost, kFiles, {}, "(content)", nullptr, nullptr);
+  void files() {
+    report_.documents += static_cast<std::int64_t>(files_before_.size());
+    std::set<std::string> there;
+    for (const auto& [id, content] : files_after_) there.insert(to_hex(content));
+    for (const auto& [id, content] : files_before_) {
+      if (!there.contains(to_hex(content))) add(Kind::kLost, kFiles, {}, "(content)", nullptr, nullptr);
     }
+  }
+
+  // Whether both name a file, and these hold the same.
+  bool same_file(const Value* before, const Value* after) const {
+    if (!before || !after) return false;
+    const auto was = files_before_.find(id_key(*before));
+    const auto is = files_after_.find(id_key(*after));
+    return was != files_before_.end() && is != files_after_.end() && was->second == is->second;
   }
 
   void add(Kind kind, const std::string& name, const Document& document, const std::string& path, const Value* before,
@@ -260,6 +277,8 @@ class Comparison {
   Mongo& corner_;
   Owners owners_;
   RoundtripReport& report_;
+  Hashes files_before_;
+  Hashes files_after_;
   std::map<std::tuple<Kind, std::string, std::string, std::string>, RoundtripDifference> found_;
 };
 
@@ -273,7 +292,10 @@ RoundtripReport roundtrip(Mongo& mongo, const Catalogue& catalogue, const Databa
   std::vector<Value> ids;
   for (const auto& move : plan.datasets) ids.push_back(heads.heads.datasets[move.head].id);
   observer.phase("copying samples", ids.size());
-  Scratch scratch(mongo, catalogue, ids, settings.size);
+  const auto checkpoint = [control = settings.run.control] {
+    if (control) control->checkpoint();
+  };
+  Scratch scratch(mongo, catalogue, ids, settings.size, checkpoint);
   auto before = snapshot(scratch.mongo());
 
   auto run = settings.run;
@@ -290,7 +312,7 @@ RoundtripReport roundtrip(Mongo& mongo, const Catalogue& catalogue, const Databa
   report.datasets = returned.datasets_done;
 
   observer.phase("comparing", 0);
-  Comparison(mongo, scratch.mongo(), report).run(std::move(before));
+  Comparison(mongo, scratch.mongo(), report).run(std::move(before), checkpoint);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

@@ -44,7 +44,8 @@ struct RoundtripSettings {
 };
 
 // `plan` is the way there. Holds a hash per copied document in memory. Writes
-// only to the scratch collections, which are gone when it returns or throws.
+// only to the scratch collections, which are gone when it returns or throws; what
+// the run's control throws ends it.
 RoundtripReport roundtrip(Mongo& mongo, const Catalogue& catalogue, const DatabaseHeads& heads, const Plan& plan,
                           const RoundtripSettings& settings, RunObserver& observer);
 

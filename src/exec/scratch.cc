@@ -49,7 +49,8 @@ void results_of(const Document& run, std::vector<Value>& out) {
 
 }  // namespace
 
-Scratch::Scratch(Mongo& mongo, const Catalogue& catalogue, const std::vector<Value>& datasets, const ScratchSize& size)
+Scratch::Scratch(Mongo& mongo, const Catalogue& catalogue, const std::vector<Value>& datasets, const ScratchSize& size,
+                 const std::function<void()>& checkpoint)
     : mongo_(mongo), corner_(mongo, kPrefix), catalogue_(catalogue) {
   drop_scratch(mongo_);
   collections_ = mongo_.collection_names();
@@ -71,8 +72,10 @@ Scratch::Scratch(Mongo& mongo, const Catalogue& catalogue, const std::vector<Val
       for (const auto& id : ids) wanted.append(id);
       copy("datasets", Document{{"_id", Document{{"$in", wanted}}}}, {},
            [&](const Document& dataset) { documents.push_back(dataset); });
-      parallel_for(size.jobs, documents.size(),
-                   [&](std::size_t i, std::size_t) { copy_dataset(documents[i], size.samples); });
+      parallel_for(size.jobs, documents.size(), [&](std::size_t i, std::size_t) {
+        checkpoint();
+        copy_dataset(documents[i], size.samples);
+      });
       for (const auto& [collection, owner] : owned_) {
         FindOptions options;
         options.limit = size.samples * static_cast<std::int64_t>(ids.size());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,8 +23,10 @@ class Scratch {
   // Drops what an earlier one left behind, then copies `config` and of each
   // dataset: its document, the first and last samples, their frames, the
   // documents that a revision may look up or edit, and results of up to 16 MiB
-  // of its brain runs. Only one at a time may exist for a database.
-  Scratch(Mongo& mongo, const Catalogue& catalogue, const std::vector<bson::Value>& datasets, const ScratchSize& size);
+  // of its brain runs. Only one at a time may exist for a database. What
+  // `checkpoint` throws, called before each dataset, ends it with nothing left.
+  Scratch(Mongo& mongo, const Catalogue& catalogue, const std::vector<bson::Value>& datasets, const ScratchSize& size,
+          const std::function<void()>& checkpoint);
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   // Drops it all; what cannot be dropped now is dropped by the next one.

@@ -16,6 +16,7 @@ constexpr std::int32_t kUnauthorized = 13;
 constexpr std::int32_t kAuthenticationFailed = 18;
 // Another member is primary now, or this one stops: what failed can be done again.
 constexpr std::uint32_t kTransient[] = {91, 189, 10107, 11600, 11602, 13435, 13436};
+constexpr std::int32_t kDocumentValidationFailure = 121;
 constexpr std::int32_t kSnapshotTooOld = 239;
 constexpr std::int32_t kSnapshotUnavailable = 246;
 
@@ -85,6 +86,12 @@ void fail(const bson_error_t& error, const std::string& doing) {
   if (of_server && std::find(std::begin(kTransient), std::end(kTransient), error.code) != std::end(kTransient)) {
     throw Error(Exit::kUnreachable, what, "The server changes its role or stops; run the same command again.",
                 "ConnectionError");
+  }
+  if (of_server && error.code == kDocumentValidationFailure) {
+    throw Error(Exit::kFailed, what,
+                "A validator of this collection refuses what is written; FiftyOne sets none. In mongosh, "
+                "db.getCollectionInfos() shows it, and db.runCommand({collMod: \"<collection>\", validationLevel: "
+                "\"off\"}) turns it off; then run the same command again.");
   }
   if (of_server && (error.code == kSnapshotTooOld || error.code == kSnapshotUnavailable)) {
     throw Error(Exit::kPrecondition, what,

@@ -286,7 +286,7 @@ def fill_deployment(db, version="0.19.0"):
     for i, kind in enumerate(["image", "video"]):
         samples = "samples.%d" % i
         db.datasets.insert_one({
-            "name": kind, "slug": kind, "version": version, "media_type": kind,
+            "_id": ObjectId("%024x" % (i + 1)), "name": kind, "slug": kind, "version": version, "media_type": kind,
             "sample_collection_name": samples, "frame_collection_name": "frames." + samples,
         })
         db[samples].insert_one({"filepath": "x"})
@@ -708,7 +708,7 @@ def test_rights(tmp_path):
         assert r.status == 0, r.err
         message, remedy = error_of(
             tool.migrator("restore", folder, "--overwrite", FIFTYONE_DATABASE_URI=uri("read")), 12)
-        assert "not authorized" in message and "readWrite" in remedy
+        assert "lacks the rights" in message and "readWrite" in remedy
         assert_same(content(tool.db), expected)
         tool.db.datasets.update_many({}, {"$set": {"name": "later"}})
         r = tool.migrator("restore", folder, "--overwrite", FIFTYONE_DATABASE_URI=uri("readWrite"))

@@ -245,6 +245,22 @@ def test_empty_database(tool):
     assert tool.db.list_collection_names() == []
 
 
+def test_a_migration_of_nothing_asks_whether_the_name_is_right(tool):
+    r = ran(tool.migrator("migrate", "--yes"))
+    assert "'%s' has no datasets and no version: is FIFTYONE_DATABASE_NAME right?" % tool.name in r.err
+    assert "is FIFTYONE_DATABASE_NAME right?" not in ran(tool.migrator("migrate", "--yes")).err
+
+
+@pytest.mark.parametrize("name", ["admin", "config", "local", "a.b", "a b", "a/b", "a$b", 'a"b', "x" * 64])
+def test_names_of_databases(tool, name):
+    for command in ["info"], ["migrate", "--yes"], ["backup", "/nowhere/b"]:
+        message, remedy = error_of(tool.migrator(*command, FIFTYONE_DATABASE_NAME=name), 2)
+        assert "FIFTYONE_DATABASE_NAME" in remedy and (name in message or "xxx" in message)
+    assert tool.fiftyone("migrate", "--all", FIFTYONE_DATABASE_NAME=name).status == 1
+    assert not {name} & set(tool.db.client.list_database_names()) - {"admin", "config", "local"}
+    assert tool.db.client.config["config"].find_one() is None
+
+
 # -- versions and names that are asked for
 
 

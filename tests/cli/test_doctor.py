@@ -14,7 +14,7 @@ PARKED = "9999.0+migrating"
 # What docs/security.md gives the doctor.
 CLUSTER = ["inprog", "getLog", "getParameter", "replSetGetStatus"]
 DATABASE = ["find", "insert", "update", "remove", "listCollections", "dropCollection",
-            "renameCollectionSameDB", "listIndexes", "dropIndex"]
+            "renameCollectionSameDB", "listIndexes", "dropIndex", "createIndex"]
 
 
 def doctor(tool, status=0, **env):

@@ -379,6 +379,20 @@ def test_info_of_an_incompatible_database(tool):
     assert r.json["upgrade"]["error"].startswith("You must have fiftyone>=2.1 installed")
 
 
+def test_info_tells_a_script_whether_something_is_to_do(tool):
+    assert tool.migrator("info").status == 0
+    tool.fill("1.22.1", {"a": "1.22.1"})
+    assert tool.migrator("info", "--check").status == 0
+    tool.db.datasets.update_one({}, {"$set": {"version": "1.4.1"}})
+    r = tool.migrator("info", "--check", "-o", "json")
+    assert r.status == 4 and r.json["upgrade"]["datasets"] == 1
+    park(tool, "a", "1.4.1", "1.22.1")
+    assert tool.migrator("info", "--check").status == 4 and tool.migrator("info").status == 0
+    tool.db.datasets.update_one({}, {"$set": {"version": "1.22.1"}})
+    tool.db.config.update_one({}, {"$set": {"version": "2.1"}})
+    assert tool.migrator("info", "--check").status == 14 and tool.migrator("info").status == 0
+
+
 def test_info_with_many_names(tool):
     tool.fill("1.4.1", {"dataset number %d" % i: "1.4.1" for i in range(20)})
     row = tool.migrator("info").out.splitlines()[-1]

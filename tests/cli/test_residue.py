@@ -1,4 +1,6 @@
 """`residue apply`: datasets that another client took up get back what the undo log holds of them (rules R4 to R6)."""
+import os
+
 import bson
 import pytest
 from bson import ObjectId
@@ -199,6 +201,38 @@ def test_a_dry_run_only_reads(tool):
     r, seen = profiled(tool, ["fiftyone-migrator", "residue", "apply", "--dry-run"])
     assert r.status == 0 and "Comes back:" in r.out
     assert seen and all(is_read(entry) for entry in seen)
+
+
+def kept(tool):
+    return [i["run"] for i in tool.migrator("residue", "list", "-o", "json").json["images"]]
+
+
+def test_prune_is_for_administrators_and_asks(tool):
+    lowered(tool, "0.22.0")
+    run = kept(tool)[0]
+    everything = content(tool), kept(tool)
+    for env in {"FIFTYONE_DATABASE_ADMIN": "false"}, {"FIFTYONE_DISABLE_MIGRATIONS": "1"}:
+        for args in [], ["--all"], ["--run", run]:
+            assert tool.migrator("residue", "prune", *args, **env).status == 13
+    for args, question in (["--all"], "Remove all that is kept?"), (["--run", run[:-2]], "Remove all that run " + run):
+        r = tool.on_terminal(b"n\n", "residue", "prune", *args)
+        assert r.status == 13 and question in r.out and "the answer was no" in r.out
+    assert tool.migrator("residue", "prune", "--run", run, "--all").status == 2
+    assert (content(tool), kept(tool)) == everything
+    assert tool.on_terminal(b"y\n", "residue", "prune", "--all").status == 0
+    assert kept(tool) == []
+
+
+def test_prune_takes_the_beginning_of_a_run(tool):
+    lowered(tool, "0.22.0")
+    ran(tool, "migrate", "0.18.0", "-q", "--error-level", "1", status=(0, 3))
+    first, second = sorted(set(kept(tool)))
+    shared = len(os.path.commonprefix([first, second]))
+    assert tool.migrator("residue", "prune", "--run", first[:shared]).status == 2
+    assert tool.migrator("residue", "prune", "--run", "x").status == 10
+    assert len(set(kept(tool))) == 2
+    ran(tool, "residue", "prune", "--run", second[:shared + 1])
+    assert set(kept(tool)) == {first}
 
 
 def test_refusals(tool):

@@ -11,6 +11,7 @@ import time
 
 import pymongo
 import pytest
+from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo.driver_info import DriverInfo
 from programs import ROOT, Tool, harness
@@ -27,6 +28,7 @@ RIGHTS = [
     "renameCollectionSameDB",
     "listIndexes",
     "dropIndex",
+    "createIndex",
 ]
 USERS = itertools.count()
 
@@ -97,6 +99,37 @@ def test_exactly_the_documented_rights(guarded, tmp_path):
     assert not tool.db.datasets.find_one({"version": "9999.0+migrating"})
 
 
+def test_a_unique_index_comes_back_with_the_documented_rights(guarded, tmp_path):
+    """Below 0.6.2 the index of a video's frames goes; up again, and undone, it is there as before."""
+    server, root = guarded
+    tool = tool_as(server, root, user_with(root, "index", RIGHTS), tmp_path, database="index")
+    for back in ["migrate", "--yes"], ["undo", "--yes"]:
+        database_of(root, "index", "1.22.1-A")
+        before = indexes_on_sample_id(tool.db)
+        r = tool.migrator("migrate", "0.5.6", "--yes", "-q", "-n", "street-video")
+        assert r.status == 0 and indexes_on_sample_id(tool.db) < before, r.err
+        r = tool.migrator(*back, "-q")
+        assert (r.status, r.err) == (0, "") and indexes_on_sample_id(tool.db) == before
+
+
+def test_an_index_that_cannot_come_back_is_named(server, tmp_path):
+    tool = Tool(server, "cli_index", str(tmp_path)).restore("1.22.1-A")
+    name = "frames." + tool.db.datasets.find_one({"name": "street-video"})["sample_collection_name"]
+    index = dict(indexes_on_sample_id(tool.db))[name]
+    assert tool.migrator("migrate", "0.5.6", "--yes", "-q", "-n", "street-video").status == 0
+    # Two frames of a sample have one number now: in the way of the index alone.
+    video = tool.db.datasets.find_one({"name": "street-video"})
+    frame, twin = tool.db[name].find_one(), ObjectId()
+    tool.db[name].insert_one({**frame, "_id": twin})
+    sample = next(s for s in tool.db[video["sample_collection_name"]].find() if frame["_id"] in s["frames"].values())
+    tool.db[video["sample_collection_name"]].update_one({"_id": sample["_id"]}, {"$set": {"frames.999": twin}})
+    r = tool.migrator("migrate", "--yes")
+    assert r.status == 0 and "A unique index could not be made again: %s of %s: " % (index, name) in r.err, r.err
+    assert tool.db.datasets.find_one({"_id": video["_id"]})["version"] == NEWEST
+    assert (name, index) not in indexes_on_sample_id(tool.db)
+    server.client.drop_database("cli_index")
+
+
 def test_what_the_server_still_does_for_a_killed_run_is_stopped_without_a_right(guarded, tmp_path):
     server, root = guarded
     user = user_with(root, "late", RIGHTS)
@@ -156,7 +189,7 @@ def test_each_right_is_missed_before_the_first_write(guarded, tmp_path, left_out
     assert r.status == 16
     rights = next(f for f in r.json["findings"] if f["id"] == "rights")
     assert rights["level"] == "blocker" and rights["details"]["missing"] == [left_out]
-    assert "db.createRole(" in rights["remedy"] and '"%s"' % left_out in rights["remedy"]
+    assert "db.grantPrivilegesToRole(" in rights["remedy"] and '"%s"' % left_out in rights["remedy"]
     assert 'db.grantRolesToUser("%s"' % user in rights["remedy"]
 
 
@@ -166,15 +199,17 @@ def test_all_missing_rights_at_once(guarded, tmp_path):
     tool = tool_as(server, root, user_with(root, "least", ["find", "listCollections"]), tmp_path)
     before = harness.take_dump(root, "least")
     r = tool.migrator("migrate", "--yes", "-q")
-    missing = "insert, update, remove, dropCollection, renameCollectionSameDB, listIndexes, dropIndex"
+    missing = "insert, update, remove, dropCollection, renameCollectionSameDB, listIndexes, dropIndex, createIndex"
     assert r.status == 12 and "lacks the rights %s on" % missing in r.err
     assert "nothing was written" in r.err
     assert tool.migrator("plan").status == 0
+    r = tool.migrator("plan", "0.25.0", "--estimate")
+    assert r.status == 0 and "collStats" in r.out, r.err
     assert not harness.untouched(before, harness.take_dump(root, "least"))
 
 
 def test_the_remedy_works_when_pasted(guarded, tmp_path):
-    """The role that is printed, made from the text that is printed."""
+    """The role that is printed, made from the text that is printed; it may be there, as one of an older version."""
     server, root = guarded
     database_of(root, "least", "1.4.1-A")
     user = user_with(root, "least", ["find"])
@@ -183,6 +218,8 @@ def test_the_remedy_works_when_pasted(guarded, tmp_path):
     actions = re.search(r"actions: \[(.*?)\]", remedy)[1].replace('"', "").split(", ")
     resource = re.search(r'resource: {db: "(.*?)", collection: "(.*?)"}', remedy).groups()
     name = re.search(r'createRole\({role: "(.*?)"', remedy)[1]
+    assert 'db.getRole("%s") || db.createRole(' % name in remedy
+    assert 'db.grantPrivilegesToRole("%s", [{' % name in remedy
     where = re.findall(r"^use (.*)$", remedy, re.M)
     assert resource == ("least", "") and where == ["admin", "admin"] and sorted(actions) == sorted(RIGHTS)
     privilege = {"resource": {"db": resource[0], "collection": resource[1]}, "actions": actions}

@@ -81,6 +81,26 @@ def test_no_terminal_no_limit(deployment):
     assert max(map(cells, plain.splitlines())) > 120
 
 
+@pytest.mark.parametrize("command", [["info"], ["plan"], ["dataset", "list"], ["migrate", "--yes"]], ids="-".join)
+def test_names_do_not_steer_the_terminal(tool, command):
+    """A terminal obeys what a name holds, if it gets it; a file keeps it."""
+    name = "a\x1b[31mred\0\x9b2J"
+    tool.fill("0.18.0", {name: "0.18.0", "other": "0.18.0"})
+    text = {"name": "created_at", "ftype": "fiftyone.core.fields.StringField"}  # refused at 1.0.0
+    tool.db.datasets.update_one({"name": name}, {"$set": {"sample_fields": [text]}})
+    for r in tool.on_terminal(b"", *command, width=200, NO_COLOR="1"), tool.on_terminal(b"", *command, width=40, NO_COLOR="1"):
+        assert "red" in r.out and not {"\x1b[3", "\0", "\x9b"} & {r.out[i:i + n] for i in range(len(r.out)) for n in (1, 3)}
+    r = tool.on_terminal(b"", "residue", "list", width=200)
+    assert "Nothing is kept" in r.out
+
+
+def test_long_names_do_not_fill_the_list_of_what_is_kept(tool):
+    tool.fill("1.22.1", {"x" * 1200: "1.22.1"})
+    assert tool.migrator("migrate", "0.18.0", "--yes", "-q").status == 0
+    out = tool.migrator("residue", "list").out
+    assert "x" * 20 in out and "x" * 100 not in out
+
+
 def test_odd_widths(deployment):
     plain = deployment.migrator("info").out
     for columns in "0", "wide", "-5", "":

@@ -91,6 +91,17 @@ TEST(Manifest, ComesBack) {
   manifest.zstd = false;
   manifest.collections.clear();
   EXPECT_EQ(parse_manifest(to_json(manifest), "m"), manifest);
+  manifest.plan = Covered{"1.22.1", {bson::Value("an id"), bson::Value(std::int64_t{7})}};
+  EXPECT_EQ(parse_manifest(to_json(manifest), "m"), manifest);
+}
+
+TEST(Manifest, WithoutAPlanNothingIsTakenForWhole) {
+  auto json = to_json(example());
+  const std::string plan = " \"plan\" : null,\n";
+  ASSERT_NE(json.find(plan), std::string::npos);
+  EXPECT_FALSE(parse_manifest(json, "m").plan);
+  json.erase(json.find(plan), plan.size());
+  EXPECT_EQ(parse_manifest(json, "m").plan, Covered());
 }
 
 TEST(Manifest, DamageIsFound) {

@@ -65,8 +65,21 @@ TEST(Rights, ElsewhereThanOnTheDatabase) {
   EXPECT_FALSE(one.on_database("local", "find"));
 }
 
+TEST(Rights, CollectionsOfTheServerAreNotAmongThose) {
+  const Document here{{"db", "fo"}, {"collection", ""}};
+  const auto one = user({grant(here, {"insert"}), grant({{"db", "fo"}, {"collection", "system.js"}}, {"find"})});
+  EXPECT_TRUE(one.on_collection("fo", "samples.x", "insert"));
+  EXPECT_FALSE(one.on_collection("fo", "system.js", "insert"));
+  EXPECT_TRUE(one.on_collection("fo", "system.js", "find"));
+}
+
+TEST(Rights, RolesThatHaveWhatIsMissing) {
+  EXPECT_THAT(rights_remedy("fo", "me@x", {"insert"}), testing::HasSubstr("the role readWrite on fo"));
+  EXPECT_THAT(rights_remedy("fo", "me@x", {"collMod"}), testing::HasSubstr("the roles readWrite and dbAdmin on fo"));
+}
+
 TEST(Rights, ScriptEscapesNames) {
-  const auto script = role_script("fo", "a\"b@c@$external");
+  const auto script = rights_remedy("fo", "a\"b@c@$external", {"insert"});
   EXPECT_THAT(script, testing::HasSubstr("use $external\ndb.grantRolesToUser(\"a\\\"b@c\", "));
   for (const auto& right : needed_rights()) {
     EXPECT_THAT(script, testing::HasSubstr(std::string("\"") + right.action + "\""));

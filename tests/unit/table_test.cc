@@ -1,5 +1,7 @@
 #include "cli/table.h"
 
+#include "cli/printable.h"
+
 #include <gtest/gtest.h>
 
 namespace fm::cli {
@@ -22,6 +24,11 @@ TEST(Table, WidestColumnsGiveWay) {
             "     three four\n"
             "     five\n"
             "2    six\n");
+}
+
+TEST(Printable, NamesDoNotSteerTheTerminal) {
+  EXPECT_EQ(printable(std::string("a\x1b[31m\0\x7f\xc2\x9b\r\tb", 13)), "a [31m    \tb");
+  EXPECT_EQ(printable("\xc2\xa0 \xe6\x9d\xb1\n"), "\xc2\xa0 \xe6\x9d\xb1\n");
 }
 
 TEST(Table, LongWordsGoOn) {

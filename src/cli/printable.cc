@@ -1,0 +1,33 @@
+#include "cli/printable.h"
+
+#include <unistd.h>
+
+namespace fm::cli {
+
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
+    if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {  // U+0080 to U+009F
+      out += ' ';
+      ++i;
+    } else if ((byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F) {
+      out += ' ';
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+std::string version_text(std::string_view version) {
+  return (version.starts_with('v') ? "" : "v") + std::string(version);
+}
+
+std::string printable_on(int fd, std::string_view text) {
+  return isatty(fd) != 0 ? printable(text) : std::string(text);
+}
+
+}  // namespace fm::cli
