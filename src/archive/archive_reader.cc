@@ -72,6 +72,10 @@ std::string trimmed(std::string text) {
 }  // namespace
 
 ArchiveReader::ArchiveReader(const std::string& folder, const ArchiveOptions& options) : folder_(absolute(folder)) {
+  if (is_file(folder_)) {
+    throw Error(Exit::kUsage, folder_ + " is a file of a kind that is not read here",
+                "Name a folder, or a .zip, .tar, .tar.gz or .tar.bz2 file. Others: unpack it first.");
+  }
   if (!is_folder(folder_)) {
     throw Error(Exit::kNotFound, "There is no folder " + folder_, "Name the folder that holds metadata.json.");
   }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "archive/files.h"
 #include "archive/scan.h"
 #include "base/error.h"
 
@@ -25,7 +26,7 @@ CollectionFile::CollectionFile(const std::string& path, std::string key, std::si
       key_(std::move(key)),
       batch_bytes_(batch_bytes),
       descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-  if (descriptor_ < 0) throw Error(Exit::kMismatch, "Could not read " + path + ": " + std::strerror(errno));
+  if (descriptor_ < 0) throw unreadable(path, errno);
   ::posix_fadvise(descriptor_, 0, 0, POSIX_FADV_SEQUENTIAL);
 }
 

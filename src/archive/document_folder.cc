@@ -20,7 +20,7 @@ DocumentFolder::DocumentFolder(const std::string& path, std::size_t batch_bytes)
     names_.push_back(name);
     total_bytes_ += static_cast<std::int64_t>(entry.file_size(error));
   }
-  if (error) throw Error(Exit::kMismatch, "Could not read " + path + ": " + error.message());
+  if (error) throw unreadable(path, error.value());
   std::sort(names_.begin(), names_.end());
 }
 

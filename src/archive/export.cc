@@ -12,6 +12,7 @@
 #include "archive/names.h"
 #include "archive/packed.h"
 #include "archive/paths.h"
+#include "archive/replaced.h"
 #include "archive/tags.h"
 #include "backup/disk.h"
 #include "base/error.h"
@@ -57,18 +58,17 @@ Route choose_route(const std::string& from, const std::optional<std::string>& ta
   return make_route(built_in_catalogue(), built_in_catalogue().datasets, from, Version::parse(*target).str());
 }
 
-struct RemoveFolder {
-  std::string path;
-  ~RemoveFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-};
+// A folder that holds something.
+bool is_there(const std::string& folder) {
+  std::error_code error;
+  return std::filesystem::is_directory(folder, error) && !std::filesystem::is_empty(folder, error);
+}
 
 class Export {
  public:
   Export(Mongo& mongo, const ExportRequest& request, const Observer& observer)
-      : request_(request),
+      : mongo_(mongo),
+        request_(request),
         observer_(observer),
         reader_(mongo, request.name),
         created_ms_(now_ms()),
@@ -80,18 +80,24 @@ class Export {
     const auto start = std::chrono::steady_clock::now();
     prepare();
     const auto metadata = metadata_json();
-    const auto packed = unpacked_name(request_.directory);
+    const bool packed = unpacked_name(request_.directory).has_value();
     if (packed && request_.media == MediaMode::kSymlink) {
       throw Error(Exit::kUsage, "Links cannot be packed into one file", "Name a folder, or copy the media.");
     }
-    if (packed && !request_.overwrite && std::filesystem::exists(request_.directory)) {
-      throw Error(Exit::kPrecondition, request_.directory + " exists",
-                  "Name a new file, or replace it with --overwrite.");
+    if (is_other_packed(request_.directory)) {
+      throw Error(Exit::kUsage, "Files of this kind are not written: " + request_.directory,
+                  "Name a folder, or a .zip, .tar, .tar.gz or .tar.bz2 file.");
     }
-    // What is packed grows in a folder beside it, which goes at the end.
-    dump::Staging staging(packed ? request_.directory + ".folder" : request_.directory, !packed && request_.overwrite);
-    folder_ = staging.path();
-    MediaWriter media(folder_, request_.media, rel_dir_, request_.chunk_size, request_.jobs);
+    if (request_.overwrite && !packed && is_there(request_.directory)) {
+      replaced_.emplace(request_.directory);
+      replaced_->keep_out_datasets(mongo_);
+    }
+    using Target = dump::Staging::Target;
+    dump::Staging staging(request_.directory, request_.overwrite, packed ? Target::kFile : Target::kFolder);
+    // What is packed grows beside the file that it becomes.
+    folder_ = packed ? staging.path() + "/content" : staging.path();
+    if (packed) staging.make_folder("content");
+    MediaWriter media(folder_, request_.media, rel_dir_, request_.chunk_size, request_.jobs, replaced_);
     write_documents(media, false);
     write_documents(media, true);
     observer_.begin("Finishing");
@@ -109,15 +115,17 @@ class Export {
            " paths name an object store or a web server and were left as they are");
     }
     write_manifest();
-    staging.publish("metadata.json", metadata, 0666);
-    report_.directory = staging.target();
     if (packed) {
       observer_.begin("Packing");
-      report_.directory = absolute(request_.directory);
-      const RemoveFolder folder{staging.target()};
-      pack(staging.target(), report_.directory, request_.overwrite);
+      write_file("metadata.json", metadata);
+      const auto name = std::filesystem::path(request_.directory).filename().string();
+      pack(folder_, staging.path() + "/" + name, observer_);
+      staging.publish_file(name);
+    } else {
+      staging.publish("metadata.json", metadata, 0666);
     }
-    media.remove_sources();
+    report_.directory = staging.target();
+    if (const auto stayed = media.remove_sources()) warn(*stayed);
     report_.snapshot = reader_.moment().has_value();
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return std::move(report_);
@@ -183,7 +191,8 @@ class Export {
       edit.work_now_ms = created_ms_;
       edit.ids = &ids_;
       const auto& fields = frames ? frame_media_ : sample_media_;
-      const bool touches = request_.media != MediaMode::kNone || rel_dir_;
+      const bool copies = request_.media != MediaMode::kNone;
+      const bool touches = copies || rel_dir_ || replaced_;
       if (touches && (!frames || !fields.empty())) {
         // Waits for copies.
         edit.own = [&](Document& document) {
@@ -194,7 +203,7 @@ class Export {
       const auto total = source->total_bytes();
       std::int64_t done = 0;
       // Names depend on the order of the documents.
-      const auto jobs = edit.own ? std::size_t{1} : request_.jobs;
+      const auto jobs = copies && edit.own ? std::size_t{1} : request_.jobs;
       const auto moved = move_documents(*source, edit, writer.sink(), jobs, 0, [&](std::int64_t bytes) {
         done += bytes;
         observer_.progress(std::min(done, total), total);
@@ -274,17 +283,23 @@ class Export {
     manifest.files = files_;
     manifest.sample_indexes = migrated_.contents.sample_indexes;
     manifest.frame_indexes = migrated_.contents.frame_indexes;
-    dump::OutputFile file(folder_ + "/" + kManifestFile, 0666);
-    file.write(archive::to_json(manifest));
+    write_file(kManifestFile, archive::to_json(manifest));
+  }
+
+  void write_file(const std::string& name, std::string_view content) {
+    dump::OutputFile file(folder_ + "/" + name, 0666);
+    file.write(content);
     file.close();
   }
 
+  Mongo& mongo_;
   const ExportRequest& request_;
   const Observer& observer_;
   DatabaseReader reader_;
   std::int64_t created_ms_;
   ops::IdGenerator ids_;
   std::optional<std::string> rel_dir_;
+  std::optional<Replaced> replaced_;
   std::string folder_;
   Migrated migrated_;
   std::vector<MediaField> sample_media_;

@@ -21,7 +21,7 @@ struct ExportRequest {
   std::size_t chunk_size = 0;          // files in a folder; 0: no bound
   bool use_dirs = false;               // one file for each sample and frame
   bool ordered = true;                 // with the number of the document in its name
-  bool overwrite = false;              // a folder that is there gives way, once all is written
+  bool overwrite = false;              // an archive that is there gives way, once all is written
   bool runs = true;
   bool views = true;
   bool workspaces = true;
@@ -50,7 +50,9 @@ struct ExportReport {
 
 // Reads samples and frames as of one moment where the server can. The folder
 // appears at the end, complete; until then it is DIRECTORY.partial, which goes
-// when something fails. Writes nothing to the database.
+// when something fails. Writes nothing to the database. With `overwrite` it
+// refuses what holds no archive, and one that holds media which a dataset of the
+// database names.
 //
 // Throws Error(kNotFound) for the dataset; Error(kPrecondition): the folder is
 // not empty, the disk is full, the dataset is half-way in a migration; Error

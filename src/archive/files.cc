@@ -1,23 +1,35 @@
 #include "archive/files.h"
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 
 #include "backup/disk.h"
-#include "base/error.h"
 
 namespace fm::archive {
 
 namespace fs = std::filesystem;
 
-bool is_file(const std::string& path) {
-  std::error_code ignored;
-  return fs::is_regular_file(path, ignored);
+namespace {
+
+fs::file_status look_at(const std::string& path) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  if (error != std::errc::permission_denied) return status;
+  throw unreadable(path, error.value());
 }
 
-bool is_folder(const std::string& path) {
-  std::error_code ignored;
-  return fs::is_directory(path, ignored);
+}  // namespace
+
+Error unreadable(const std::string& path, int number) {
+  const auto what = "Could not read " + path + ": " + std::strerror(number);
+  if (number != EACCES && number != EPERM) return Error(Exit::kMismatch, what);
+  return Error(Exit::kPrecondition, what, "Let the user that runs this read it, and enter the folders above.");
 }
+
+bool is_file(const std::string& path) { return fs::is_regular_file(look_at(path)); }
+
+bool is_folder(const std::string& path) { return fs::is_directory(look_at(path)); }
 
 std::int64_t file_size(const std::string& path) {
   std::error_code error;

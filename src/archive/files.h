@@ -6,8 +6,15 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
+
 namespace fm::archive {
 
+// A file that did not open, by the number of the error: kPrecondition where
+// this user may not read it, else kMismatch.
+Error unreadable(const std::string& path, int number);
+
+// Throw Error(kPrecondition) where this user may not look.
 bool is_file(const std::string& path);
 bool is_folder(const std::string& path);
 std::int64_t file_size(const std::string& path);

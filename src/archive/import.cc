@@ -62,7 +62,7 @@ ImportReport import_dataset(Mongo& mongo, const ImportRequest& request, const Ob
     require_utf8(request.path, "The folder of the archive, which is put in front of paths,",
                  "Rename it, or name another with --rel-dir.");
   }
-  Opened opened(request.path, false);
+  Opened opened(request.path, false, observer);
   ArchiveOrigin origin(opened, {request.assume_version}, observer);
   if (origin.reader().manifest()) {
     observer.begin("Checking the files");

@@ -242,7 +242,7 @@ class Verifier {
 
 Inspected inspect_archive(const std::string& path, const std::optional<std::string>& assume_version,
                           const Observer& observer) {
-  const Opened opened(path, false);
+  const Glimpse opened(path, observer);
   ArchiveReader reader(opened.folder(), {assume_version});
   auto out = look(reader);
   observer.begin("Counting");
@@ -269,7 +269,7 @@ Inspected inspect_archive(const std::string& path, const std::optional<std::stri
 
 Checked verify_archive(const std::string& path, const std::optional<std::string>& assume_version, std::size_t jobs,
                        const Observer& observer) {
-  const Opened opened(path, false);
+  const Glimpse opened(path, observer);
   ArchiveReader reader(opened.folder(), {assume_version});
   Checked out;
   out.archive = look(reader);

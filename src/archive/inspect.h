@@ -40,7 +40,7 @@ struct Inspected {
   std::vector<std::string> warnings;
 };
 
-// A folder or one file, which is unpacked beside itself and removed again.
+// A folder or one file, which is unpacked in TMPDIR and removed again.
 // Counts documents without parsing them: as fast as the disk. Throws as
 // ArchiveReader does.
 Inspected inspect_archive(const std::string& path, const std::optional<std::string>& assume_version,

@@ -31,6 +31,15 @@ constexpr std::chrono::milliseconds kLook{50};
   throw Error(Exit::kFailed, what);
 }
 
+// The content, also where a link leads to it, and who may read it.
+void copy_content(const std::string& from, const std::string& to) {
+  dump::OutputFile file(to, 0666);
+  read_pieces(from, [&](std::string_view piece) { file.write(piece); });
+  file.close();
+  std::error_code ignored;  // some file systems have no rights
+  fs::permissions(to, fs::status(from, ignored).permissions(), ignored);
+}
+
 std::string id_of(const Document& document) {
   const auto* id = document.find("_id");
   const auto* oid = id ? id->as<bson::Oid>() : nullptr;
@@ -40,8 +49,12 @@ std::string id_of(const Document& document) {
 }  // namespace
 
 MediaWriter::MediaWriter(std::string folder, MediaMode mode, std::optional<std::string> rel_dir, std::size_t chunk_size,
-                         std::size_t jobs)
-    : folder_(std::move(folder)), mode_(mode), rel_dir_(std::move(rel_dir)), chunk_size_(chunk_size) {
+                         std::size_t jobs, const std::optional<Replaced>& replaced)
+    : folder_(std::move(folder)),
+      mode_(mode),
+      rel_dir_(std::move(rel_dir)),
+      chunk_size_(chunk_size),
+      replaced_(replaced) {
   if (mode_ == MediaMode::kNone) return;
   for (std::size_t i = 0; i < std::max<std::size_t>(1, jobs); ++i) threads_.emplace_back([this] { work(); });
 }
@@ -63,12 +76,13 @@ FileNames& MediaWriter::names_of(const std::string& folder) {
 }
 
 void MediaWriter::edit(Document& document, const std::vector<MediaField>& fields, bool frames) {
+  const bool copies = mode_ != MediaMode::kNone;
+  const auto sample = id_of(document);
   const auto strip = [&](std::string& path) {
+    if (replaced_ && !path.empty() && !has_scheme(path)) replaced_->keep_out(absolute(path), sample);
     if (!rel_dir_) return;
     if (auto rest = below(path, *rel_dir_)) path = std::move(*rest);
   };
-  const bool copies = mode_ != MediaMode::kNone;
-  const auto sample = id_of(document);
   auto* filepath = frames ? nullptr : document.find("filepath");
   if (auto* text = filepath ? filepath->as<std::string>() : nullptr) {
     copies ? path(*text, names_of("data"), sample) : strip(*text);
@@ -90,6 +104,7 @@ void MediaWriter::path(std::string& text, FileNames& names, const std::string& s
   const auto [to, first] = names.name(from);
   text = to;
   if (!first) return;
+  if (replaced_) replaced_->keep_out(from, sample);
   if (from.ends_with(".fo3d")) return scene(from, to, names, sample);
   put({from, to}, sample);
 }
@@ -105,6 +120,7 @@ void MediaWriter::scene(const std::string& from, const std::string& to, FileName
     if (has_scheme(asset)) return asset;
     const auto source = join_normal(fs::path(from).parent_path().string(), asset);
     const auto [target, first] = names.name(source);
+    if (first && replaced_) replaced_->keep_out(source, sample);
     if (first) put({source, target}, sample);
     return fs::path(target).lexically_relative(scene_folder).string();
   });
@@ -165,12 +181,15 @@ void MediaWriter::copy(const Copy& one) {
   if (mode_ == MediaMode::kSymlink) {
     fs::create_symlink(one.from, to, error);
   } else {
-    // Until the archive is complete a moved file has two names.
-    if (mode_ == MediaMode::kMove) fs::create_hard_link(one.from, to, error);
-    if (mode_ == MediaMode::kCopy || error) {
-      error.clear();
-      fs::copy_file(one.from, to, error);
+    // Until the archive is complete a moved file has two names. A link is not
+    // moved itself: it may be relative, and archives hold files.
+    bool linked = false;
+    if (mode_ == MediaMode::kMove && !fs::is_symlink(one.from)) {
+      fs::create_hard_link(one.from, to, error);
+      linked = !error;
     }
+    error.clear();
+    if (!linked) copy_content(one.from, to);
   }
   if (error) fail(one.from, to, error);
 }
@@ -181,9 +200,17 @@ void MediaWriter::finish(const std::function<void()>& checkpoint) {
   if (error_) std::rethrow_exception(error_);
 }
 
-void MediaWriter::remove_sources() {
-  std::error_code ignored;
-  for (const auto& source : sources_) fs::remove(source, ignored);
+std::optional<std::string> MediaWriter::remove_sources() {
+  std::size_t stayed = 0;
+  std::string first;
+  for (const auto& source : sources_) {
+    std::error_code error;
+    fs::remove(source, error);
+    if (error && ++stayed == 1) first = source + ": " + error.message();
+  }
+  if (stayed == 0) return std::nullopt;
+  return std::to_string(stayed) + (stayed == 1 ? " media file is" : " media files are") +
+         " in the archive, but could not be removed from the old place. The first: " + first;
 }
 
 }  // namespace fm::archive

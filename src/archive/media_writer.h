@@ -15,6 +15,7 @@
 
 #include "archive/file_names.h"
 #include "archive/media_fields.h"
+#include "archive/replaced.h"
 
 namespace fm::archive {
 
@@ -22,22 +23,26 @@ enum class MediaMode { kCopy, kMove, kSymlink, kNone };
 
 class MediaWriter {
  public:
-  // `folder` is the archive under way; `rel_dir` absolute and normal.
+  // `folder` is the archive under way; `rel_dir` absolute and normal; `replaced`
+  // what it will take the place of, if anything: no media may lie there.
   MediaWriter(std::string folder, MediaMode mode, std::optional<std::string> rel_dir, std::size_t chunk_size,
-              std::size_t jobs);
+              std::size_t jobs, const std::optional<Replaced>& replaced);
   MediaWriter(const MediaWriter&) = delete;
   MediaWriter& operator=(const MediaWriter&) = delete;
   ~MediaWriter();
 
   // Makes the paths of a document those of the archive, and has the files
   // copied. Paths that name a scheme are left alone. Documents come in their
-  // order, one at a time. Throws Error(kMismatch) naming file and sample where
-  // one is missing; a copy that fails is thrown here later, or by finish().
+  // order, one at a time; with kNone in any, from any thread. Throws Error
+  // (kMismatch) naming file and sample where one is missing, Error(kPrecondition)
+  // where one lies in `replaced`; a copy that fails is thrown here later, or by
+  // finish().
   void edit(bson::Document& document, const std::vector<MediaField>& fields, bool frames);
   // Waits for all copies; what `checkpoint`, which is called again and again, throws ends that.
   void finish(const std::function<void()>& checkpoint);
-  // kMove, once the archive is complete: the files at their old places go.
-  void remove_sources();
+  // kMove, once the archive is complete: the files at their old places go, and
+  // links, but not what those lead to. Gives a sentence about what stayed.
+  std::optional<std::string> remove_sources();
 
   std::int64_t files() const { return files_; }
   std::int64_t bytes() const { return bytes_; }
@@ -59,6 +64,7 @@ class MediaWriter {
   MediaMode mode_;
   std::optional<std::string> rel_dir_;
   std::size_t chunk_size_;
+  const std::optional<Replaced>& replaced_;
   std::map<std::string, FileNames> names_;  // by folder
   std::vector<std::string> sources_;        // kMove
   std::int64_t files_ = 0;

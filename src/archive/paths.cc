@@ -3,6 +3,8 @@
 #include <cctype>
 #include <filesystem>
 
+#include "base/error.h"
+
 namespace fm::archive {
 
 namespace fs = std::filesystem;
@@ -47,6 +49,7 @@ std::string join_normal(const std::string& folder, const std::string& path) {
 
 std::string absolute(const std::string& path) {
   if (has_scheme(path)) return path;
+  if (path.empty()) throw Error(Exit::kUsage, "The name of a folder is empty", "Name a folder.");
   return normal(fs::absolute(path).string());
 }
 

@@ -16,7 +16,7 @@ bool has_scheme(std::string_view path);
 std::string join(const std::string& folder, const std::string& path);
 // The same without "." and "..", "a//b" and a '/' at the end.
 std::string join_normal(const std::string& folder, const std::string& path);
-// Absolute and normal, from the current folder.
+// Absolute and normal, from the current folder. Throws Error(kUsage) for none.
 std::string absolute(const std::string& path);
 
 // The path below `folder` (absolute, normal), if it is there.

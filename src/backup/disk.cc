@@ -21,14 +21,17 @@ constexpr std::int64_t kAhead = std::int64_t{4} << 20;
 
 namespace fs = std::filesystem;
 
-// Tells a folder of ours, and is locked while a backup writes there.
+// Tells a folder of ours, and is locked while somebody writes there.
 constexpr const char* kMark = "fiftyone-migrator.partial";
+constexpr const char* kEnding = ".partial";
 
 [[noreturn]] void fail(const std::string& doing, const std::string& path, int number) {
   const auto what = "Could not " + doing + " " + path + ": " + std::strerror(number);
   if (number == ENOSPC || number == EDQUOT || number == EFBIG) {
-    throw Error(Exit::kPrecondition, what,
-                "Make room there, name a folder on another disk, or let the files be smaller with --zstd.");
+    throw Error(Exit::kPrecondition, what, "Make room there, or name a folder on another disk.");
+  }
+  if (doing == "read" && (number == EACCES || number == EPERM)) {
+    throw Error(Exit::kPrecondition, what, "Let the user that runs this read it.");
   }
   if (number == EACCES || number == EPERM || number == EROFS || number == ENOENT || number == ENOTDIR) {
     throw Error(Exit::kPrecondition, what, "Name a folder that can be written to.");
@@ -51,14 +54,56 @@ void sync_folder(const std::string& path) {
 }
 
 std::string absolute(const std::string& directory) {
+  if (directory.empty()) throw Error(Exit::kUsage, "The name of the folder is empty", "Name a new folder.");
   auto path = fs::absolute(directory).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();  // ends in "/"
-  return path.string();
+  std::error_code error;
+  if (!fs::is_symlink(path, error)) return path.string();
+  const auto leads_to = fs::canonical(path, error);
+  if (error) fail("follow the link", path.string(), error.value());
+  return leads_to.string();
 }
 
 bool is_empty_folder(const std::string& path) {
   std::error_code error;
   return fs::is_directory(path, error) && fs::is_empty(path, error);
+}
+
+// Puts the mark into a folder, or takes the one that is there. Gives its
+// descriptor, or -1 when another run holds it.
+int lock_mark(const std::string& folder) {
+  const auto mark = folder + "/" + kMark;
+  const int descriptor = ::open(mark.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor < 0) fail("create", mark, errno);
+  // It may have gone, with its folder, between the two.
+  struct stat opened {};
+  struct stat there {};
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && ::fstat(descriptor, &opened) == 0 &&
+      ::stat(mark.c_str(), &there) == 0 && opened.st_ino == there.st_ino && opened.st_dev == there.st_dev) {
+    return descriptor;
+  }
+  ::close(descriptor);
+  return -1;
+}
+
+// All but the mark; the number of the first error, or 0.
+int remove_content(const std::string& folder) noexcept {
+  std::error_code first;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    std::error_code one;
+    if (at->path().filename() != kMark) fs::remove_all(at->path(), one);
+    if (one && !first) first = one;
+  }
+  return first ? first.value() : error.value();
+}
+
+// The mark goes last, so that what a killed run leaves can still be told. Whoever
+// puts a new one there meanwhile keeps the folder.
+void remove_marked(const std::string& folder) noexcept {
+  if (remove_content(folder) != 0) return;
+  ::unlink((folder + "/" + kMark).c_str());
+  ::rmdir(folder.c_str());
 }
 
 // All below a folder. One call for all files waits for what other programs have
@@ -150,14 +195,55 @@ std::string read_file(const std::string& path) {
   return out;
 }
 
-Staging::Staging(const std::string& directory, bool replace)
-    : target_(absolute(directory)), path_(target_ + ".partial"), replace_(replace) {
+Staging::Staging(const std::string& target, bool replace, Target kind)
+    : target_(absolute(target)), path_(target_ + kEnding), replace_(replace) {
+  check_target(replace, kind);
+  std::error_code error;
+  const auto mark = path_ + "/" + kMark;
+  if (fs::exists(fs::symlink_status(path_, error)) && !is_empty_folder(path_) && !fs::exists(mark, error)) {
+    throw Error(Exit::kPrecondition, path_ + " is in the way, and this program did not write it",
+                "Move it away: the new " + std::string(kind == Target::kFile ? "file" : "folder") +
+                    " is written there and renamed at its end.");
+  }
+  fs::create_directory(path_, error);
+  if (error) fail("create", path_, error.value());
+  try {
+    lock_ = lock_mark(path_);
+  } catch (...) {
+    fs::remove(path_, error);  // if nothing is in it
+    throw;
+  }
+  if (lock_ < 0) {
+    throw Error(Exit::kPrecondition, "Another run is writing to " + path_,
+                "Wait for it to end, or name another folder.");
+  }
+  if (const int number = remove_content(path_)) {
+    ::close(lock_);
+    fail("remove what a run before this left in", path_, number);
+  }
+}
+
+Staging::~Staging() { remove(); }
+
+void Staging::check_target(bool replace, Target kind) const {
+  if (target_.ends_with(kEnding)) {
+    throw Error(Exit::kUsage,
+                "What is called " + fs::path(target_).filename().string() + " is not finished, by its name",
+                std::string("Choose a name that does not end in ") + kEnding + ".");
+  }
   std::error_code error;
   const auto status = fs::symlink_status(target_, error);
-  if (fs::exists(status) && !is_empty_folder(target_) && !(replace && fs::is_directory(status))) {
+  if (kind == Target::kFile) {
+    if (fs::exists(status) && !(replace && fs::is_regular_file(status))) {
+      throw Error(
+          Exit::kPrecondition, target_ + " exists",
+          fs::is_regular_file(status) ? "Name a new file, or replace it with --overwrite." : "Name a new file.");
+    }
+  } else if (fs::exists(status) && !is_empty_folder(target_) && !(replace && fs::is_directory(status))) {
     throw Error(Exit::kPrecondition, target_ + " exists and is not an empty folder",
                 "Name a new folder: nothing is ever written into one that holds something.");
   }
+  if (replace && fs::is_directory(status) && ::access(target_.c_str(), W_OK) != 0) fail("replace", target_, errno);
   const auto parent = fs::path(target_).parent_path().string();
   fs::create_directories(parent, error);
   if (error) fail("create", parent, error.value());
@@ -168,35 +254,11 @@ Staging::Staging(const std::string& directory, bool replace)
     throw Error(Exit::kPrecondition, target_ + " is where a disk is mounted, so it cannot be renamed",
                 "Name a folder below it: " + target_ + "/new");
   }
-  const auto mark = path_ + "/" + kMark;
-  if (fs::exists(fs::symlink_status(path_, error)) && !is_empty_folder(path_) && !fs::exists(mark, error)) {
-    throw Error(Exit::kPrecondition, path_ + " is in the way, and this program did not write it",
-                "Move it away: the new folder is written there and renamed at its end.");
-  }
-  fs::create_directory(path_, error);
-  if (error) fail("create", path_, error.value());
-  lock_ = ::open(mark.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_ < 0) {
-    const int number = errno;
-    fs::remove(path_, error);
-    fail("create", mark, number);
-  }
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    ::close(lock_);
-    throw Error(Exit::kPrecondition, "Another run is writing to " + path_,
-                "Wait for it to end, or name another folder.");
-  }
-  for (const auto& entry : fs::directory_iterator(path_, error)) {
-    if (entry.path().filename() != kMark) fs::remove_all(entry.path(), error);
-  }
 }
-
-Staging::~Staging() { remove(); }
 
 void Staging::remove() noexcept {
   if (lock_ < 0) return;
-  std::error_code error;
-  fs::remove_all(path_, error);
+  remove_marked(path_);
   ::close(lock_);
   lock_ = -1;
 }
@@ -220,16 +282,44 @@ void Staging::publish(const std::string& last_name, const std::string& content, 
   file.close();
   check(::rename((name + ".new").c_str(), name.c_str()), "rename", name + ".new");
   sync_folder(path_);
-  const bool exchange = replace_ && fs::exists(target_) && !is_empty_folder(target_);
-  const int renamed = exchange ? ::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE)
-                               : ::rename(path_.c_str(), target_.c_str());
-  if (renamed != 0) fail("rename " + path_ + " to", target_, errno);
+  if (replace_ && fs::exists(target_) && !is_empty_folder(target_)) return exchange();
+  check(::rename(path_.c_str(), target_.c_str()), "rename " + path_ + " to", target_);
   ::unlink((target_ + "/" + kMark).c_str());  // a mark that stays says nothing there
-  std::error_code ignored;
-  if (exchange) fs::remove_all(path_, ignored);
   ::close(lock_);
   lock_ = -1;
   sync_folder(fs::path(target_).parent_path().string());
+}
+
+void Staging::exchange() {
+  // The old folder is ours to remove once it bears the mark, by whoever comes next.
+  const int old = lock_mark(target_);
+  if (old < 0) {
+    throw Error(Exit::kPrecondition, "Another run is replacing " + target_, "Wait for it to end.");
+  }
+  if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
+    const int number = errno;
+    ::unlink((target_ + "/" + kMark).c_str());
+    ::close(old);
+    fail("exchange " + path_ + " with", target_, number);
+  }
+  ::unlink((target_ + "/" + kMark).c_str());
+  ::close(lock_);
+  lock_ = old;  // path_ is the old folder now
+  sync_folder(fs::path(target_).parent_path().string());
+  remove();
+}
+
+void Staging::publish_file(const std::string& name) {
+  const auto file = path_ + "/" + name;
+  const int opened = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (opened < 0) fail("read", file, errno);
+  const int result = ::fsync(opened);
+  const int number = errno;
+  ::close(opened);
+  if (result != 0) fail("write", file, number);
+  check(::rename(file.c_str(), target_.c_str()), "rename " + file + " to", target_);
+  sync_folder(fs::path(target_).parent_path().string());
+  remove();
 }
 
 }  // namespace fm::dump

@@ -47,15 +47,18 @@ class InputFile {
 // The whole file. Throws Error(kMismatch) when there is none.
 std::string read_file(const std::string& path);
 
-// The folder in which a backup or an archive grows, beside the one it will be.
-// Nobody else writes there meanwhile. It goes with its content unless it was
-// published.
+// The folder in which a backup or an archive grows, beside what it will be:
+// TARGET.partial. It bears a mark, and is locked while somebody works there. It
+// goes with its content unless it was published.
 class Staging {
  public:
-  // Throws Error(kPrecondition) when `directory` is there and not empty (unless
-  // it is to be replaced), when another run is writing to the same place, or
-  // when what is in the way is not of ours. Remains of a killed run are replaced.
-  explicit Staging(const std::string& directory, bool replace = false);
+  enum class Target { kFolder, kFile };
+
+  // Throws Error(kPrecondition) when there is something at `target` (unless it
+  // is an empty folder, or to be replaced), when another run is writing to the
+  // same place, or when what is in the way is not of ours. Remains of a killed
+  // run go. Where `target` is a link, what it leads to is meant.
+  explicit Staging(const std::string& target, bool replace = false, Target kind = Target::kFolder);
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
   ~Staging();
@@ -65,11 +68,15 @@ class Staging {
   const std::string& target() const { return target_; }
   void make_folder(const std::string& name) const;
   std::uint64_t free_bytes() const;
-  // Brings all to the disk, adds `content` as the last file and renames. A folder
-  // that is replaced changes places with the new one, and then goes.
+  // kFolder. Brings all to the disk, adds `content` as the last file and renames.
+  // A folder that is replaced changes places with the new one, and then goes.
   void publish(const std::string& name, const std::string& content, unsigned mode = 0600);
+  // kFile. Brings this file of the folder to the disk and renames it; the rest goes.
+  void publish_file(const std::string& name);
 
  private:
+  void check_target(bool replace, Target kind) const;
+  void exchange();
   void remove() noexcept;
 
   std::string target_;

@@ -104,10 +104,11 @@ void setup_dataset_export(CLI::App& group, Program& program) {
       ->take_last();
   command->add_option("--chunk-size", request.chunk_size, "at most so many media files in a folder")
       ->option_text("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
       ->take_last();
   command->add_flag("--use-dirs", request.use_dirs, "one JSON file for each sample and frame");
   command->add_flag("--unordered", options->unordered, "with --use-dirs: no numbers in their names");
-  command->add_flag("--overwrite", request.overwrite, "a folder that is there gives way, once all is written");
+  command->add_flag("--overwrite", request.overwrite, "an archive that is there gives way, once all is written");
   command->add_option("--target-version", request.target_version, "write it for this older or newer release")
       ->option_text("VERSION")
       ->take_last();
