@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string unpacked;
   try {
     bool fresh = false;
-    unpacked = archive::unpack(file, fresh);
+    unpacked = archive::unpack(file, fresh, {});
   } catch (const Error&) {
   }
   box.check();
