@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "base/text.h"
 #include "bson/json.h"
@@ -39,12 +40,29 @@ std::string datasets_of(const Document& run) {
   return done == planned ? format_count(done) : format_count(done) + " of " + format_count(planned);
 }
 
+bson::Array documents_at(const Document& run, const char* key) {
+  const auto* value = run.find(key);
+  return value && value->as<bson::Array>() ? *value->as<bson::Array>() : bson::Array();
+}
+
+// The database's way; of a run that left it where it is, that of its datasets.
+std::string version_of(const Document& run, const char* end) {
+  auto out = text_at(run, end);
+  if (text_at(run, "from") != text_at(run, "to")) return out;
+  std::set<std::string> all;
+  for (const auto& way : documents_at(run, "ways")) {
+    if (const auto* one = way.as<Document>()) all.insert(text_at(*one, end));
+  }
+  if (all.empty()) return out;
+  return all.size() == 1 ? *all.begin() : format_count(static_cast<std::int64_t>(all.size())) + " versions";
+}
+
 std::string list(const std::vector<Document>& runs) {
   if (runs.empty()) return "No run is recorded.\n";
   std::vector<std::vector<std::string>> rows;
   for (const auto& run : runs) {
-    rows.push_back({text_at(run, "_id"), text_at(run, "kind"), text_at(run, "state"), text_at(run, "from"),
-                    text_at(run, "to"), datasets_of(run), duration_of(run),
+    rows.push_back({text_at(run, "_id"), text_at(run, "kind"), text_at(run, "state"), version_of(run, "from"),
+                    version_of(run, "to"), datasets_of(run), duration_of(run),
                     clean_utf8(text_at(run, "user") + "@" + text_at(run, "host"))});
   }
   return text_table({"run", "what", "state", "from", "to", "datasets", "took", "by"}, rows);
@@ -54,11 +72,6 @@ Document run_document(const Document& run) {
   auto out = run;
   out[0].key = "run";
   return out;
-}
-
-bson::Array documents_at(const Document& run, const char* key) {
-  const auto* value = run.find(key);
-  return value && value->as<bson::Array>() ? *value->as<bson::Array>() : bson::Array();
 }
 
 std::string text_of(const bson::Value& value) {
@@ -100,8 +113,9 @@ std::string detail(const Document& run, const std::vector<Document>& revisions, 
                  ", " + text_at(run, "tool"));
   line("Started", time_at(run, "started"));
   line("Ended", time_at(run, "ended"));
-  line("Took", duration_of(run));
-  if (integer_at(run, "attempts") > 1) line("Attempts", format_count(integer_at(run, "attempts")));
+  const bool again = integer_at(run, "attempts") > 1;
+  line("Took", duration_of(run) + (again ? ", attempts that were killed not counted" : ""));
+  if (again) line("Attempts", format_count(integer_at(run, "attempts")));
   line("From", text_at(run, "from"));
   line("To", text_at(run, "to"));
   std::string counts = datasets_of(run);

@@ -93,9 +93,12 @@ std::string upgrade_text(const Facts& facts) {
                                 plan.database.empty() && !plan.save_database_version ? "" : "the database and ",
                                 format_count(static_cast<std::int64_t>(plan.datasets.size())),
                                 plan.datasets.size() == 1 ? "" : "s", version_text(plan.target));
-  if (!plan.refused.empty()) {
-    out += fmt::format("; {} refused", format_count(static_cast<std::int64_t>(plan.refused.size())));
-  }
+  const auto half_way = std::ranges::count_if(plan.refused, [&](const Refusal& one) {
+    return one.head && facts.heads().datasets[*one.head].version == kParkedVersion;
+  });
+  const auto refused = static_cast<std::int64_t>(plan.refused.size()) - half_way;
+  if (half_way > 0) out += fmt::format("; {} half-way", format_count(half_way));
+  if (refused > 0) out += fmt::format("; {} refused", format_count(refused));
   return out + " (see plan)";
 }
 

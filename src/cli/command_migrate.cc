@@ -92,8 +92,8 @@ std::vector<Service> services_of(const SavedPlan& saved) {
 }
 
 // What the command is about: equal ones go on with each other's run.
-std::string request_text(const std::vector<std::string>& names, const Chosen& chosen) {
-  auto out = fm::request_text(names);
+std::string request_text(const std::vector<std::string>& names, const Chosen& chosen, bool undo_log) {
+  auto out = fm::request_text(names, undo_log);
   if (!chosen.others()) return out;
   for (const auto service : chosen.services) out += std::string("service ") + name_of(service) + "\n";
   return out;
@@ -150,15 +150,16 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   std::vector<std::string> names;
   for (const auto& name : options.names) names.push_back(Globals::as_typed(name));
   if (saved) names = saved->names;
-  Exclusive exclusive(mongo, request_text(names, chosen));
+  Exclusive exclusive(mongo, request_text(names, chosen, settings.undo_log));
   std::optional<Control> control;
+  std::size_t finished = 0;
   refuse_while_restoring(mongo);
   if (!dry_run) {
     control.emplace(mongo, limits_of(settings), StopSignals::asked, warn_over(progress, log));
     run_settings.control = &*control;
     if (services) services->set_control(*control);
     const StopSignals signals(log);
-    const auto finished = exclusive.finish_interrupted(catalogue, run_settings, observer, deployment.found);
+    finished = exclusive.finish_interrupted(catalogue, run_settings, observer, deployment.found);
     progress.clear();
     control->checkpoint();
     if (finished > 0) {
@@ -281,8 +282,10 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     auto run = runner(settings.allow_loss);
     log.name_run(run.run_id());
     report = run.run(plan, planned);
-  } else {
-    exclusive.nothing_left(plan);
+  } else if (const auto ended = exclusive.nothing_left(plan)) {
+    report.run = *ended;
+    report.datasets_done = finished;
+    report.undo_log = settings.undo_log;
   }
   progress.clear();
   if (report.losses.empty()) report.losses = survey.losses;

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "bson/read.h"
 #include "cli/counted.h"
 #include "cli/deployment.h"
 #include "cli/migration_options.h"
@@ -17,6 +18,7 @@
 #include "exec/exclusive.h"
 #include "exec/rights.h"
 #include "exec/undo.h"
+#include "exec/verify_document.h"
 
 namespace fm::cli {
 
@@ -43,12 +45,12 @@ std::string text_of(const UndoReport& report, const Style& style) {
     for (const auto& name : report.deleted) out += "  " + name + "\n";
   }
   if (!report.failures.empty()) {
-    const auto left =
-        report.repair ? format_count(report.changed) + " documents" : counted(report.failures.size(), "dataset");
-    out += "\n" + style.error(left + " left as they are:") + "\n";
+    const auto left = report.repair ? report.changed : static_cast<std::int64_t>(report.failures.size());
+    out += "\n" + style.error("Left as they are (" + format_count(left) + "):") + "\n";
     for (const auto& failure : report.failures) {
       out += "  " + printable(failure.name + ": " + failure.error.what()) + "\n";
     }
+    out += "`fiftyone-migrator undo " + report.run + "` takes them back later, if nothing is in the way then.\n";
   }
   return out + "`fiftyone-migrator undo " + report.by + "` takes this back.\n";
 }
@@ -75,6 +77,17 @@ Document document_of(const UndoReport& report) {
   return out;
 }
 
+// Migrations after that run, without an undo log.
+std::string kept_nothing_since(Mongo& mongo, const std::string& run) {
+  std::vector<std::string> out;
+  for (const auto& one : History(mongo).runs()) {
+    const auto id = bson::text_at(one, "_id");
+    if (id == run) break;
+    if (bson::text_at(one, "kind") == "migrate" && !Residue(mongo).run(id)) out.push_back(id);
+  }
+  return some_of(out);
+}
+
 std::string about(const RunRecord& record) {
   return Version::try_parse(record.target) ? "to v" + record.target : record.target;
 }
@@ -93,7 +106,18 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   run_settings.origin = {globals.command_line, program_version()};
   run_settings.control = &control;
   require_rights(mongo);
+  if (const auto unsaid = Undo::unsaid(mongo, options.run)) {
+    Exclusive(mongo, "").hold();
+    log.info("The undo had come to its end when it was ended; nothing was left to do");
+    globals.print(text_of(*unsaid, globals.style(STDOUT_FILENO)), document_of(*unsaid));
+    return static_cast<int>(unsaid->failures.empty() ? Exit::kDone : Exit::kPartial);
+  }
   const auto record = Undo::find(mongo, options.run);
+  if (options.run == "last") {
+    if (const auto later = kept_nothing_since(mongo, record.run); !later.empty()) {
+      log.warning("Later runs kept nothing for undo, and what they did stays: " + later);
+    }
+  }
   ServiceUndo services(record, settings, globals, deployment, log, control);
   services.require_rights();
   if (!settings.yes && can_ask() && !ask("Take run " + record.run + " (" + about(record) + ") back?")) {

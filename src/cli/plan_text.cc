@@ -253,7 +253,15 @@ std::string plan_text(const Plan& plan, const Heads& heads, const Survey& survey
                  tally_table(survey.returns));
   }
   part("", kept_text(survey.given, style));
-  part(style.error("Refused: " + counted(refused.size(), "dataset")), refused_text(refused));
+  std::vector<DatasetFailure> half_way;
+  std::vector<DatasetFailure> others = survey.refused;
+  for (auto refusal = plan.refused.rbegin(); refusal != plan.refused.rend(); ++refusal) {
+    const bool parked = refusal->head && heads.datasets[*refusal->head].version == kParkedVersion;
+    auto& list = parked ? half_way : others;
+    list.insert(list.begin(), {refusal->name, refusal->error, true, ""});
+  }
+  part(style.error("Half-way: " + counted(half_way.size(), "dataset")), refused_text(half_way));
+  part(style.error("Refused: " + counted(others.size(), "dataset")), refused_text(others));
   return out;
 }
 
@@ -274,7 +282,11 @@ std::string estimate_text(const Estimate& estimate, const Style& style) {
 }
 
 std::string report_text(const Plan& plan, const RunReport& report, const Style& style) {
-  if (plan.nothing_to_do()) return nothing_to_do(plan);
+  if (plan.nothing_to_do()) {
+    if (report.run.empty()) return nothing_to_do(plan);
+    return "Finished run " + report.run + ", which was interrupted: " + counted(report.datasets_done, "dataset") +
+           " that it had half-way. Everything is at " + version_text(plan.target) + ".\n";
+  }
   std::string out = "Migrated ";
   if (!plan.database.empty() || plan.save_database_version) out += "the database and ";
   out += counted(report.datasets_done, "dataset") + " to " + version_text(plan.target) + " in " +

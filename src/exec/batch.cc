@@ -360,8 +360,8 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
       const auto key = id_key(bson::View(dataset).get("_id").value_or(Value()));
       if (const auto way = back.find(key); way != back.end()) {
         const auto& one = way->second;
-        prepared.push_back(
-            take_back(dataset, one.run, one.origin ? *one.origin : one.run, one.forward, *route, facts_, sources));
+        const auto& origin = origin_of(one, documents[i]);
+        prepared.push_back(take_back(dataset, one.run, origin, one.forward, *route, facts_, sources));
       } else if (settings_.give_back) {
         const auto images = replays.find(key);
         prepared.push_back(fm::give_back(dataset, *route, images == replays.end() ? kNone : images->second,

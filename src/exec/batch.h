@@ -131,6 +131,9 @@ class BatchRunner {
     bool forward = false;
   };
   std::map<std::string, WayBack> ways_back(const Group& group);
+  // Whose passes are to be run. Throws Error(kPrecondition) for an undo that is taken
+  // back where what that run kept is gone: samples would stay as they are.
+  const RunImage& origin_of(const WayBack& way, const bson::Document& dataset) const;
   std::vector<ops::CollectionWork> works_of(const std::vector<Prepared*>& group) const;
   // Those of which it cannot be kept what becomes of their samples and frames.
   std::vector<std::pair<Prepared*, Error>> keep_group_members(const std::vector<Prepared*>& group);

@@ -232,6 +232,15 @@ std::map<std::string, BatchRunner::WayBack> BatchRunner::ways_back(const Group& 
   return out;
 }
 
+const RunImage& BatchRunner::origin_of(const WayBack& way, const Document& dataset) const {
+  if (way.origin) return *way.origin;
+  if (!settings_.undo->undoes) return way.run;
+  throw Error(Exit::kPrecondition,
+              "Dataset '" + shown_name(dataset) + "' cannot be taken back: what run " + *settings_.undo->undoes +
+                  " kept of it was removed",
+              "`migrate` takes it to the version that it is to have.");
+}
+
 const RunRecord* BatchRunner::run_record(const std::string& run) {
   const std::lock_guard lock(runs_mutex_);
   auto found = runs_.find(run);

@@ -62,15 +62,17 @@ void Exclusive::take(const DatabaseHeads& found) {
               "Run the same command again.");
 }
 
-void Exclusive::nothing_left(const Plan& plan) {
-  if (!left_) return;
-  if (goes_on(plan)) History(mongo_).end(left_->run, {"done", 0, {}, {}, 0});
+std::optional<std::string> Exclusive::nothing_left(const Plan& plan) {
+  if (!left_) return std::nullopt;
+  const bool own = goes_on(plan);
+  if (own) History(mongo_).end(left_->run, {"done", 0, {}, {}, 0});
   Journal(mongo_).end();
+  return own ? std::optional(left_->run) : std::nullopt;
 }
 
-std::string request_text(std::vector<std::string> names) {
+std::string request_text(std::vector<std::string> names, bool undo_log) {
   std::sort(names.begin(), names.end());
-  std::string out;
+  std::string out = undo_log ? "" : "undo log off\n";
   for (const auto& name : names) out += name + "\n";
   return out;
 }

@@ -46,8 +46,9 @@ class Exclusive {
   // Error(kMismatch) when somebody has moved a dataset since `found` was read.
   void take(const DatabaseHeads& found);
 
-  // The plan has nothing to do: the interrupted run is over.
-  void nothing_left(const Plan& plan);
+  // The plan has nothing to do: the interrupted run is over. Its id, where the
+  // command is its own.
+  std::optional<std::string> nothing_left(const Plan& plan);
 
  private:
   bool goes_on(const Plan& plan) const;
@@ -61,7 +62,8 @@ class Exclusive {
   std::string seed_;
 };
 
-// What a command is about, for Exclusive.
-std::string request_text(std::vector<std::string> names);
+// What a command is about, for Exclusive. A run keeps everything that it writes, or
+// nothing: with another undo log it is another run.
+std::string request_text(std::vector<std::string> names, bool undo_log = true);
 
 }  // namespace fm

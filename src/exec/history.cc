@@ -207,6 +207,11 @@ bool History::end(const std::string& run, const RunEnd& end) {
   return true;
 }
 
+void History::note_done(const std::string& run, std::int64_t datasets) {
+  const Document change{{"$max", Document{{"datasets.done", datasets}}}};
+  mongo_.update(kCollection, {{Document{{"_id", run}}, change}});
+}
+
 void History::note_service(const std::string& run, const std::string& service, const Document& fields) {
   Document change;
   for (const auto& [key, value] : fields) change.append("services.$." + key, value);

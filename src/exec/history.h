@@ -85,6 +85,8 @@ class History {
   // Adds to what earlier attempts counted. One read, two writes. False when the
   // run was not begun.
   bool end(const std::string& run, const RunEnd& end);
+  // Of a run that did not say how far it came: that many datasets were written.
+  void note_done(const std::string& run, std::int64_t datasets);
   // Without `by`: its undo was taken back, and it is what it was.
   void undone(const std::string& run, const std::optional<std::string>& by);
   // What became of one of the run's services: an entry of `services`, which the

@@ -42,6 +42,16 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
     throw Error(Exit::kPrecondition, "Run " + left->run + " is unfinished, and goes on with what it keeps",
                 "Run its command again first.");
   }
+  const auto runs_now = residue.runs();
+  // To take an undo back is to do its run again, by what that kept.
+  const auto needs_it = [&](const RunRecord& one) {
+    return !request.run.empty() && !request.all && !is_part(one.run) && !one.repair && one.undoes == request.run;
+  };
+  if (const auto later = std::ranges::find_if(runs_now, needs_it); later != runs_now.end()) {
+    throw Error(Exit::kPrecondition,
+                "Run " + later->run + " took run " + request.run + " back, and could not be taken back without it",
+                "Remove what that one kept first: fiftyone-migrator residue prune --run " + later->run);
+  }
   std::set<std::string> datasets;
   FindOptions ids;
   ids.projection = Document{{"_id", 1}};
@@ -76,6 +86,9 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
     }
   }
   for (const auto& run : runs) finished.erase(run);
+  for (const auto& run : runs_now) {  // newest first
+    if (run.undoes && !finished.contains(run.run)) finished.erase(*run.undoes);
+  }
 
   Pruned out;
   std::set<std::string> named;

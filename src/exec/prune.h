@@ -27,7 +27,8 @@ struct Pruned {
 std::string find_kept_run(Mongo& mongo, const std::string& run);
 
 // Files go first, images last: cut off in the middle, it can be repeated.
-// Throws Error(kPrecondition) while an unfinished run needs them.
+// Throws Error(kPrecondition) while an unfinished run needs them, or the undo of
+// that run, which is kept, does.
 Pruned prune_residue(Mongo& mongo, const PruneRequest& request);
 
 }  // namespace fm

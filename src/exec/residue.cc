@@ -474,10 +474,9 @@ void Residue::undone(const std::string& run, const std::optional<std::string>& b
   mongo_.update(kResidue, {{Document{{"_id", run_id_of(run)}}, change}});
 }
 
-std::int64_t Residue::drop_unwritten(const std::string& run) {
-  auto written = kept_by(run);
-  written.append("service", "datasets");
-  auto kept = written;
+Array Residue::unwritten(const std::string& run) {
+  auto kept = kept_by(run);
+  kept.append("service", "datasets");
   kept.append("before", Document{{"$exists", true}});
   const Document now{{"$arrayElemAt", Array{"$now", 0}}};
   const Array same{Document{{"$eq", Array{"$before", now}}}, Document{{"$ne", Array{"$before", "$after"}}}};
@@ -487,9 +486,16 @@ std::int64_t Residue::drop_unwritten(const std::string& run) {
                 Document{{"from", "datasets"}, {"localField", "document"}, {"foreignField", "_id"}, {"as", "now"}}}},
       Document{{"$match", Document{{"$expr", Document{{"$and", same}}}}}},
       Document{{"$project", Document{{"document", 1}}}}};
-  Array documents;
-  mongo_.aggregate(kResidue, pipeline, [&](bson::View view) { documents.append(*view.get("document")); });
+  Array out;
+  mongo_.aggregate(kResidue, pipeline, [&](bson::View view) { out.append(*view.get("document")); });
+  return out;
+}
+
+std::int64_t Residue::drop_unwritten(const std::string& run) {
+  auto documents = unwritten(run);
   if (documents.empty()) return 0;
+  auto written = kept_by(run);
+  written.append("service", "datasets");
   written.append("document", Document{{"$in", std::move(documents)}});
   return mongo_.remove_where(kResidue, written);
 }

@@ -171,8 +171,10 @@ class Residue {
                  const std::vector<std::string>& revisions);
   void undone(const std::string& run, const std::optional<std::string>& by);
 
-  // Removes the images of a run that has ended without writing those datasets:
-  // they are what the images hold, to the byte. How many.
+  // Datasets that a run which was cut off has not written: they are what its
+  // images hold, to the byte.
+  bson::Array unwritten(const std::string& run);
+  // Removes their images. How many.
   std::int64_t drop_unwritten(const std::string& run);
 
  private:

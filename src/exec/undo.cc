@@ -10,12 +10,35 @@
 #include "exec/set_aside.h"
 #include "exec/undo_repair.h"
 #include "exec/verify_document.h"
+#include "store/lease.h"
 
 namespace fm {
 
 using bson::Array;
 using bson::Document;
 using bson::Value;
+
+namespace {
+
+Error refusal(const std::vector<DatasetFailure>& failures, bool skip_changed) {
+  const bool waits = std::ranges::any_of(failures, [](const DatasetFailure& one) {
+    return one.error.remedy().find("residue apply") != std::string::npos;
+  });
+  const auto remedy = skip_changed ? std::string("Take later runs back first: `history` lists them.")
+                      : waits
+                          ? "`residue apply` gives back what waits. --skip-changed leaves them as they are and takes "
+                            "the others back."
+                          : "--skip-changed leaves them as they are and takes the others back.";
+  if (failures.size() == 1) {
+    const auto& error = failures.front().error;
+    return {error.code(), error.what(), skip_changed ? remedy : error.remedy()};
+  }
+  std::string text = std::to_string(failures.size()) + " datasets cannot be taken back; nothing was written:";
+  for (const auto& failure : failures) text += "\n  " + std::string(failure.error.what());
+  return {Exit::kPrecondition, text, remedy};
+}
+
+}  // namespace
 
 Undo::Undo(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, std::string seed, RunSettings settings,
            RunObserver& observer)
@@ -54,6 +77,34 @@ RunRecord Undo::find(Mongo& mongo, const std::string& run) {
   throw Error(Exit::kUsage, "Several runs begin with '" + run + "'", "Give more of the id.");
 }
 
+std::optional<UndoReport> Undo::unsaid(Mongo& mongo, const std::string& run) {
+  const auto holder = lease_holder(mongo);
+  if (!holder || holder->live() || holder->ended.empty() || Journal(mongo).unfinished()) return std::nullopt;
+  const auto by = Residue(mongo).run(holder->ended);
+  if (!by || !by->undoes || (run != "last" && !by->undoes->starts_with(run))) return std::nullopt;
+  UndoReport report;
+  report.run = *by->undoes;
+  report.by = by->run;
+  report.repair = by->repair;
+  report.database = by->config.has_value();
+  const auto told = mongo.find_one(History::kCollection, Document{{"_id", by->run}}).value_or(Document());
+  report.datasets = static_cast<std::size_t>(bson::integer_at(told, "datasets.done"));
+  report.documents = bson::integer_at(told, "documents");
+  if (const auto* seconds = told.find("seconds"); seconds && seconds->as<double>()) {
+    report.seconds = *seconds->as<double>();
+  }
+  const auto* failures = told.find("failures");
+  const auto* list = failures ? failures->as<Array>() : nullptr;
+  for (std::size_t i = 0; list && i < list->size(); ++i) {
+    const auto* one = (*list)[i].as<Document>();
+    if (!one) continue;
+    report.failures.push_back({bson::text_at(*one, "dataset"), Error(Exit::kPartial, bson::text_at(*one, "message")),
+                               one->has("refused") && one->find("refused")->truthy(), ""});
+  }
+  report.changed = static_cast<std::int64_t>(report.failures.size());
+  return report;
+}
+
 BatchRunner& Undo::batches(const RunRecord& record) {
   if (!batches_) {
     BatchSettings settings;
@@ -73,24 +124,40 @@ std::vector<Undo::Touched> Undo::touched(const RunRecord& record) {
     if (image.service != "datasets" || !image.before) return;
     const auto* back = batches(record).way_back(image);
     auto before = image.from == image.to ? std::move(image.before) : std::nullopt;
-    out.push_back({std::move(image.document), std::move(image.name), back, std::move(before)});
+    out.push_back({std::move(image.document), std::move(image.name), back, std::move(before), !image.open.empty()});
   });
   return out;
 }
 
-bool Undo::check_config(const RunRecord& record, bool skip_changed) {
+bool Undo::check_config(const RunRecord& record, bool skip_changed, UndoReport& report) {
   if (!record.config) return false;
   const auto now = read_heads(mongo_).config;
-  const auto version = [](const std::optional<Document>& config) {
-    const auto* found = config ? config->find("version") : nullptr;
-    return found && found->as<std::string>() ? *found->as<std::string>() : std::string();
-  };
-  if (now && *now == *record.config) return false;
-  if (version(now) == record.database) return true;
-  if (skip_changed) return false;
-  throw Error(Exit::kPrecondition,
-              "The database is at v" + version(now) + ", and that run left it at v" + record.database,
-              "--skip-changed leaves its version as it is and takes the datasets back.");
+  const auto* found = now ? now->find("version") : nullptr;
+  const auto version = found && found->as<std::string>() ? *found->as<std::string>() : std::string();
+  if (now ? *now == *record.config : record.config->empty()) return false;
+  if (version == record.database) return true;
+  const Error error(Exit::kPrecondition,
+                    "The database is at " + (version.empty() ? "no stored version" : "v" + version) +
+                        ", and that run left it at v" + record.database,
+                    "--skip-changed leaves its version as it is and takes the datasets back.");
+  if (!skip_changed) throw error;
+  report.failures.push_back({"(database)", error, true, ""});
+  return false;
+}
+
+void Undo::require_first_run(const RunRecord& record) {
+  Residue residue(mongo_);
+  for (auto undoes = record.undoes; undoes;) {
+    const auto run = residue.run(*undoes);
+    if (!run) {
+      throw Error(Exit::kPrecondition,
+                  "Run " + record.run + " cannot be taken back: what run " + *undoes +
+                      " kept was removed, and it is "
+                      "needed to do its work again",
+                  "`migrate` takes the datasets to the version that they are to have.");
+    }
+    undoes = run->undoes;
+  }
 }
 
 void Undo::resume(const std::vector<Journal::Entry>& entries, const RunRecord& record,
@@ -101,7 +168,11 @@ void Undo::resume(const std::vector<Journal::Entry>& entries, const RunRecord& r
   std::vector<std::pair<Journal::Entry, const Route*>> ways;
   for (const auto& entry : entries) {
     const auto image = images.find(id_key(entry.dataset));
-    if (image != images.end()) ways.emplace_back(entry, batches(record).way_back(image->second));
+    if (image != images.end()) {
+      ways.emplace_back(entry, batches(record).way_back(image->second));
+    } else if (!mongo_.find_one("datasets", Document{{"_id", entry.dataset}, {"version", kParkedVersion}})) {
+      Journal(mongo_).leave(entry.dataset);  // it had not been begun
+    }
   }
   batches(record).resume(ways, [&](BatchRunner::Result result) {
     if (result.gone) return;
@@ -125,11 +196,18 @@ RunReport Undo::finish(const Journal::Unfinished& left, const RunRecord& record)
   const auto own = Residue(mongo_).run(left.run);
   facts_.seq = own ? own->seq : 0;
   resume(left.entries, record, report.failures, report.datasets_done);
+  // Those that are back and were not settled: else they look lifted by others.
+  Residue residue(mongo_);
+  residue.of_run(left.run, [&](const Image& image) {
+    if (!image.after || (image.consumed.empty() && image.revived.empty())) return;
+    const auto dataset = mongo_.find_one("datasets", Document{{"_id", image.document}});
+    if (dataset && *dataset == *image.after) residue.settle({image});
+  });
   return report;
 }
 
 std::vector<BatchRunner::Item> Undo::to_take_back(const RunRecord& record, const std::set<std::string>& half_way,
-                                                  UndoReport& report) {
+                                                  bool interrupted, UndoReport& report) {
   std::map<std::string, std::optional<std::string>> versions;
   FindOptions options;
   options.projection = Document{{"version", 1}};
@@ -144,6 +222,10 @@ std::vector<BatchRunner::Item> Undo::to_take_back(const RunRecord& record, const
     const auto now = mongo_.find_one("datasets", Document{{"_id", one.id}});
     return now && *now == *one.before;
   };
+  std::set<std::string> unwritten;
+  if (interrupted) {
+    for (const auto& id : Residue(mongo_).unwritten(record.run)) unwritten.insert(id_key(id));
+  }
   std::vector<BatchRunner::Item> items;
   for (const auto& one : touched(record)) {
     const auto key = id_key(one.id);
@@ -153,7 +235,18 @@ std::vector<BatchRunner::Item> Undo::to_take_back(const RunRecord& record, const
       continue;
     }
     if (found->second == kParkedVersion && half_way.contains(key)) continue;
-    if (!is_back(one, found->second)) items.push_back({one.id, one.back});
+    if (!is_back(one, found->second)) {
+      items.push_back({one.id, one.back});
+    } else if (one.waits && !unwritten.contains(key)) {
+      report.failures.push_back({one.name,
+                                 Error(Exit::kPrecondition,
+                                       "Dataset '" + one.name +
+                                           "' was taken up by another client since that run, and what it had waits in "
+                                           "the undo log",
+                                       "`fiftyone-migrator residue apply` gives that back. --skip-changed leaves it as "
+                                       "it is and takes the others back."),
+                                 true, key});
+    }
   }
   return items;
 }
@@ -168,14 +261,17 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
                 "`undo " + *record.undone_by + "` does it again.");
   }
   if (record.repair) return UndoRepair(mongo_, facts_, seed_, settings_, observer_).run(record, skip_changed);
+  require_first_run(record);
   Journal journal(mongo_);
   const auto left = journal.unfinished();
-  const auto entries = left && left->run == record.run ? left->entries : std::vector<Journal::Entry>();
+  const bool interrupted = left && left->run == record.run;
+  const bool goes_on = left && left->run == facts_.run;
+  const auto entries = interrupted ? left->entries : std::vector<Journal::Entry>();
   std::set<std::string> half_way;
   for (const auto& entry : entries) half_way.insert(id_key(entry.dataset));
 
-  const auto items = to_take_back(record, half_way, report);
-  report.database = check_config(record, skip_changed);
+  const auto items = to_take_back(record, half_way, interrupted, report);
+  report.database = check_config(record, skip_changed, report);
   observer_.phase("checking", items.size());
   std::vector<BatchRunner::Item> unchanged;
   std::size_t looked_at = 0;
@@ -187,17 +283,17 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
       unchanged.push_back({result.id, result.route});
     }
   });
-  if (!report.failures.empty() && !skip_changed) {
-    if (report.failures.size() == 1) throw report.failures.front().error;
-    std::string text = std::to_string(report.failures.size()) + " datasets cannot be taken back; nothing was written:";
-    for (const auto& failure : report.failures) text += "\n  " + std::string(failure.error.what());
-    throw Error(Exit::kPrecondition, text, "--skip-changed leaves them as they are and takes the others back.");
-  }
+  const auto aside = collections_set_aside(mongo_, record.run);
+  // The database's version alone is not worth a run.
+  const bool any = goes_on || !unchanged.empty() || !entries.empty() || !aside.empty() || !settings_.services.empty();
+  if (!report.failures.empty() && (!skip_changed || !any)) throw refusal(report.failures, skip_changed);
 
   const auto heads = read_heads(mongo_);
   const auto version_of = [](const std::optional<Document>& config) {
     return config ? bson::text_at(*config, "version") : std::string();
   };
+  // Whoever goes on must not take them for lifted ones.
+  if (interrupted) Residue(mongo_).drop_unwritten(record.run);
   Plan plan;
   plan.target = target(record);
   journal.begin(plan, facts_.run, settings_.request, facts_.now_ms, seed_, record.run);
@@ -209,6 +305,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
   begun.from = version_of(heads.config);
   begun.to = report.database ? version_of(record.config) : begun.from;
   begun.planned = static_cast<std::int64_t>(unchanged.size() + entries.size());
+  if (interrupted) history.note_done(record.run, begun.planned);
   std::map<std::pair<std::string, std::string>, std::int64_t> ways;
   for (const auto& item : unchanged) ++ways[{item.route->from, item.route->to}];
   for (const auto& [way, datasets] : ways) begun.ways.push_back({way.first, way.second, datasets});
@@ -222,7 +319,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
     own.config = heads.config.value_or(Document());
     own.database = begun.to;
   }
-  for (auto& one : collections_set_aside(mongo_, record.run)) own.brought_back.push_back(std::move(one.name));
+  for (const auto& one : aside) own.brought_back.push_back(one.name);
   Residue residue(mongo_);
   facts_.seq = residue.begin(std::move(own)).seq;
   const auto ended = [&](const std::string& state, const std::optional<Error>& error) {
@@ -250,9 +347,12 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
     note_end(said, [&] { ended(state_after(said), said); });
     throw said;
   }
-  history.undone(record.run, facts_.run);
-  if (record.undoes) history.undone(*record.undoes, std::nullopt);
+  if (report.failures.empty()) {
+    history.undone(record.run, facts_.run);
+    if (record.undoes) history.undone(*record.undoes, std::nullopt);
+  }
   ended("done", std::nullopt);
+  note_ended(mongo_, facts_.run);
   journal.end();
   return report;
 }
@@ -274,6 +374,7 @@ void Undo::write(const RunRecord& record, const std::vector<Journal::Entry>& hal
   if (settings_.after_writes) settings_.after_writes();
   Residue residue(mongo_);
   residue.of_run(facts_.run, [&](const Image& image) { residue.settle({image}); });
+  if (!report.failures.empty()) return;  // it can be taken back again, for the rest
   residue.undone(record.run, facts_.run);
   if (record.undoes) residue.undone(*record.undoes, std::nullopt);
 }

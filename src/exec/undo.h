@@ -40,12 +40,19 @@ class Undo {
   // Error(kNotFound), or kUsage when several begin so.
   static RunRecord find(Mongo& mongo, const std::string& run);
 
+  // Of an undo that was killed between its last write and its answer; `run` as for
+  // find(): to take it back now would be to take the undo back. Before the lease
+  // is taken, which forgets it.
+  static std::optional<UndoReport> unsaid(Mongo& mongo, const std::string& run);
+
   // What Exclusive knows it by.
   static std::string target(const RunRecord& record);
 
   // Throws Error(kPrecondition), before anything is written, when the run was
-  // taken back already, or naming everything that was changed since, unless
-  // `skip_changed`. An interrupted run may be given: what it left half-way goes
+  // taken back already, when it is an undo and what its run kept is gone, or
+  // naming everything that was changed since, unless `skip_changed`: then only where
+  // nothing is left to take back. A run of which something was left out can be
+  // taken back again. An interrupted run may be given: what it left half-way goes
   // back too. Services go back in the settings' before_writes and after_writes.
   UndoReport run(const RunRecord& record, bool skip_changed);
 
@@ -59,19 +66,23 @@ class Undo {
     const Route* back;
     // As it was, where versions do not tell whether it is back.
     std::optional<bson::Document> before;
+    bool waits;  // something of it, for whoever takes the dataset up
   };
   std::vector<Touched> touched(const RunRecord& record);
   void resume(const std::vector<Journal::Entry>& entries, const RunRecord& record,
               std::vector<DatasetFailure>& failures, std::size_t& done);
   BatchRunner& batches(const RunRecord& record);
+  void require_first_run(const RunRecord& record);
   // Those that go back: written by the run, and not back already. Others that it
-  // wrote and that are gone are named in the report.
+  // wrote and that are gone, or were taken up by another client, are named in the
+  // report. `interrupted`: the run is unfinished.
   std::vector<BatchRunner::Item> to_take_back(const RunRecord& record, const std::set<std::string>& half_way,
-                                              UndoReport& report);
+                                              bool interrupted, UndoReport& report);
   void write(const RunRecord& record, const std::vector<Journal::Entry>& half_way,
              const std::vector<BatchRunner::Item>& unchanged, UndoReport& report);
-  // Whether the database's version is to go back; throws when it was changed.
-  bool check_config(const RunRecord& record, bool skip_changed);
+  // Whether the database's version is to go back; throws when it was changed, or
+  // names it in the report.
+  bool check_config(const RunRecord& record, bool skip_changed, UndoReport& report);
 
   Mongo& mongo_;
   const Catalogue& catalogue_;

@@ -11,6 +11,7 @@
 #include "exec/batch_size.h"
 #include "exec/repair.h"
 #include "exec/undo.h"
+#include "store/lease.h"
 
 namespace fm {
 
@@ -167,9 +168,12 @@ UndoReport UndoRepair::run(const RunRecord& record, bool skip_changed) {
     note_end(error, [&] { ended(state_after(error), error); });
     throw;
   }
-  history.undone(record.run, facts_.run);
-  if (record.undoes) history.undone(*record.undoes, std::nullopt);
+  if (report.changed == 0) {
+    history.undone(record.run, facts_.run);
+    if (record.undoes) history.undone(*record.undoes, std::nullopt);
+  }
   ended("done", std::nullopt);
+  note_ended(mongo_, facts_.run);
   journal.end();
   return report;
 }
@@ -191,6 +195,7 @@ void UndoRepair::write(const RunRecord& record, UndoReport& report) {
   observer_.phase("taking back", images.size());
   pass(record, true, report);
   report.datasets = images.size();
+  if (report.changed > 0) return;  // it can be taken back again, for the rest
   residue.undone(record.run, facts_.run);
   if (record.undoes) residue.undone(*record.undoes, std::nullopt);
 }

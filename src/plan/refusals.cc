@@ -65,10 +65,9 @@ Error dataset_version_unreadable(const std::string& name, const std::string& ver
 }
 
 Error dataset_parked(const std::string& name) {
-  return {
-      Exit::kPrecondition,
-      fmt::format("Dataset '{}' is half-way through an interrupted migration, which has to be finished first", name),
-      "Run 'fiftyone-migrator migrate': it finishes the interrupted run first."};
+  return {Exit::kPrecondition,
+          fmt::format("Dataset '{}' is half-way through a migration, which has to be finished first", name),
+          "If it was interrupted ('fiftyone-migrator info' says so), 'fiftyone-migrator migrate' finishes it first."};
 }
 
 Error admin_is_false() {

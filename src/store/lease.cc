@@ -81,7 +81,8 @@ std::optional<LeaseHolder> lease_holder(Mongo& mongo) {
                        integer_at(doc, "pid"),
                        text_at(doc, "connections"),
                        date_at(doc, "started").value_or(0),
-                       date_at(doc, "expires").value_or(0)};
+                       date_at(doc, "expires").value_or(0),
+                       text_at(doc, "ended")};
     holder.expired = expired && expired->truthy();
     holder.gone = is_gone(holder.pid, text_at(doc, "process"));
     if (!holder.owner.empty()) out = std::move(holder);
@@ -93,6 +94,10 @@ std::optional<LeaseHolder> lease_holder(Mongo& mongo) {
     if (std::string_view(error.what()).find("collection dropped") == std::string_view::npos) throw;
   }
   return out;
+}
+
+void note_ended(Mongo& mongo, const std::string& run) {
+  mongo.update(kCollection, {{kOne, Document{{"$set", Document{{"ended", run}}}}}});
 }
 
 bool release_lease(Mongo& mongo, bool force) {

@@ -1,6 +1,6 @@
 // The right to write bookkeeping and data: one program at a time.
 //
-//   migrator.lease  {_id: "lease", owner, host, pid, process, connections, started, expires}
+//   migrator.lease  {_id: "lease", owner, host, pid, process, connections, started, expires, ended}
 //
 // `owner` is drawn by each holder, `process` tells its process from others of
 // the same number, times are the server's. An expired lease, and one of a
@@ -27,6 +27,7 @@ struct LeaseHolder {
   std::string connections;  // MongoDriver::connections()
   std::int64_t started_ms = 0;
   std::int64_t expires_ms = 0;
+  std::string ended;  // the run that the holder has brought to its end
   bool expired = false;
   bool gone = false;  // a process of this machine that has ended
 
@@ -35,6 +36,10 @@ struct LeaseHolder {
 
 // Nothing when nobody holds it.
 std::optional<LeaseHolder> lease_holder(Mongo& mongo);
+
+// Notes in the lease, which the caller holds, that this run has come to its end: a
+// holder that is found gone then left nothing undone. Nothing without a lease.
+void note_ended(Mongo& mongo, const std::string& run);
 
 // Takes it from a holder that is no longer there, or with `force` from any.
 // False when there was none; throws Error(kLocked) for a live one.

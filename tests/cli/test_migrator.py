@@ -322,7 +322,7 @@ def test_info(tool):
         "Edition:   open source\n"
         "Version:   1.4.1\n"
         "Newest:    1.22.1, compatible with >=0.19,<2\n"
-        "Upgrade:   the database and 3 datasets to v1.22.1; 2 refused (see plan)\n"
+        "Upgrade:   the database and 3 datasets to v1.22.1; 1 half-way; 1 refused (see plan)\n"
         "Datasets:  5\n"
         "\n"
         "version    datasets    names\n"

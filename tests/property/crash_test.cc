@@ -48,7 +48,10 @@ void migrate_to(const std::string& target) {
   Request request;
   request.target = target;
   const auto plan = make_plan(catalogue, heads.heads, request);
-  if (plan.nothing_to_do()) return exclusive.nothing_left(plan);
+  if (plan.nothing_to_do()) {
+    exclusive.nothing_left(plan);
+    return;
+  }
   exclusive.take(heads);
   const auto report = exclusive.runner(plan, catalogue, settings, silent).run(plan, heads);
   ASSERT_TRUE(report.failures.empty()) << report.failures.front().error.what();

@@ -156,8 +156,7 @@ std::string not_found(const std::string& name) {
 }
 
 std::string parked(const std::string& name) {
-  return "16 RuntimeError: Dataset '" + name +
-         "' is half-way through an interrupted migration, which has to be finished first";
+  return "16 RuntimeError: Dataset '" + name + "' is half-way through a migration, which has to be finished first";
 }
 
 // --- Which revisions run (spec runner 1.2, 1.4) ---
