@@ -268,6 +268,18 @@ def test_a_stopped_copy_or_export_leaves_nothing(tool, many, tmp_path):
     assert os.listdir(tmp_path) == [] and sorted(tool.db.list_collection_names()) == before
 
 
+def test_stopped_while_it_packs_or_unpacks_it_leaves_nothing_either(tool, many, tmp_path):
+    run_import(tool, str(many))
+    packing = tmp_path / "out.zip.partial" / "out.zip"
+    stopped(tool, ["export", "many", tmp_path / "out.zip", "--media", "none"], packing.exists, "SIGINT", "no archive was made")
+    assert os.listdir(tmp_path) == []
+    export(tool, "many", tmp_path / "out.zip", "--media", "none")
+    before = sorted(tool.db.list_collection_names())
+    unpacking = tmp_path / "out.partial" / "samples.json"
+    stopped(tool, ["import", tmp_path / "out.zip", "--name", "y"], unpacking.exists, "SIGTERM", "nothing of the import stays")
+    assert os.listdir(tmp_path) == ["out.zip"] and sorted(tool.db.list_collection_names()) == before
+
+
 def test_an_import_that_was_killed_is_named(tool):
     cut_off = tool._run("fiftyone-migrator-cut", ["dataset", "import", archive(VIDEO), "--name", "lost"], {"FM_CUT_AT": "12"})
     assert cut_off.status < 0 and left_in(tool.db)
