@@ -201,7 +201,7 @@ def test_edits_that_an_undo_carries_along_are_no_conflict(tool):
     assert found["mine"] == 7 and "last_modified_at" not in found
 
 
-@pytest.mark.parametrize("cut", range(20, 44, 3))
+@pytest.mark.parametrize("cut", range(20, 44, 6))
 @pytest.mark.parametrize("start", ["1.22.1", "0.18.0"])
 def test_undo_of_a_run_that_was_cut_off(tool, start, cut):
     """Also between closing a dataset to clients and its first pass."""
