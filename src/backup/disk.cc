@@ -106,6 +106,15 @@ void remove_marked(const std::string& folder) noexcept {
   ::rmdir(folder.c_str());
 }
 
+void sync_file(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail("read", path, errno);
+  const int result = ::fsync(descriptor);
+  const int number = errno;
+  ::close(descriptor);
+  if (result != 0) fail("write", path, number);
+}
+
 // All below a folder. One call for all files waits for what other programs have
 // written, too; one each takes minutes where there are thousands.
 void bring_to_disk(const std::string& folder, int descriptor) {
@@ -118,14 +127,7 @@ void bring_to_disk(const std::string& folder, int descriptor) {
     if (entry.is_regular_file()) files.push_back(entry.path().string());
     if (files.size() + folders.size() > kFew) return check(::syncfs(descriptor), "write", folder);
   }
-  for (const auto& file : files) {
-    const int opened = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (opened < 0) fail("read", file, errno);
-    const int result = ::fsync(opened);
-    const int number = errno;
-    ::close(opened);
-    if (result != 0) fail("write", file, number);
-  }
+  for (const auto& file : files) sync_file(file);
   for (const auto& inner : folders) sync_folder(inner);
 }
 
@@ -311,12 +313,7 @@ void Staging::exchange() {
 
 void Staging::publish_file(const std::string& name) {
   const auto file = path_ + "/" + name;
-  const int opened = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (opened < 0) fail("read", file, errno);
-  const int result = ::fsync(opened);
-  const int number = errno;
-  ::close(opened);
-  if (result != 0) fail("write", file, number);
+  sync_file(file);
   check(::rename(file.c_str(), target_.c_str()), "rename " + file + " to", target_);
   sync_folder(fs::path(target_).parent_path().string());
   remove();

@@ -195,12 +195,14 @@ class Restorer {
   dump::Outside datasets_outside() {
     const auto* entry = datasets_entry();
     if (!entry) return {};
-    return dump::datasets_outside(mongo_, manifest_, [&](const std::function<void(bson::View)>& visit) {
-      dump::BsonReader file(path(entry->file), manifest_.zstd);
-      for (auto batch = file.next(); !batch.empty(); batch = file.next()) {
-        for (const auto& view : dump::split(batch)) visit(view);
-      }
-    });
+    return dump::datasets_outside(mongo_, manifest_, [&](const auto& visit) { each_document(*entry, visit); });
+  }
+
+  void each_document(const CollectionEntry& entry, const std::function<void(bson::View)>& visit) const {
+    dump::BsonReader file(path(entry.file), manifest_.zstd);
+    for (auto batch = file.next(); !batch.empty(); batch = file.next()) {
+      for (const auto& view : dump::split(batch)) visit(view);
+    }
   }
 
   static std::string scratch(std::size_t i) { return kScratch + std::to_string(i); }
@@ -305,16 +307,13 @@ class Restorer {
   }
 
   void put_functions(const CollectionEntry& entry) {
-    dump::BsonReader file(path(entry.file), manifest_.zstd);
     bson::Array ids;
-    for (auto batch = file.next(); !batch.empty(); batch = file.next()) {
-      for (const auto& view : dump::split(batch)) {
-        const auto function = view.decode();
-        const auto* id = function.find("_id");
-        mongo_.upsert(kFunctions, {Document{{"_id", *id}}, function});
-        ids.append(*id);
-      }
-    }
+    each_document(entry, [&](bson::View view) {
+      const auto function = view.decode();
+      const auto* id = function.find("_id");
+      mongo_.upsert(kFunctions, {Document{{"_id", *id}}, function});
+      ids.append(*id);
+    });
     mongo_.remove_where(kFunctions, Document{{"_id", Document{{"$nin", std::move(ids)}}}});
   }
 

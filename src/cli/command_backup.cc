@@ -12,7 +12,7 @@
 #include "cli/plan_text.h"
 #include "cli/program_version.h"
 #include "cli/service_migration.h"
-#include "cli/signals.h"
+#include "cli/until_stopped.h"
 #include "exec/control.h"
 #include "revisions/catalogue.h"
 
@@ -94,19 +94,12 @@ int run_backup(const BackupOptions& options, const Globals& globals) {
   progress.phase("Backing up");
   Control control(deployment.session.mongo(), {}, StopSignals::asked,
                   [&](const std::string& text) { log.warning(text); });
-  const auto back_up = [&] {
-    const StopSignals signals(log);
-    try {
-      return backup(deployment.session.mongo(), request, [&](std::int64_t done, std::int64_t total) {
-        progress.bytes(done, total);
-        control.checkpoint();
-      });
-    } catch (const Error& error) {
-      if (!is_stop(error.code())) throw;
-      throw Error(error.code(), std::string(error.what()) + ": no backup was made", "The same command begins anew.");
-    }
-  };
-  const auto report = back_up();
+  const auto report = until_stopped(log, "no backup was made", "The same command begins anew.", [&] {
+    return backup(deployment.session.mongo(), request, [&](std::int64_t done, std::int64_t total) {
+      progress.bytes(done, total);
+      control.checkpoint();
+    });
+  });
   progress.clear();
   for (const auto& warning : report.warnings) log.warning(warning);
   globals.print(backup_text(report, globals.style(STDOUT_FILENO)), backup_document(report));

@@ -3,11 +3,9 @@
 
 #include "archive/import.h"
 #include "archive/observer.h"
-#include "base/error.h"
 #include "cli/deployment.h"
 #include "cli/program.h"
-#include "cli/signals.h"
-#include "exec/control.h"
+#include "cli/until_stopped.h"
 
 namespace fm::cli {
 
@@ -21,20 +19,6 @@ void setup_dataset_verify(CLI::App& group, Program& program);
 
 // Shows phases and bytes; warnings go to `log`. Stops after a signal, while StopSignals lives.
 archive::Observer show_progress(Progress& progress, const Log& log);
-
-// Runs `work`, which Ctrl-C and the signal to terminate end at its next
-// checkpoint: with Error(kInterrupted) or Error(kTerminated), which says how
-// things stand, and what the same command does.
-template <class Work>
-auto until_stopped(const Log& log, const char* state, const char* remedy, Work work) {
-  const StopSignals signals(log);
-  try {
-    return work();
-  } catch (const Error& error) {
-    if (!is_stop(error.code())) throw;
-    throw Error(error.code(), std::string(error.what()) + ": " + state, remedy);
-  }
-}
 
 // Options that import and copy share.
 struct ImportOptions {

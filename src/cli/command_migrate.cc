@@ -152,14 +152,13 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   if (saved) names = saved->names;
   Exclusive exclusive(mongo, request_text(names, chosen, settings.undo_log));
   std::optional<Control> control;
-  std::size_t finished = 0;
   refuse_while_restoring(mongo);
   if (!dry_run) {
     control.emplace(mongo, limits_of(settings), StopSignals::asked, warn_over(progress, log));
     run_settings.control = &*control;
     if (services) services->set_control(*control);
     const StopSignals signals(log);
-    finished = exclusive.finish_interrupted(catalogue, run_settings, observer, deployment.found);
+    const auto finished = exclusive.finish_interrupted(catalogue, run_settings, observer, deployment.found);
     progress.clear();
     control->checkpoint();
     if (finished > 0) {
@@ -282,10 +281,8 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     auto run = runner(settings.allow_loss);
     log.name_run(run.run_id());
     report = run.run(plan, planned);
-  } else if (const auto ended = exclusive.nothing_left(plan)) {
-    report.run = *ended;
-    report.datasets_done = finished;
-    report.undo_log = settings.undo_log;
+  } else {
+    report = exclusive.nothing_left(plan);
   }
   progress.clear();
   if (report.losses.empty()) report.losses = survey.losses;

@@ -13,6 +13,7 @@
 #include "cli/printable.h"
 #include "cli/run_observer.h"
 #include "cli/table.h"
+#include "cli/until_stopped.h"
 #include "exec/exclusive.h"
 #include "exec/rights.h"
 #include "exec/roundtrip.h"
@@ -170,17 +171,9 @@ int run(const Options& options, const Globals& globals) {
   wanted.run.control = &control;
   wanted.run.jobs = wanted.size.jobs;
   wanted.run.undo_log = settings.undo_log;
-  const auto tried = [&] {
-    const StopSignals signals(log);
-    try {
-      return roundtrip(mongo, catalogue, deployment.found, plan, wanted, observer);
-    } catch (const Error& error) {
-      if (!is_stop(error.code())) throw;
-      throw Error(error.code(), std::string(error.what()) + ": the copies are gone again, and nothing else was written",
-                  "The same command begins anew.");
-    }
-  };
-  const auto report = tried();
+  const auto report =
+      until_stopped(log, "the copies are gone again, and nothing else was written", "The same command begins anew.",
+                    [&] { return roundtrip(mongo, catalogue, deployment.found, plan, wanted, observer); });
   progress.clear();
   globals.print(text_of(report, globals.style(STDOUT_FILENO)), document_of(report));
   if (!report.differences.empty()) return static_cast<int>(Exit::kMismatch);

@@ -170,10 +170,9 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
   run_settings.jobs = jobs_of(settings);
   run_settings.undo_log = settings.undo_log;
   run_settings.origin = {options.command_line, program_version()};
-  auto request_of = request_text(options.names, settings.undo_log);
-  if (!options.all && options.names.empty()) request_of += "database";
-  Exclusive exclusive(session.mongo(), options.all ? request_text({}, settings.undo_log) : request_of);
-  std::size_t finished = 0;
+  auto wanted = request_text(options.all ? std::vector<std::string>() : options.names, settings.undo_log);
+  if (!options.all && options.names.empty()) wanted += "database";
+  Exclusive exclusive(session.mongo(), std::move(wanted));
   std::optional<Control> control;
   if (!dry_run && !settings.disable_migrations && is_admin(settings, found.heads.edition)) {
     control.emplace(session.mongo(), limits_of(settings), StopSignals::asked, [&](const std::string& text) {
@@ -182,7 +181,7 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
     });
     run_settings.control = &*control;
     const StopSignals signals(log);
-    finished = exclusive.finish_interrupted(catalogue, run_settings, observer, found);
+    exclusive.finish_interrupted(catalogue, run_settings, observer, found);
     control->checkpoint();
   }
 
@@ -221,11 +220,7 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
     exclusive.take(found);
     report = runner.run(plan, found);
   } else if (control) {
-    if (const auto ended = exclusive.nothing_left(plan)) {
-      report.run = *ended;
-      report.datasets_done = finished;
-      report.undo_log = settings.undo_log;
-    }
+    report = exclusive.nothing_left(plan);
   }
   progress.clear();
   if (options.json) line(bson::to_relaxed_json(report_document(plan, report)));

@@ -22,10 +22,13 @@ std::size_t Exclusive::finish_interrupted(const Catalogue& catalogue, RunSetting
     found = read_heads(mongo_);
     return 0;
   }
+  finished_.run = left_->run;
+  finished_.undo_log = settings.undo_log;
   const auto report =
       Runner(mongo_, catalogue, left_->now_ms, left_->seed, std::move(settings), observer).roll_forward(*left_);
   if (!report.failures.empty()) throw report.failures.front().error;
   found = read_heads(mongo_);
+  finished_.datasets_done = report.datasets_done;
   return report.datasets_done;
 }
 
@@ -62,12 +65,12 @@ void Exclusive::take(const DatabaseHeads& found) {
               "Run the same command again.");
 }
 
-std::optional<std::string> Exclusive::nothing_left(const Plan& plan) {
-  if (!left_) return std::nullopt;
+RunReport Exclusive::nothing_left(const Plan& plan) {
+  if (!left_) return {};
   const bool own = goes_on(plan);
   if (own) History(mongo_).end(left_->run, {"done", 0, {}, {}, 0});
   Journal(mongo_).end();
-  return own ? std::optional(left_->run) : std::nullopt;
+  return own ? finished_ : RunReport();
 }
 
 std::string request_text(std::vector<std::string> names, bool undo_log) {

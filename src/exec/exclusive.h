@@ -46,9 +46,9 @@ class Exclusive {
   // Error(kMismatch) when somebody has moved a dataset since `found` was read.
   void take(const DatabaseHeads& found);
 
-  // The plan has nothing to do: the interrupted run is over. Its id, where the
-  // command is its own.
-  std::optional<std::string> nothing_left(const Plan& plan);
+  // The plan has nothing to do: the interrupted run is over. What was finished of
+  // it, where the command is its own.
+  RunReport nothing_left(const Plan& plan);
 
  private:
   bool goes_on(const Plan& plan) const;
@@ -60,6 +60,7 @@ class Exclusive {
   // Drawn for a plan that begins.
   std::optional<std::int64_t> now_ms_;
   std::string seed_;
+  RunReport finished_;  // by finish_interrupted()
 };
 
 // What a command is about, for Exclusive. A run keeps everything that it writes, or

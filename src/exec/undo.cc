@@ -20,10 +20,8 @@ using bson::Value;
 
 namespace {
 
-Error refusal(const std::vector<DatasetFailure>& failures, bool skip_changed) {
-  const bool waits = std::ranges::any_of(failures, [](const DatasetFailure& one) {
-    return one.error.remedy().find("residue apply") != std::string::npos;
-  });
+// `waits`: what some of them had waits in the undo log.
+Error refusal(const std::vector<DatasetFailure>& failures, bool skip_changed, bool waits) {
   const auto remedy = skip_changed ? std::string("Take later runs back first: `history` lists them.")
                       : waits
                           ? "`residue apply` gives back what waits. --skip-changed leaves them as they are and takes "
@@ -271,6 +269,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
   for (const auto& entry : entries) half_way.insert(id_key(entry.dataset));
 
   const auto items = to_take_back(record, half_way, interrupted, report);
+  const bool waits = !report.failures.empty();
   report.database = check_config(record, skip_changed, report);
   observer_.phase("checking", items.size());
   std::vector<BatchRunner::Item> unchanged;
@@ -286,7 +285,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
   const auto aside = collections_set_aside(mongo_, record.run);
   // The database's version alone is not worth a run.
   const bool any = goes_on || !unchanged.empty() || !entries.empty() || !aside.empty() || !settings_.services.empty();
-  if (!report.failures.empty() && (!skip_changed || !any)) throw refusal(report.failures, skip_changed);
+  if (!report.failures.empty() && (!skip_changed || !any)) throw refusal(report.failures, skip_changed, waits);
 
   const auto heads = read_heads(mongo_);
   const auto version_of = [](const std::optional<Document>& config) {

@@ -76,6 +76,7 @@ class Undo {
   // Those that go back: written by the run, and not back already. Others that it
   // wrote and that are gone, or were taken up by another client, are named in the
   // report. `interrupted`: the run is unfinished.
+  // Failures: datasets that are back by another client, while what they had waits.
   std::vector<BatchRunner::Item> to_take_back(const RunRecord& record, const std::set<std::string>& half_way,
                                               bool interrupted, UndoReport& report);
   void write(const RunRecord& record, const std::vector<Journal::Entry>& half_way,

@@ -1,6 +1,6 @@
 """Both programs on a server of the session, each test on a database of its own."""
 import pytest
-from programs import NAMES, Tool, harness
+from programs import harness, tool_on
 
 
 @pytest.fixture(scope="session")
@@ -11,6 +11,5 @@ def server():
 
 @pytest.fixture
 def tool(server, tmp_path):
-    name = "cli_%d" % next(NAMES)
-    yield Tool(server, name, str(tmp_path))
-    server.client.drop_database(name)
+    with tool_on(server, "cli", tmp_path) as tool:
+        yield tool

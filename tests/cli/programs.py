@@ -2,6 +2,7 @@
 
 Environment: as for tests/corpus/test_corpus.py.
 """
+import contextlib
 import fcntl
 import itertools
 import json
@@ -127,3 +128,21 @@ class Tool:
         """({dataset: version}, version of the database)"""
         config = self.db.config.find_one() or {}
         return {d["name"]: d.get("version") for d in self.db.datasets.find()}, config.get("version")
+
+
+@contextlib.contextmanager
+def tool_on(server, prefix, home):
+    """A tool on a database of its own, which goes at the end."""
+    tool = Tool(server, "%s_%d" % (prefix, next(NAMES)), str(home))
+    yield tool
+    server.client.drop_database(tool.name)
+
+
+@contextlib.contextmanager
+def failpoint(client, mode="alwaysOn", **data):
+    """Commands fail as ``data`` says, on a server with enableTestCommands."""
+    client.admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
+    try:
+        yield
+    finally:
+        client.admin.command("configureFailPoint", "failCommand", mode="off")

@@ -15,7 +15,7 @@ import pytest
 from bson import SON, Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp, json_util
 from bson.raw_bson import RawBSONDocument
 
-from programs import NAMES, Tool, harness
+from programs import NAMES, Tool, harness, tool_on
 from test_bad_input import error_of
 
 MANIFEST = "fiftyone-migrator.json"
@@ -170,9 +170,8 @@ def replica_set():
 
 @pytest.fixture
 def member(replica_set, tmp_path):
-    tool = Tool(replica_set, "rs_%d" % next(NAMES), str(tmp_path))
-    yield tool
-    replica_set.client.drop_database(tool.name)
+    with tool_on(replica_set, "rs", tmp_path) as tool:
+        yield tool
 
 
 # -- there and back

@@ -7,7 +7,7 @@ import time
 
 import pymongo
 import pytest
-from programs import NAMES, Tool, harness
+from programs import NAMES, Tool, failpoint, harness, tool_on
 
 NEWEST = "1.22.1"
 PARKED = "9999.0+migrating"
@@ -39,18 +39,8 @@ def own_server():
 
 @pytest.fixture
 def own(own_server, tmp_path):
-    name = "doctor_%d" % next(NAMES)
-    yield Tool(own_server, name, str(tmp_path))
-    own_server.client.drop_database(name)
-
-
-@contextlib.contextmanager
-def failpoint(client, **data):
-    client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=data)
-    try:
-        yield
-    finally:
-        client.admin.command("configureFailPoint", "failCommand", mode="off")
+    with tool_on(own_server, "doctor", tmp_path) as tool:
+        yield tool
 
 
 def test_healthy(own):

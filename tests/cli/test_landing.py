@@ -1,5 +1,4 @@
 """dataset import and copy: versions, ids and names, and the steps in which a dataset takes the place of another one."""
-import contextlib
 import datetime
 import json
 import os
@@ -10,7 +9,7 @@ import time
 
 import pytest
 from bson import ObjectId
-from programs import NAMES, Tool, harness
+from programs import failpoint, harness, tool_on
 from test_archive import archive, edit, first_document, run_import
 
 VIDEO = archive("v1.22.1-video-reldir-tags")
@@ -198,20 +197,13 @@ def faulty_server():
 
 @pytest.fixture
 def faulty(faulty_server, tmp_path):
-    name = "landing_%d" % next(NAMES)
-    yield Tool(faulty_server, name, str(tmp_path))
-    faulty_server.client.drop_database(name)
+    with tool_on(faulty_server, "landing", tmp_path) as tool:
+        yield tool
 
 
-@contextlib.contextmanager
-def failing(tool, command, collection, mode="alwaysOn", **how):
-    admin = tool.db.client.admin
-    data = {"failCommands": [command], "namespace": "%s.%s" % (tool.name, collection), "appName": "fiftyone-migrator", **how}
-    admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
-    try:
-        yield
-    finally:
-        admin.command("configureFailPoint", "failCommand", mode="off")
+def failing(tool, command, collection, **how):
+    return failpoint(tool.db.client, failCommands=[command], namespace="%s.%s" % (tool.name, collection),
+                     appName="fiftyone-migrator", **how)
 
 
 @pytest.fixture
