@@ -5,7 +5,7 @@
 //   bench-floor update-many --uri U --db DB --coll NAME --kind created|polylines [--journal]
 //   bench-floor info        --uri U --db DB
 //   bench-floor dump        --uri U --db DB --dir DIR [--coll NAME...]
-//   bench-floor load        --uri U --db DB --dir DIR
+//   bench-floor load        --uri U --db DB --dir DIR [--after DB2]
 //   bench-floor insert      --uri U --db DB --after DB2 --coll NAME... [--journal]
 //
 // replace: reads every document of the collections and replaces it by the
@@ -15,9 +15,10 @@
 // update-many: one updateMany over the whole collection. info: what --info has
 // to read. dump, load: all documents of all collections, or of those named, into
 // files, flushed to the disk, and out of them. insert: puts the documents of DB2,
-// loaded before, into DB, then, with a time of its own ("indexed_seconds"), makes
-// the indexes they have there. The clock runs from the first byte to the server to
-// the last reply, connecting included. Prints one line of JSON.
+// loaded before, into DB. insert and load then make, with a time of its own
+// ("indexed_seconds"), the indexes that the collections have in DB2. The clock runs
+// from the first byte to the server to the last reply, connecting included. Prints
+// one line of JSON.
 
 #include <fcntl.h>
 #include <mongoc/mongoc.h>
@@ -189,7 +190,7 @@ std::vector<Arena> load_after(const Request& r) {
 
 struct Result {
   double seconds = 0;
-  double indexed_seconds = 0;  // insert: with the indexes
+  double indexed_seconds = 0;  // insert, load: with the indexes
   std::int64_t read = 0, bytes = 0, written = 0;
 };
 
@@ -256,7 +257,7 @@ Result replace(const Request& r) {
   return result;
 }
 
-// createIndexes with those of a collection but for that of _id.
+// createIndexes with those of a collection but for that of _id; null without any.
 Bson indexing(mongoc_collection_t* like) {
   Bson command(bson_new());
   bson_t list;
@@ -274,19 +275,36 @@ Bson indexing(mongoc_collection_t* like) {
   }
   finish(cursor.get());
   bson_append_array_end(command.get(), &list);
-  return command;
+  return n > 0 ? std::move(command) : Bson(nullptr);
+}
+
+// What makes the indexes that these collections have in DB2.
+std::vector<Bson> indexes_of(const Request& r, const std::vector<std::string>& names) {
+  std::vector<Bson> out;
+  Client client = connect(r);
+  for (const std::string& name : names) {
+    Collection like(mongoc_client_get_collection(client.get(), r.after.c_str(), name.c_str()));
+    Bson command = indexing(like.get());
+    if (command.get()) out.push_back(std::move(command));
+  }
+  return out;
+}
+
+void make_indexes(const Request& r, mongoc_client_t* client, const std::vector<Bson>& indexes) {
+  bson_error_t error;
+  for (const Bson& command : indexes) {
+    Reply reply;
+    if (!mongoc_client_write_command_with_opts(client, r.db.c_str(), command.get(), nullptr, &reply.doc, &error)) {
+      fail("indexes", error);
+    }
+  }
 }
 
 Result insert(const Request& r) {
   const std::vector<Arena> after = load_after(r);
-  std::vector<Bson> indexes;
-  {
-    Client client = connect(r);
-    for (const Arena& a : after) {
-      Collection like(mongoc_client_get_collection(client.get(), r.after.c_str(), a.name.c_str()));
-      indexes.push_back(indexing(like.get()));
-    }
-  }
+  std::vector<std::string> names;
+  for (const Arena& a : after) names.push_back(a.name);
+  const auto indexes = indexes_of(r, names);
   Bson unordered(BCON_NEW("ordered", BCON_BOOL(false)));
   Result result;
   bson_error_t error;
@@ -310,13 +328,7 @@ Result insert(const Request& r) {
     result.bytes += static_cast<std::int64_t>(a.bytes.size());
   }
   result.seconds = since(start);
-  for (const Bson& command : indexes) {
-    Reply reply;
-    if (!mongoc_client_write_command_with_opts(client.get(), r.db.c_str(), command.get(), nullptr, &reply.doc,
-                                               &error)) {
-      fail("indexes", error);
-    }
-  }
+  make_indexes(r, client.get(), indexes);
   result.indexed_seconds = since(start);
   return result;
 }
@@ -454,11 +466,18 @@ Result load(const Request& r) {
   constexpr std::size_t kBulk = 1000;
   Result result;
   bson_error_t error;
+  std::vector<std::filesystem::path> files;
+  std::vector<std::string> names;
+  for (const auto& file : std::filesystem::directory_iterator(r.dir)) {
+    files.push_back(file.path());
+    names.push_back(file.path().stem());
+  }
+  const auto indexes = r.after.empty() ? std::vector<Bson>() : indexes_of(r, names);
   const auto start = Clock::now();
   Client client = connect(r);
-  for (const auto& file : std::filesystem::directory_iterator(r.dir)) {
-    std::ifstream in(file.path(), std::ios::binary);
-    Collection coll(mongoc_client_get_collection(client.get(), r.db.c_str(), file.path().stem().c_str()));
+  for (const auto& file : files) {
+    std::ifstream in(file, std::ios::binary);
+    Collection coll(mongoc_client_get_collection(client.get(), r.db.c_str(), file.stem().c_str()));
     std::vector<std::uint8_t> bytes;
     for (bool more = true; more;) {
       Bulk bulk(mongoc_collection_create_bulk_operation_with_opts(coll.get(), nullptr));
@@ -473,7 +492,7 @@ Result load(const Request& r) {
         const auto rest = static_cast<std::streamsize>(length - sizeof length);
         if (!in.read(reinterpret_cast<char*>(bytes.data()) + sizeof length, rest) ||
             !bson_init_static(&doc, bytes.data(), length)) {
-          throw std::runtime_error("cut off: " + file.path().string());
+          throw std::runtime_error("cut off: " + file.string());
         }
         if (!mongoc_bulk_operation_insert_with_opts(bulk.get(), &doc, nullptr, &error)) fail("insert", error);
         result.bytes += length;
@@ -486,6 +505,8 @@ Result load(const Request& r) {
     }
   }
   result.seconds = since(start);
+  make_indexes(r, client.get(), indexes);
+  result.indexed_seconds = since(start);
   return result;
 }
 

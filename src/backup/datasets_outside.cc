@@ -54,11 +54,10 @@ Outside datasets_outside(Mongo& mongo, const Manifest& manifest, const EachDocum
   std::set<std::string> known;  // all of the backup
   std::map<std::string, Lone> lone;
   backed_up([&](bson::View view) {
-    const auto dataset = view.decode();
-    const auto* id = dataset.find("_id");
+    const auto id = view.get("_id");
     if (!id) return;
     known.insert(id_key(*id));
-    auto names = own_collections(dataset);
+    auto names = own_collections(view);
     const auto is_held = [&](const std::string& name) { return held.contains(name); };
     if (!manifest.plan || std::any_of(names.begin(), names.end(), is_held)) {
       for (auto& name : names) {
@@ -66,6 +65,7 @@ Outside datasets_outside(Mongo& mongo, const Manifest& manifest, const EachDocum
       }
       return;
     }
+    const auto dataset = view.decode();
     lone.emplace(id_key(*id), Lone{shown_name(dataset), version_of(dataset), hash_of(dataset), std::move(names)});
   });
 
@@ -76,11 +76,14 @@ Outside datasets_outside(Mongo& mongo, const Manifest& manifest, const EachDocum
   std::optional<std::string> under_way;  // where parked ones go
   if (const auto left = Journal(mongo).unfinished()) under_way = left->target;
   mongo.find("datasets", {}, {}, [&](bson::View view) {
-    const auto dataset = view.decode();
-    const auto key = id_key(*dataset.find("_id"));
-    if (!known.contains(key)) out.newer.push_back(shown_name(dataset));
+    const auto key = id_key(*view.get("_id"));
     const auto found = lone.find(key);
-    if (found == lone.end()) return;
+    if (known.contains(key) && found == lone.end()) return;
+    const auto dataset = view.decode();
+    if (found == lone.end()) {
+      out.newer.push_back(shown_name(dataset));
+      return;
+    }
     found->second.here = true;
     if (hash_of(dataset) == found->second.hash) return;
     auto now = version_of(dataset);

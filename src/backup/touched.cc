@@ -68,7 +68,7 @@ std::map<std::string, std::vector<std::string>> collections_by_dataset(Mongo& mo
   FindOptions options;
   options.projection = Document{{"sample_collection_name", 1}, {"frame_collection_name", 1}};
   mongo.find("datasets", {}, options, [&](const bson::View& view) {
-    if (const auto id = view.get("_id")) out[id_key(*id)] = own_collections(view.decode());
+    if (const auto id = view.get("_id")) out[id_key(*id)] = own_collections(view);
   });
   return out;
 }
@@ -100,13 +100,15 @@ Covered covered_by(const Plan& plan, const Heads& heads) {
   return out;
 }
 
-std::vector<std::string> own_collections(const Document& dataset) {
+std::vector<std::string> own_collections(bson::View dataset) {
   std::vector<std::string> out;
-  if (const auto samples = bson::text_at(dataset, "sample_collection_name"); !samples.empty()) {
-    out.push_back(samples);
-    out.push_back("frames." + samples);
+  if (const auto samples = dataset.get_string("sample_collection_name"); samples && !samples->empty()) {
+    out.emplace_back(*samples);
+    out.push_back("frames." + out.front());
   }
-  if (auto frames = bson::text_at(dataset, "frame_collection_name"); !frames.empty()) out.push_back(std::move(frames));
+  if (const auto frames = dataset.get_string("frame_collection_name"); frames && !frames->empty()) {
+    out.emplace_back(*frames);
+  }
   return out;
 }
 

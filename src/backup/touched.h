@@ -21,7 +21,7 @@ std::set<std::string> touched_collections(Mongo& mongo, const Plan& plan, const 
 Covered covered_by(const Plan& plan, const Heads& heads);
 
 // Of a dataset: its samples and frames, also where there are none.
-std::vector<std::string> own_collections(const bson::Document& dataset);
+std::vector<std::string> own_collections(bson::View dataset);
 
 // Whether all datasets share it; `datasets` itself is none of these.
 bool is_shared(const std::string& collection);

@@ -140,7 +140,7 @@ void BatchRunner::survey(const std::vector<Item>& items, const std::function<voi
           result.files = std::move(files);
           result.members = std::move(members);
           result.failure = std::move(refusal);
-          if (simple && plain_way() && dataset.restored.empty() && !dataset.context.naming) keep(dataset, result);
+          if (simple && plain_way() && dataset.restored.empty()) keep(dataset, result);
           if (light && !simple && !result.failure) {
             const std::lock_guard lock(ready_mutex_);
             light_.insert(id_key(result.id));
@@ -195,7 +195,8 @@ void BatchRunner::keep(Prepared& dataset, const Result& result) {
   const auto bytes = dataset.before.size() + after.size();
   if (ready_bytes_ + bytes > kReadyBytes) return;
   ready_bytes_ += bytes;
-  ready_.emplace(id_key(dataset.id), Ready{result, std::move(dataset.before), std::move(after)});
+  ready_.emplace(id_key(dataset.id),
+                 Ready{result, std::move(dataset.before), std::move(after), dataset.context.naming.has_value()});
 }
 
 std::vector<BatchRunner::Item> BatchRunner::run_ready(const std::vector<Item>& items,
@@ -225,6 +226,7 @@ std::vector<BatchRunner::Item> BatchRunner::run_ready(const std::vector<Item>& i
     auto older = older_images(ids);
     for (const auto& one : ready) {
       images.push_back(image_of(*one.result.route, one.result.id, one.result.name, one.before));
+      if (one.named) images.back().stored_after = one.after;
       images.back().consumed = std::move(older[id_key(one.result.id)]);
     }
     residue_.keep(images);
@@ -349,7 +351,8 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
                                  if (found != cache.end()) return found->second;
                                  return mongo_.find_one(collection, Document{{"_id", id}});
                                },
-                               [&](const Value& file, const std::string& key) { return result_keys_.has(file, key); }};
+                               [&](const Value& file, const std::string& key) { return result_keys_.has(file, key); },
+                               [&](const std::string& collection) { return collections_.contains(collection); }};
   const auto replays =
       settings_.undo ? std::map<std::string, std::vector<DatasetReplay>>() : replays_of(group, sources);
   static const std::vector<DatasetReplay> kNone;

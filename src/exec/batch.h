@@ -93,6 +93,7 @@ class BatchRunner {
     Result result;
     bson::Bytes before;
     bson::Bytes after;
+    bool named;  // its name was chosen among those of others: `after` follows from `before` and more
   };
   void keep(Prepared& dataset, const Result& result);
   // What becomes of samples and frames; throws Error(kPrecondition) for an undo

@@ -164,7 +164,7 @@ std::vector<std::pair<Prepared*, Error>> BatchRunner::keep_group_members(const s
   if (!settings_.undo_log || !plain_way()) return {};
   constexpr const char* kKept = "kept";
   const auto keep_of = [&](const std::vector<Prepared*>& datasets) {
-    keep_members(mongo_, facts_.run, works_of(datasets));
+    keep_members(mongo_, facts_.run, works_of(datasets), settings_.passes);
     journal_.advance({datasets.begin(), datasets.end()}, kKept);
     for (auto* dataset : datasets) dataset->done.insert(kKept);
   };

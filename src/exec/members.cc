@@ -48,23 +48,34 @@ void explain(Mongo& mongo, const std::string& collection, const Document& filter
 
 }  // namespace
 
-void keep_members(Mongo& mongo, const std::string& run, const std::vector<ops::CollectionWork>& works) {
+void keep_members(Mongo& mongo, const std::string& run, const std::vector<ops::CollectionWork>& works,
+                  const PassSettings& settings) {
   std::map<std::string, Array> filters;
+  std::set<std::string> shared;
   for (const auto& work : works) {
+    if (work.owner_filter) shared.insert(work.collection);
     for (auto& [collection, filter] : ops::displaced(work)) filters[collection].append(std::move(filter));
   }
   for (auto& [collection, any] : filters) {
     const Document id{{"run", literal(run)}, {"collection", literal(collection)}, {"document", "$_id"}};
     const Document match{{"$or", std::move(any)}};
-    Array pipeline;
-    pipeline.append(Document{{"$match", match}});
-    pipeline.append(Document{{"$replaceWith", Document{{"_id", id}, {"before", "$$ROOT"}}}});
-    pipeline.append(Document{{"$merge", Document{{"into", kResidueMembers},
-                                                 {"on", "_id"},
-                                                 {"whenMatched", "keepExisting"},
-                                                 {"whenNotMatched", "insert"}}}});
-    try {
+    const auto keep = [&, &collection = collection](const Document& range) {
+      Array pipeline;
+      if (!range.empty()) pipeline.append(Document{{"$match", range}});
+      pipeline.append(Document{{"$match", match}});
+      pipeline.append(Document{{"$replaceWith", Document{{"_id", id}, {"before", "$$ROOT"}}}});
+      pipeline.append(Document{{"$merge", Document{{"into", kResidueMembers},
+                                                   {"on", "_id"},
+                                                   {"whenMatched", "keepExisting"},
+                                                   {"whenNotMatched", "insert"}}}});
       mongo.aggregate_merge(collection, pipeline);
+    };
+    try {
+      if (shared.contains(collection)) {
+        keep({});
+      } else {
+        for_each_range(mongo, collection, settings, keep);
+      }
     } catch (const Error& error) {
       if (!ends_the_run(error)) explain(mongo, collection, match);
       throw;

@@ -7,15 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "exec/ranges.h"
 #include "ops/context.h"
 #include "store/mongo.h"
 
 namespace fm {
 
-// Before any of the works is run. Server-side: one scan of each collection; an
-// image that is there already stays. With them unique indexes that
-// works, or their way back, drop.
-void keep_members(Mongo& mongo, const std::string& run, const std::vector<ops::CollectionWork>& works);
+// Before any of the works is run. Server-side: one scan of each collection, of
+// those of a dataset's own in ranges; an image that is there already stays. With
+// them unique indexes that works, or their way back, drop.
+void keep_members(Mongo& mongo, const std::string& run, const std::vector<ops::CollectionWork>& works,
+                  const PassSettings& settings);
 // The collections that keep_members() looks into.
 std::vector<std::string> member_collections(const std::vector<ops::CollectionWork>& works);
 

@@ -122,6 +122,7 @@ Prepared prepare(bson::Bytes dataset, Document after, const Route& route, const 
   }
   std::vector<ops::Pass> passes;
   for (const auto& work : context.work) {
+    if (sources.has_collection && !ops::joins(*work.step) && !sources.has_collection(work.collection)) continue;
     for (auto& pass : ops::lower(work, context)) passes.push_back(std::move(pass));
   }
   out.passes = fuse(std::move(passes));

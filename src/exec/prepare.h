@@ -90,6 +90,8 @@ struct PrepareSources {
   bool record_displaced = false;
   ops::References::Fetch fetch;
   std::function<bool(const bson::Value& file, const std::string& key)> file_has_key;
+  // What is not there needs no pass; without it all are.
+  std::function<bool(const std::string& collection)> has_collection = {};
 };
 
 // `after` is what `dataset` decodes to. On the way up the replays, newest first,

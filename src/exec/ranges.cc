@@ -131,6 +131,8 @@ void walk(Mongo& mongo, const Walk& over, const std::optional<PassCursor>& start
   }
 }
 
+std::size_t at_once(const PassSettings& settings) { return std::clamp<std::size_t>(settings.at_once, 1, kMostAtOnce); }
+
 void walk(Mongo& mongo, const Pass& pass, const PassSettings& settings, const std::optional<PassCursor>& start,
           const std::function<void(const PassCursor&)>& keep) {
   auto* control = settings.control;
@@ -141,7 +143,7 @@ void walk(Mongo& mongo, const Pass& pass, const PassSettings& settings, const st
   walk(
       mongo,
       {pass.collection, pass.filter, pass.merge ? std::max<std::int64_t>(1, piece / kJoinShare) : piece,
-       alone ? 1 : std::clamp<std::size_t>(settings.at_once, 1, kMostAtOnce)},
+       alone ? 1 : at_once(settings)},
       start, [&](const Document& range) { written += run_range(mongo, pass, range).value_or(piece); },
       settings.progress,
       [&](const PassCursor& cursor) {
@@ -186,9 +188,12 @@ Document either(const Document& a, const Document& b) {
 
 }  // namespace
 
-void for_each_range(Mongo& mongo, const std::string& collection, std::int64_t range_size,
-                    const std::function<void(const Document& range)>& run, const PassProgress& progress) {
-  walk(mongo, {collection, {}, range_size, 1}, {}, run, progress, [](const PassCursor&) {});
+void for_each_range(Mongo& mongo, const std::string& collection, const PassSettings& settings,
+                    const std::function<void(const Document& range)>& run) {
+  walk(mongo, {collection, {}, settings.range_size, at_once(settings)}, {}, run, settings.progress,
+       [&](const PassCursor&) {
+         if (settings.control) settings.control->checkpoint();
+       });
 }
 
 Document wanted_by(const Pass& pass) {

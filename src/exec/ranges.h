@@ -20,12 +20,6 @@ std::vector<ops::Pass> fuse(std::vector<ops::Pass> passes);
 // What tells about a pass while it runs: documents done, of about how many.
 using PassProgress = std::function<void(const std::string& collection, std::int64_t done, std::int64_t total)>;
 
-// Calls `run` with a filter for each range of about `range_size` documents, in
-// the order of the _id index; with an empty one where a single range is enough.
-// What is inserted meanwhile may be missed. Reads: one walk over the index.
-void for_each_range(Mongo& mongo, const std::string& collection, std::int64_t range_size,
-                    const std::function<void(const bson::Document& range)>& run, const PassProgress& progress);
-
 // How far a pass has come: all documents below `from`, in the order of _id.
 struct PassCursor {
   bson::Value from;
@@ -39,6 +33,13 @@ struct PassSettings {
   PassProgress progress = [](const std::string&, std::int64_t, std::int64_t) {};
   Control* control = nullptr;
 };
+
+// Calls `run` with a filter for each range of the collection, in the order of the
+// _id index, `at_once` at the same time; with an empty one where a single range is
+// enough. What is inserted meanwhile may be missed. A stop or a wait asked for
+// happens between ranges. Reads: one walk over the index.
+void for_each_range(Mongo& mongo, const std::string& collection, const PassSettings& settings,
+                    const std::function<void(const bson::Document& range)>& run);
 
 // Runs one pass: only pending documents are written, `at_once` ranges at a time,
 // from `start` on. After them, but for the last, `keep` is given the cursor, and

@@ -149,8 +149,7 @@ std::string rewrite_paths(Mongo& mongo, const MediaDataset& dataset, const std::
       if (of_these.empty()) continue;
       const auto& collection = frames ? dataset.frames : dataset.samples;
       Pass pass(mongo, collection, run.records(frames), of_these, remap);
-      for_each_range(
-          mongo, collection, kRange, [&](const Document& range) { pass.run(range); }, progress);
+      for_each_range(mongo, collection, {kRange, 1, progress}, [&](const Document& range) { pass.run(range); });
       documents += mongo.estimated_count(run.records(frames));
     }
     runs.done(run, documents);

@@ -126,10 +126,8 @@ bool over_collection(const Target& target) {
 void check_server_form(const Step& step) {
   // Documents of services are edited in process.
   if (!over_collection(step.target) || step.target.kind == Target::Kind::kService) return;
-  const auto* custom = std::get_if<Custom>(&step.operation);
-  const bool joins = custom && custom->function->join;
   const bool lowers = std::visit([](const auto& op) { return op.lower(Bindings{}).has_value(); }, step.operation);
-  if (!joins && !lowers) {
+  if (!joins(step) && !lowers) {
     throw Error(Exit::kUsage, name(step) + " cannot run over a collection: it has no server-side form");
   }
   if (!step.target.filter.query()) {
@@ -163,12 +161,15 @@ bool pending(const Step& step, const Document& member, Context& context) {
   return !(copy == member);
 }
 
+bool joins(const Step& step) {
+  const auto* custom = std::get_if<Custom>(&step.operation);
+  return custom && custom->function->join;
+}
+
 std::vector<Pass> lower(const CollectionWork& work, const Context& context) {
   const Step& step = *work.step;
   const auto* custom = std::get_if<Custom>(&step.operation);
-  if (custom && custom->function->join) {
-    return custom->function->join(work, custom->arguments);
-  }
+  if (joins(step)) return custom->function->join(work, custom->arguments);
   const Bindings bindings{context.dataset_id, context.now_ms};
   auto lowered = std::visit([&](const auto& op) { return op.lower(bindings); }, step.operation);
   auto filter = step.target.filter.query();

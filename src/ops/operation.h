@@ -96,6 +96,9 @@ bool pending(const Step& step, const bson::Document& member, Context& context);
 // refuses such a revision).
 std::vector<Pass> lower(const CollectionWork& work, const Context& context);
 
+// Its passes read and write more than the collection it is over.
+bool joins(const Step& step);
+
 // The way back of a list of steps, last first. Nothing when one has none.
 std::optional<Steps> inverse(const Steps& steps);
 
