@@ -18,6 +18,8 @@ using bson::Value;
 namespace {
 
 constexpr std::size_t kLargestDocument = std::size_t{16} << 20;
+// Of results that wait to be written.
+constexpr std::size_t kAhead = std::size_t{24} << 20;
 
 class TextDocuments final : public DocumentSource {
  public:
@@ -223,7 +225,9 @@ Moved move_documents(DocumentSource& source, const MemberEdit& edit, const Docum
     moved.bytes += done.bson;
     if (progress) progress(done.read);
   };
-  in_order<Numbered, Done>(jobs, take, work, give);
+  // To a server it pays: it answers late, and reads itself.
+  const std::size_t ahead = sink.encode ? 0 : kAhead;
+  in_order<Numbered, Done>(jobs, take, work, give, {ahead, [](const Done& done) { return done.bytes.size(); }});
   return moved;
 }
 

@@ -137,8 +137,8 @@ class Intake {
     route_ = choose_route(mongo_, report_.from, request_);
     identify();
     prepare();
-    origin_.check();
     if (request_.dry_run) {
+      origin_.check();
       read_all();
     } else {
       write_all();
@@ -326,7 +326,8 @@ class Intake {
     }
   }
 
-  // The first batch is read before anything is written.
+  // The first batch is read before anything is written, and all sums are compared;
+  // more batches are read meanwhile.
   void write_all() {
     std::optional<Landing> landing;
     std::vector<std::future<void>> indexing;
@@ -334,7 +335,9 @@ class Intake {
     const bool refuse = request_.on_conflict == OnConflict::kError || new_ids_;
     const bool few = refuse && origin_.document_bytes() <= kFewBytes;
     const auto begin = [&]() -> Landing& {
-      return landing ? *landing : landing.emplace(mongo_, entry_, migrated_.contents, origin_.has_tags(), few);
+      if (landing) return *landing;
+      origin_.check();
+      return landing.emplace(mongo_, entry_, migrated_.contents, origin_.has_tags(), few);
     };
     try {
       for (const bool frames : {false, true}) {
@@ -368,6 +371,8 @@ class Intake {
       origin_.keep_media();
       if (auto left = landing->finish(); !left.empty()) report_.warnings.push_back(std::move(left));
     } catch (const Error& error) {
+      // Of a damaged file it is said first that it is.
+      if (!landing) origin_.check();
       // The next run goes on, or takes it back.
       if (landing && is_lost(error)) landing->keep();
       indexing.clear();  // waits

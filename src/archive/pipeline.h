@@ -6,6 +6,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -14,16 +15,33 @@
 
 namespace fm::archive {
 
+// How far work may run ahead of what was handed on: `size` of the results that wait,
+// together. Without it none waits.
+template <class Out>
+struct Ahead {
+  std::size_t most = 0;
+  std::function<std::size_t(const Out&)> size = [](const Out&) { return std::size_t{0}; };
+};
+
 // Every worker repeats: take(in) by itself alone, work(in, out, worker) beside
-// the others, give(out) alone and in the order of taking. So at most `jobs`
-// chunks are in memory, and reading, working and writing overlap. Ends when
-// take() says false; rethrows the first exception, by order of the chunks.
+// the others, give(out) alone and in the order of taking, by whichever worker it
+// is the turn of. So reading, working and writing overlap; in memory are at most
+// `jobs` chunks and what may wait. Ends when take() says false; rethrows the first
+// exception, by order of the chunks.
 template <class In, class Out>
 void in_order(std::size_t jobs, const std::function<bool(In&)>& take,
-              const std::function<void(In&, Out&, std::size_t worker)>& work, const std::function<void(Out&)>& give) {
+              const std::function<void(In&, Out&, std::size_t worker)>& work, const std::function<void(Out&)>& give,
+              const Ahead<Out>& ahead = {}) {
+  struct Done {
+    Out out = {};
+    std::exception_ptr failed = {};
+  };
   std::mutex taking;
   std::mutex giving;
   std::condition_variable turned;
+  std::map<std::size_t, Done> waiting;
+  std::vector<Out> spare;  // those given, for their memory
+  std::size_t waiting_size = 0;
   std::size_t taken = 0;
   std::size_t turn = 0;
   bool ended = false;
@@ -34,9 +52,36 @@ void in_order(std::size_t jobs, const std::function<bool(In&)>& take,
     if (!error) error = std::move(what);
     turned.notify_all();
   };
+  // Gives `done`, whose turn it is, and those that waited for it.
+  const auto give_on = [&](std::unique_lock<std::mutex>& lock, Done& done) {
+    while (true) {
+      if (!done.failed) {
+        // Nobody else's turn comes meanwhile.
+        lock.unlock();
+        try {
+          give(done.out);
+        } catch (...) {
+          done.failed = std::current_exception();
+        }
+        lock.lock();
+      }
+      if (done.failed) {
+        error = done.failed;
+      } else {
+        ++turn;
+      }
+      turned.notify_all();
+      const auto next = waiting.find(turn);
+      if (error || next == waiting.end()) return;
+      spare.push_back(std::move(done.out));
+      done = std::move(next->second);
+      waiting.erase(next);
+      waiting_size -= ahead.size(done.out);
+    }
+  };
   const auto run = [&](std::size_t worker) {
     In in;
-    Out out;
+    Done done;
     while (true) {
       std::size_t mine = 0;
       {
@@ -57,31 +102,27 @@ void in_order(std::size_t jobs, const std::function<bool(In&)>& take,
         if (ended) return;
         mine = taken++;
       }
-      std::exception_ptr failed;
+      done.failed = nullptr;
       try {
-        work(in, out, worker);
+        work(in, done.out, worker);
       } catch (...) {
-        failed = std::current_exception();
+        done.failed = std::current_exception();
       }
+      const auto size = ahead.most > 0 ? ahead.size(done.out) : 0;
       std::unique_lock lock(giving);
-      turned.wait(lock, [&] { return error || turn == mine; });
+      turned.wait(lock, [&] { return error || turn == mine || waiting_size + size < ahead.most; });
       if (error) return;
-      if (!failed) {
-        // Nobody else's turn comes meanwhile.
-        lock.unlock();
-        try {
-          give(out);
-        } catch (...) {
-          failed = std::current_exception();
+      if (turn != mine) {
+        waiting.emplace(mine, std::move(done));
+        waiting_size += size;
+        done = {};
+        if (!spare.empty()) {
+          done.out = std::move(spare.back());
+          spare.pop_back();
         }
-        lock.lock();
+        continue;
       }
-      if (failed) {
-        error = failed;
-      } else {
-        ++turn;
-      }
-      turned.notify_all();
+      give_on(lock, done);
       if (error) {
         lock.unlock();
         const std::lock_guard stop(taking);

@@ -22,7 +22,7 @@ using bson::Value;
 namespace {
 
 constexpr std::size_t kGroupBytes = std::size_t{4} << 20;
-constexpr std::size_t kGroupSize = 256;
+constexpr std::size_t kGroupSize = 128;
 constexpr int kAttempts = 3;
 constexpr std::size_t kReadyBytes = std::size_t{24} << 20;
 

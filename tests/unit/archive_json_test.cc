@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <thread>
 
 #include "archive/collection_file.h"
 #include "archive/file_names.h"
@@ -347,6 +350,57 @@ TEST(Pipeline, KeepsTheOrderAndRethrowsTheFirst) {
     };
     try {
       in_order<int, int>(jobs, take, fail_late, [&](int& m) { out.push_back(m); });
+      FAIL();
+    } catch (const std::runtime_error& error) {
+      EXPECT_STREQ(error.what(), "50");
+    }
+    EXPECT_EQ(out.size(), 50U);
+  }
+}
+
+TEST(Pipeline, WorkRunsAheadAsFarAsItMay) {
+  constexpr int kAll = 200;
+  for (const std::size_t jobs : {1, 2, 5}) {
+    int next = 0;
+    std::atomic<int> worked = 0;
+    int given = 0;
+    int furthest = 0;
+    const auto take = [&](int& n) { return (n = next++) < kAll; };
+    const auto work = [&](int& n, int& m, std::size_t) {
+      m = n;
+      ++worked;
+    };
+    // The first waits until all that may be done meanwhile is.
+    const int most = jobs == 1 ? 1 : 10;
+    const auto give = [&](int& m) {
+      EXPECT_EQ(m, given++);
+      for (int i = 0; m == 0 && i < 5000 && worked < most; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      furthest = std::max(furthest, worked - given);
+    };
+    in_order<int, int>(jobs, take, work, give, {10, [](const int&) { return std::size_t{1}; }});
+    EXPECT_EQ(given, kAll);
+    EXPECT_GE(worked, most);
+    // Nine wait, and each worker may hold one more.
+    EXPECT_LE(furthest, 9 + static_cast<int>(jobs));
+    if (jobs > 1) {
+      EXPECT_GE(furthest, 9);
+    }
+  }
+}
+
+TEST(Pipeline, WhatWaitsBehindAFailureIsNotHandedOn) {
+  for (const std::size_t jobs : {1, 2, 5}) {
+    int next = 0;
+    std::vector<int> out;
+    const auto take = [&](int& n) { return (n = next++) < 200; };
+    const auto work = [](int& n, int& m, std::size_t) {
+      if (n == 50 || n == 70) throw std::runtime_error(std::to_string(n));
+      m = n;
+    };
+    try {
+      in_order<int, int>(jobs, take, work, [&](int& m) { out.push_back(m); },
+                         {10, [](const int&) { return std::size_t{1}; }});
       FAIL();
     } catch (const std::runtime_error& error) {
       EXPECT_STREQ(error.what(), "50");
