@@ -16,10 +16,11 @@ using bson::Value;
 
 namespace {
 
-// Files that the dataset's runs named before and do not any more: copied ones, and
-// copies of an earlier way that gave way to their originals.
+// Files that the dataset's runs named before, or that were made for them, and do
+// not name any more: copied ones, and copies of an earlier way that gave way to
+// their originals.
 Array replaced_files(const Prepared& dataset) {
-  std::vector<Value> before;
+  auto before = dataset.copied_files;
   std::vector<Value> after;
   add_result_files(dataset.before.decode(), before);
   add_result_files(dataset.after, after);
@@ -29,7 +30,8 @@ Array replaced_files(const Prepared& dataset) {
   }
   Array files;
   for (auto& file : before) {
-    if (std::find(after.begin(), after.end(), file) == after.end()) files.append(std::move(file));
+    if (std::find(after.begin(), after.end(), file) != after.end()) continue;
+    if (std::find(files.begin(), files.end(), file) == files.end()) files.append(std::move(file));
   }
   return files;
 }
@@ -72,7 +74,7 @@ Image BatchRunner::image_of(const Prepared& dataset) const {
   }
   out.consumed.insert(out.consumed.end(), dataset.closes.begin(), dataset.closes.end());
   out.revived = dataset.opens;
-  if (dataset.complex()) out.files = replaced_files(dataset);
+  if (dataset.complex() || !dataset.copied_files.empty()) out.files = replaced_files(dataset);
   if (settings_.give_back) {
     for (const auto& members : dataset.members) out.members.insert(members.collection);
   } else if (settings_.undo) {

@@ -74,6 +74,8 @@ struct Prepared {
   // Undo: revisions of images that are spent, and that may be restored again.
   std::vector<Image::Consumed> closes = {};
   std::vector<Image::Consumed> opens = {};
+  // Undo: files that the run copied, also where it was cut off before any run named them.
+  std::vector<bson::Value> copied_files = {};
   // Undo: the works over collections that go back, for a look at later edits.
   struct TakenBack {
     std::string run;

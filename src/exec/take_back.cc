@@ -116,6 +116,9 @@ Prepared take_back(bson::Bytes current, const RunImage& run, const RunImage& ori
   auto again =
       prepare(bson::encode(*origin.image.before), *origin.image.before, *origin.route, origin_facts, origin_sources);
 
+  if (!forward) {
+    for (const auto& patch : again.context.file_patches) out.copied_files.emplace_back(patch.new_id);
+  }
   auto made =
       image.after ? stored_result(image, sources) : Made{std::move(again.after), std::move(again.context.references)};
   std::vector<std::string> conflicts;

@@ -16,9 +16,15 @@ constexpr std::int32_t kUnauthorized = 13;
 constexpr std::int32_t kAuthenticationFailed = 18;
 // Another member is primary now, or this one stops: what failed can be done again.
 constexpr std::uint32_t kTransient[] = {91, 189, 10107, 11600, 11602, 13435, 13436};
+constexpr std::uint32_t kNotPrimary[] = {10107, 13435, 13436};
 constexpr std::int32_t kDocumentValidationFailure = 121;
 constexpr std::int32_t kSnapshotTooOld = 239;
 constexpr std::int32_t kSnapshotUnavailable = 246;
+
+template <std::size_t N>
+bool is_one_of(std::uint32_t code, const std::uint32_t (&codes)[N]) {
+  return std::find(std::begin(codes), std::end(codes), code) != std::end(codes);
+}
 
 std::string unreachable_remedy(std::string_view message) {
   if (message.find("TLS handshake failed") != std::string_view::npos) {
@@ -83,9 +89,14 @@ void fail(const bson_error_t& error, const std::string& doing) {
     // What follows is the command with all it carries.
     throw Error(Exit::kRights, what.substr(0, what.find(" to execute command {")), remedy);
   }
-  if (of_server && std::find(std::begin(kTransient), std::end(kTransient), error.code) != std::end(kTransient)) {
-    throw Error(Exit::kUnreachable, what, "The server changes its role or stops; run the same command again.",
-                "ConnectionError");
+  if (of_server && is_one_of(error.code, kTransient)) {
+    std::string remedy = "The server changes its role or stops; run the same command again.";
+    if (is_one_of(error.code, kNotPrimary)) {
+      remedy +=
+          " If it stays a secondary: the URI of the database names this member alone; add replicaSet=<name of the set>"
+          ", and leave out directConnection.";
+    }
+    throw Error(Exit::kUnreachable, what, remedy, "ConnectionError");
   }
   if (of_server && error.code == kDocumentValidationFailure) {
     throw Error(Exit::kFailed, what,
