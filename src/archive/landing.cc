@@ -287,7 +287,7 @@ void Landing::publish(const Contents& contents) {
   }
   if (entry_.replaces) {
     replace_old(contents.dataset);
-  } else if (!mongo_.insert(kDatasets, {contents.dataset}).empty()) {
+  } else if (!mongo_.insert_or_clash(kDatasets, {contents.dataset}).empty()) {
     throw Error(Exit::kPrecondition, "Dataset name '" + entry_.identity.name + "' is not available",
                 "Another client took it meanwhile: choose another with --name.", "ValueError");
   }

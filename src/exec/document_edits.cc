@@ -221,7 +221,7 @@ std::vector<std::size_t> DocumentEdits::write(const std::vector<DocumentEdit>& e
   for (const auto& [collection, places] : inserts) {
     std::vector<Document> documents;
     for (const auto i : places) documents.push_back(*edits[i].after);
-    for (const auto index : mongo_.insert(collection, documents)) {
+    for (const auto index : mongo_.insert_or_clash(collection, documents)) {
       if (!same(current(mongo_, edits[places[index]]), edits[places[index]].after)) changed.push_back(places[index]);
     }
   }

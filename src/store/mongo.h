@@ -105,10 +105,17 @@ class Mongo {
   std::optional<bson::Document> find_one(const std::string& collection, const bson::Document& filter,
                                          const FindOptions& options = {});
 
-  // Unordered; an _id that is there already is returned by its index instead
-  // of thrown.
+  // Documents that a unique index keeps out, by their index.
+  struct Clashes {
+    bool of_id_only;  // others are thrown
+    std::vector<std::size_t> at;
+  };
+  // Unordered. Documents whose _id is there already are returned by their index
+  // instead of thrown; what clashes in another unique index is thrown.
   std::vector<std::size_t> insert(const std::string& collection, const std::vector<bson::Document>& docs);
   std::vector<std::size_t> insert(const std::string& collection, const std::vector<bson::Bytes>& docs);
+  // The same, for who looks himself: also what clashes in another index is returned.
+  std::vector<std::size_t> insert_or_clash(const std::string& collection, const std::vector<bson::Document>& docs);
   // Unordered; how many filters found their document.
   std::int64_t replace(const std::string& collection, const std::vector<Update>& updates);
   std::int64_t update(const std::string& collection, const std::vector<Update>& updates);
@@ -196,7 +203,8 @@ class Mongo {
   // An error of the server with the code `harmless` is none.
   bson::Document run(const bson::Document& command, bool write, const char* database = nullptr,
                      std::uint32_t harmless = 0);
-  bson::Document write(mongoc_bulk_operation_t* bulk, const std::string& doing, std::vector<std::size_t>* duplicates);
+  bson::Document write(mongoc_bulk_operation_t* bulk, const std::string& doing, Clashes* clashes);
+  void insert(const std::string& collection, const std::vector<bson::Bytes>& docs, Clashes& clashes);
   void boundary() const {
     fault_point();
     if (at_writes_) at_writes_();

@@ -10,7 +10,17 @@ namespace {
 
 constexpr std::int32_t kDuplicateKey = 11000;
 
-Document execute(mongoc_bulk_operation_t* bulk, const std::string& doing, std::vector<std::size_t>* duplicates) {
+// Whether that error is of the index on _id; the first one that a server asks.
+bool is_of_id(const Document& error) {
+  const auto* pattern = error.find("keyPattern");
+  const auto* keys = pattern ? pattern->as<Document>() : nullptr;
+  if (keys) return keys->size() == 1 && keys->has("_id");
+  const auto* text = error.find("errmsg");
+  const auto* message = text ? text->as<std::string>() : nullptr;
+  return message && message->find("_id_ ") != std::string::npos;
+}
+
+Document execute(mongoc_bulk_operation_t* bulk, const std::string& doing, Mongo::Clashes* clashes) {
   bson_t c_reply;
   bson_error_t error;
   const bool ok = mongoc_bulk_operation_execute(bulk, &c_reply, &error) != 0;
@@ -22,19 +32,19 @@ Document execute(mongoc_bulk_operation_t* bulk, const std::string& doing, std::v
     throw;
   }
   bson_destroy(&c_reply);
-  if (duplicates) {
+  if (clashes) {
     const auto* list = reply.find("writeErrors");
     const auto* errors = list ? list->as<bson::Array>() : nullptr;
     bool others = false;
     for (std::size_t i = 0; errors && i < errors->size(); ++i) {
       const auto* one = (*errors)[i].as<Document>();
-      if (one && integer_of(*one, "code") == kDuplicateKey) {
-        duplicates->push_back(static_cast<std::size_t>(integer_of(*one, "index")));
+      if (one && integer_of(*one, "code") == kDuplicateKey && (!clashes->of_id_only || is_of_id(*one))) {
+        clashes->at.push_back(static_cast<std::size_t>(integer_of(*one, "index")));
       } else {
         others = true;
       }
     }
-    if (!others && !duplicates->empty()) {
+    if (!others && !clashes->at.empty()) {
       reply.take("writeErrors");
       check_reply(reply, doing);
       return reply;
@@ -48,25 +58,40 @@ Document execute(mongoc_bulk_operation_t* bulk, const std::string& doing, std::v
   return reply;
 }
 
+std::vector<bson::Bytes> encoded(const std::vector<Document>& docs) {
+  std::vector<bson::Bytes> out;
+  out.reserve(docs.size());
+  for (const auto& doc : docs) out.push_back(bson::encode(doc));
+  return out;
+}
+
 }  // namespace
 
-Document Mongo::write(mongoc_bulk_operation_t* bulk, const std::string& doing, std::vector<std::size_t>* duplicates) {
+Document Mongo::write(mongoc_bulk_operation_t* bulk, const std::string& doing, Clashes* clashes) {
   boundary();
-  auto reply = execute(bulk, doing, duplicates);
+  auto reply = execute(bulk, doing, clashes);
   boundary();
   return reply;
 }
 
 std::vector<std::size_t> Mongo::insert(const std::string& collection, const std::vector<Document>& docs) {
-  std::vector<bson::Bytes> encoded;
-  encoded.reserve(docs.size());
-  for (const auto& doc : docs) encoded.push_back(bson::encode(doc));
-  return insert(collection, encoded);
+  return insert(collection, encoded(docs));
 }
 
 std::vector<std::size_t> Mongo::insert(const std::string& collection, const std::vector<bson::Bytes>& docs) {
-  std::vector<std::size_t> duplicates;
-  if (docs.empty()) return duplicates;
+  Clashes clashes{true, {}};
+  insert(collection, docs, clashes);
+  return std::move(clashes.at);
+}
+
+std::vector<std::size_t> Mongo::insert_or_clash(const std::string& collection, const std::vector<Document>& docs) {
+  Clashes clashes{false, {}};
+  insert(collection, encoded(docs), clashes);
+  return std::move(clashes.at);
+}
+
+void Mongo::insert(const std::string& collection, const std::vector<bson::Bytes>& docs, Clashes& clashes) {
+  if (docs.empty()) return;
   const Collection coll(*this, collection);
   const Bulk bulk = coll.bulk();
   bson_error_t error;
@@ -76,8 +101,7 @@ std::vector<std::size_t> Mongo::insert(const std::string& collection, const std:
     const bson::View view(doc);
     if (!mongoc_bulk_operation_insert_with_opts(bulk.get(), view.c(), opts.get(), &error)) fail(error, doing);
   }
-  write(bulk.get(), doing, &duplicates);
-  return duplicates;
+  write(bulk.get(), doing, &clashes);
 }
 
 std::int64_t Mongo::replace(const std::string& collection, const std::vector<Update>& updates) {
