@@ -53,8 +53,9 @@ class Restorer {
     parallel_for(request_.jobs, entries().size(), [&](std::size_t i, std::size_t) { verify(i); });
   }
 
-  // Compares with what the database has; throws where that must not go.
-  void look(RestoreReport& report) {
+  // Compares with what the database has; throws where that must not go. `begun`: one
+  // that was cut off had been allowed to.
+  void look(RestoreReport& report, bool begun) {
     std::set<std::string> wanted;
     for (const auto& entry : entries()) wanted.insert(entry.name);
     for (const auto& info : mongo_.collections()) found_.emplace(info.name, info);
@@ -89,8 +90,7 @@ class Restorer {
     }
     auto in_the_way = report.overwritten;
     in_the_way.insert(in_the_way.end(), report.dropped.begin(), report.dropped.end());
-    // One that was cut off had been allowed to.
-    if (!in_the_way.empty() && !request_.overwrite && !left_mark()) {
+    if (!in_the_way.empty() && !request_.overwrite && !begun) {
       throw Error(Exit::kPrecondition, "The database '" + mongo_.database() + "' already has " + dump::some(in_the_way),
                   "Nothing was written. --overwrite puts the backup in their place; FIFTYONE_DATABASE_NAME names "
                   "another database.");
@@ -119,11 +119,12 @@ class Restorer {
   }
 
   // From here on nothing else writes until all is in place.
-  RestoreMark mark() {
+  RestoreMark mark(bool waits = false) {
     RestoreMark out;
     out.directory = request_.directory;
     out.manifest = manifest_.digest;
     out.begun_ms = clock_ms();
+    out.waits = waits;
     out.drops = dropped_;
     sort_for_moving(order_);
     const auto uuids = identities();
@@ -370,12 +371,12 @@ RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
     report.cas.emplace_back().manifest = std::move(*manifest);
     cas.emplace(*request.cas, request, report.cas.front().manifest, progress);
   }
-  // The mark of cas comes first and goes first: without one, and with that of
-  // the other database, cas is in place; alone it says that nothing has moved.
+  // The mark of cas comes between two of the other database, and goes before it:
+  // nothing moves while that one waits, and without one of cas then, cas is in place.
   if (const auto mark = request.dry_run ? std::nullopt : restorer.left_mark()) {
     phase(kRestoring);
     const auto of_cas = cas ? cas->left_mark() : std::nullopt;
-    const bool cas_is_back = !of_cas || cas->finish(*of_cas);
+    const bool cas_is_back = !mark->waits && (!of_cas || cas->finish(*of_cas));
     if (cas) report.cas.front().finished = cas_is_back;
     report.finished = cas_is_back && restorer.finish(*mark);
     if (report.finished) return report;
@@ -383,8 +384,9 @@ RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
   phase("Checking the files");
   if (cas) cas->verify();
   restorer.verify();
-  if (cas) cas->look(report.cas.front());
-  restorer.look(report);
+  const bool begun = restorer.left_mark() || (cas && cas->left_mark());
+  if (cas) cas->look(report.cas.front(), begun);
+  restorer.look(report, begun);
   if (request.dry_run) return report;
   phase(kRestoring);
   try {
@@ -395,6 +397,7 @@ RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
     restorer.drop_filled();
     throw;
   }
+  if (cas) restorer.mark(true);
   const auto of_cas = cas ? std::optional(cas->mark()) : std::nullopt;
   const auto mark = restorer.mark();
   if (cas) cas->put_in_place(*of_cas);

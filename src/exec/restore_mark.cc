@@ -24,6 +24,8 @@ std::optional<RestoreMark> RestoreMark::read(Mongo& mongo) {
   out.directory = bson::text_at(*stored, "directory");
   out.manifest = bson::text_at(*stored, "manifest");
   out.begun_ms = bson::date_at(*stored, "begun").value_or(0);
+  const auto* waits = stored->find("waits");
+  out.waits = waits && waits->truthy();
   const auto* moves = list_at(*stored, "moves");
   for (std::size_t i = 0; moves && i < moves->size(); ++i) {
     const auto* move = (*moves)[i].as<Document>();
@@ -47,7 +49,8 @@ void RestoreMark::write(Mongo& mongo) const {
                                                                      {"manifest", manifest},
                                                                      {"begun", bson::Date{begun_ms}},
                                                                      {"moves", std::move(list)},
-                                                                     {"drops", std::move(names)}}});
+                                                                     {"drops", std::move(names)},
+                                                                     {"waits", waits}}});
 }
 
 void RestoreMark::remove(Mongo& mongo) {

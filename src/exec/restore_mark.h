@@ -1,10 +1,12 @@
 // What says, in `migrator.restore`, that a restore is putting collections in
 // their places:
 //
-//   {_id: "restore", directory, manifest, begun, moves: [{from, to, uuid}], drops: [collections]}
+//   {_id: "restore", directory, manifest, begun, moves: [{from, to, uuid}], drops: [collections],
+//    waits}
 //
 // It is written when everything is there beside its place, and removed at the
-// end. While it is there some collections may be old and others new, so whatever
+// end. Of two databases that of FiftyOne gets its mark first, which `waits` for that
+// of cas: nothing is moved yet. While it is there some collections may be old and others new, so whatever
 // else writes refuses.
 #pragma once
 
@@ -31,6 +33,7 @@ struct RestoreMark {
   };
   std::vector<Move> moves;
   std::vector<std::string> drops;
+  bool waits = false;
 
   static std::optional<RestoreMark> read(Mongo& mongo);
   // Replaces one that is there.

@@ -38,8 +38,8 @@ def failing():
         yield s
 
 
-def fail_from(server, n, commands=WRITES):
-    data = {"failCommands": commands, "closeConnection": True, "appName": "fiftyone-migrator"}
+def fail_from(server, n, commands=WRITES, **more):
+    data = {"failCommands": commands, "closeConnection": True, "appName": "fiftyone-migrator", **more}
     mode = "off" if n is None else {"skip": n}
     server.client.admin.command("configureFailPoint", "failCommand", mode=mode, data=data)
 
@@ -188,6 +188,32 @@ def test_a_restore_of_both_databases_is_cut_off(failing, tmp_path):
         r = tool.migrator("restore", folder, "-o", "json")
         assert r.status == 0 and r.json["finished"] and r.json["cas"]["finished"], r.err
         assert tool.dump() == start and marked(tool) == (False, False)
+    for name in tool.name, tool.cas:
+        failing.client.drop_database(name)
+
+
+def test_a_restore_of_both_databases_is_cut_off_at_its_marks(failing, tmp_path):
+    """Whatever is marked: also commands that look at one database only refuse."""
+    tool = EnterpriseTool(failing, "crash_%d" % next(NAMES), str(tmp_path))
+    tool.build("2.12.0", scale=0.02)
+    folder = str(tmp_path / "backup")
+    tool.migrate("2.12.0")
+    assert tool.migrator("backup", folder, "--all").status == 0
+    start = tool.dump()
+    for database, n, marks in (tool.name, 0, (False, False)), (tool.cas, 0, (False, True)), (tool.name, 1, (True, True)):
+        changed(tool)
+        fail_from(failing, n, ["update"], namespace=database + ".migrator.restore")
+        try:
+            r = tool.migrator("restore", folder, "--overwrite", "-j", "1")
+        finally:
+            fail_from(failing, None)
+        assert r.status == 5 and marked(tool) == marks, r.err
+        if any(marks):
+            assert_named(tool, folder, "migrate", "--exclude", "cas")
+            assert_named(tool, folder, "undo")
+            r = tool.migrator("restore", folder)
+            assert r.status == 0, r.err
+            assert tool.dump() == start and marked(tool) == (False, False)
     for name in tool.name, tool.cas:
         failing.client.drop_database(name)
 
