@@ -11,8 +11,9 @@ namespace fm::cli {
 
 class ServiceHomes {
  public:
-  // Opens the database of cas if it is needed; its settings are there. `main`
-  // outlives this. Warnings that `main` has not given yet go to `log`.
+  // Opens the database of cas if it is needed; its settings are there. Throws
+  // Error(kUsage) where it is the other one. `main` outlives this. Warnings that
+  // `main` has not given yet go to `log`.
   ServiceHomes(bool with_cas, const Settings& settings, Deployment& main, const Log& log);
 
   Mongo& main() { return main_.session.mongo(); }

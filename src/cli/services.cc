@@ -75,6 +75,13 @@ std::string hosts_of(const std::string& uri) {
 
 }  // namespace
 
+Error one_database(const std::string& name) {
+  return {Exit::kUsage,
+          fmt::format("CAS_DATABASE_NAME and FIFTYONE_DATABASE_NAME name the same database, '{}', on the same server",
+                      name),
+          "The service cas has a database of its own: set CAS_DATABASE_NAME to its name."};
+}
+
 void require_settings(const Chosen& chosen, const Settings& settings, bool can_exclude) {
   std::vector<std::string> missing;
   if (chosen.has(Service::kCas)) {
@@ -101,11 +108,7 @@ void require_settings(const Chosen& chosen, const Settings& settings, bool can_e
   }
   if (chosen.has(Service::kCas) && *settings.cas_database_name == settings.database_name &&
       hosts_of(settings.cas_database_uri->reveal()) == hosts_of(settings.database_uri->reveal())) {
-    throw Error(
-        Exit::kUsage,
-        fmt::format("CAS_DATABASE_NAME and FIFTYONE_DATABASE_NAME name the same database, '{}', on the same server",
-                    settings.database_name),
-        "The service cas has a database of its own: set CAS_DATABASE_NAME to its name.");
+    throw one_database(settings.database_name);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "config/settings.h"
 #include "plan/plan.h"
 #include "revisions/service.h"
@@ -34,6 +35,8 @@ Chosen choose_services(const Selection& selection);
 // the services need. Throws Error(kUsage) naming all that are missing, for a
 // service of Enterprise on open source, and for one database given twice.
 void check_services(Chosen& chosen, Edition edition, const Settings& settings);
+// What is said of one database given for both.
+Error one_database(const std::string& name);
 // The settings that these services of an Enterprise deployment need, alone.
 void require_settings(const Chosen& chosen, const Settings& settings, bool can_exclude = true);
 
