@@ -79,8 +79,12 @@ void back_up_first(const std::string& directory, const Plan& plan, ServiceMigrat
   }
 }
 
-void confirm() {
-  if (!ask("Migrate?")) throw Error(Exit::kRefused, "Nothing was written: the answer was no", "--yes asks nothing.");
+// `finished`: what an interrupted run had left was.
+void confirm(bool finished) {
+  if (ask("Migrate?")) return;
+  throw Error(Exit::kRefused,
+              std::string(finished ? "Nothing more was written" : "Nothing was written") + ": the answer was no",
+              "--yes asks nothing.");
 }
 
 // The services of a saved plan.
@@ -151,6 +155,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   for (const auto& name : options.names) names.push_back(Globals::as_typed(name));
   if (saved) names = saved->names;
   Exclusive exclusive(mongo, request_text(names, chosen, settings.undo_log));
+  bool went_on = false;  // with an interrupted run
   std::optional<Control> control;
   refuse_while_restoring(mongo);
   if (!dry_run) {
@@ -161,6 +166,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     const auto finished = exclusive.finish_interrupted(catalogue, run_settings, observer, deployment.found);
     progress.clear();
     control->checkpoint();
+    went_on = finished > 0;
     if (finished > 0) {
       log.info("Datasets that an interrupted run had under way were finished: " +
                format_count(static_cast<std::int64_t>(finished)));
@@ -170,6 +176,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     exclusive.hold();
     const StopSignals signals(log);
     services->roll_forward(observer);
+    went_on = true;
     progress.clear();
     log.info("An interrupted run of the services was finished");
   }
@@ -192,7 +199,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   }
   const auto plan =
       chosen.has(Service::kDatasets) ? make_plan(catalogue, planned.heads, request) : no_plan(request, found);
-  const auto goal = service_target(target, globals.versions());
+  const auto goal = services ? service_target(target, globals.versions()) : "";
   const bool explicit_target = saved ? saved->options.has("VERSION") || saved->options.has("--os-version")
                                      : chosen.version || options.os_version;
   if (services) services->make_plan(goal, explicit_target, settings.adopt);
@@ -250,12 +257,13 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   const bool refused = run_settings.refuse_all && !(plan.refused.empty() && survey.refused.empty());
   const bool losing = !survey.losses.empty() && !settings.allow_loss && !settings.undo_log;
   if (services && !settings.allow_loss) services->refuse_losses();
+  if (services) services->refuse_clashes();
   if (services && run_settings.refuse_all) services->refuse_duplicates();
   // What is refused ends the run at once, which says why.
   const bool goes_ahead = !refused && !losing && (!idle || adopting);
   const bool shows = goes_ahead && (asks || (!globals.quiet && !log.json()));
   if (shows) std::fputs((shown(globals.style(STDERR_FILENO)) + "\n").c_str(), stderr);
-  if (goes_ahead && asks) confirm();
+  if (goes_ahead && asks) confirm(went_on);
   RunReport report;
   const auto services_up = [&] {
     if (adopting) {
@@ -288,7 +296,12 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   if (report.losses.empty()) report.losses = survey.losses;
   auto document = frame.around(report_document(plan, report), services ? services->report_documents() : bson::Array());
   if (shows && isatty(STDOUT_FILENO) != 0) report.losses.clear();  // they stand just above
-  std::string text = chosen.has(Service::kDatasets) ? report_text(plan, report, style) : "";
+  std::string text;
+  if (chosen.has(Service::kDatasets)) {
+    // Where only services had something to do the run is not one of datasets.
+    const bool of_services = plan.nothing_to_do() && !idle;
+    text = report_text(plan, of_services ? RunReport() : report, style);
+  }
   if (services) text = services->report_text() + text;
   const bool any_failed = std::any_of(report.failures.begin(), report.failures.end(),
                                       [](const DatasetFailure& failure) { return !failure.refused; });

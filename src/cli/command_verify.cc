@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,10 +12,13 @@
 #include "cli/program_version.h"
 #include "cli/prompt.h"
 #include "cli/run_observer.h"
+#include "cli/service_homes.h"
+#include "cli/service_migration.h"
 #include "cli/verify_text.h"
 #include "exec/clients.h"
 #include "exec/exclusive.h"
 #include "exec/repair.h"
+#include "exec/residue.h"
 #include "exec/rights.h"
 #include "revisions/catalogue.h"
 
@@ -39,6 +43,28 @@ int exit_of(const VerifyReport& report) {
 int look(const VerifyReport& report, const Globals& globals) {
   globals.print(verify_text(report, globals.style(STDOUT_FILENO)), verify_document(report));
   return exit_of(report);
+}
+
+// A service that a run has left half-way is finished by its own command alone.
+void refuse_half_way(const Settings& settings, const Globals& globals, Deployment& deployment, const Log& log) {
+  if (!deployment.enterprise()) return;
+  const bool with_cas = settings.cas_database_uri && settings.cas_database_name;
+  ServiceHomes homes(with_cas, settings, deployment, log);
+  for (const auto& head : service_heads(homes.main(), homes.cas(), deployment.found.heads.database, globals.versions(),
+                                        parameters_of(settings))) {
+    if (!head.unfinished_to) continue;
+    const auto left = ServiceVersion(homes.of(head.service), head.service).unfinished();
+    if (!left) continue;
+    const auto run = run_of_part(left->run);
+    throw Error(
+        Exit::kPrecondition,
+        fmt::format("The service {} is half-way: run {} was cut off{}", name_of(head.service), run,
+                    left->undoes.empty() ? " on its way to v" + left->to : " while it took another one back"),
+        left->undoes.empty()
+            ? fmt::format("'fiftyone-migrator migrate {}' finishes it, 'fiftyone-migrator undo {}' takes it back.",
+                          left->to, run)
+            : fmt::format("'fiftyone-migrator undo {}' finishes it.", run_of_part(left->undoes)));
+  }
 }
 
 int repair(const Settings& settings, const VerifySettings& wanted, Deployment& deployment, const Log& log,
@@ -101,7 +127,10 @@ int run_verify(const VerifyOptions& options, const Globals& globals) {
   for (const auto& name : options.names) wanted.names.push_back(Globals::as_typed(name));
   wanted.deep = options.deep;
   wanted.jobs = jobs_of(settings);
-  if (options.repair && !settings.dry_run) return repair(settings, wanted, deployment, log, globals);
+  if (options.repair && !settings.dry_run) {
+    refuse_half_way(settings, globals, deployment, log);
+    return repair(settings, wanted, deployment, log, globals);
+  }
   return look(verify(deployment.session.mongo(), built_in_catalogue(), deployment.found, wanted), globals);
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/error.h"
@@ -41,6 +42,14 @@ bool same(const ServiceHead& a, const ServiceHead& b) {
 }  // namespace
 
 std::string service_target(const Target& target, const VersionMap& versions) {
+  if (target.version && !target.enterprise) {
+    throw Error(
+        Exit::kUsage,
+        fmt::format("Open source {} is older than any known Enterprise version: cas, hub and enterprise have no "
+                    "version to go to",
+                    *target.version),
+        "Leave them out: --include datasets. Or name an Enterprise version.");
+  }
   const auto enterprise = target.enterprise.value_or(versions.newest().enterprise);
   return VersionMap::deployment_number(enterprise).str();
 }
@@ -54,6 +63,17 @@ void add_services(BackupRequest& request, ServiceMigration& services) {
 Parameters parameters_of(const Settings& settings) {
   Parameters out;
   for (const auto& [parameter, collection] : settings.collections) out.set(parameter, collection);
+  // hub and enterprise share a database.
+  std::map<std::pair<bool, std::string>, std::string> taken;
+  for (const auto service : {Service::kCas, Service::kHub, Service::kEnterprise}) {
+    for (const auto& [parameter, collection] : out.of(service)) {
+      const auto [other, added] = taken.try_emplace({service == Service::kCas, collection}, parameter);
+      if (added) continue;
+      throw Error(Exit::kUsage,
+                  fmt::format("{} and {} are set to one collection, '{}'", other->second, parameter, collection),
+                  "Each has one of its own: --set PARAMETER=COLLECTION.");
+    }
+  }
   return out;
 }
 
@@ -69,9 +89,10 @@ std::string shown(const ServiceHead& head) {
 std::vector<ServiceHead> service_heads(Mongo& main, Mongo* cas, const std::optional<std::string>& config_version,
                                        const VersionMap& versions, const Parameters& parameters) {
   std::vector<ServiceHead> out;
+  const auto by = version_for_guesses(main, config_version);
   for (const auto service : {Service::kCas, Service::kHub, Service::kEnterprise}) {
     auto* mongo = service == Service::kCas ? cas : &main;
-    if (mongo) out.push_back(read_service_head(*mongo, service, config_version, versions, parameters));
+    if (mongo) out.push_back(read_service_head(*mongo, service, by, versions, parameters));
   }
   return out;
 }
@@ -92,10 +113,15 @@ ServiceMigration::ServiceMigration(const Chosen& chosen, const Settings& setting
 
 std::vector<ServiceHead> ServiceMigration::read_heads() const {
   std::vector<ServiceHead> out;
+  const auto by = guessed_from();
   for (const auto service : services_) {
-    out.push_back(read_service_head(home(service), service, main_.found.heads.database, versions_, parameters_));
+    out.push_back(read_service_head(home(service), service, by, versions_, parameters_));
   }
   return out;
+}
+
+std::optional<std::string> ServiceMigration::guessed_from() const {
+  return version_for_guesses(main_.session.mongo(), main_.found.heads.database);
 }
 
 ServiceRunner ServiceMigration::runner(Service service, RunObserver& observer) {
@@ -159,7 +185,7 @@ void ServiceMigration::make_plan(const std::string& target, bool explicit_target
   request.services = services_;
   request.target = target;
   request.explicit_target = explicit_target;
-  if (const auto& version = main_.found.heads.database; version && Version::try_parse(*version)) {
+  if (const auto version = guessed_from(); version && Version::try_parse(*version)) {
     if (const auto* pair = versions_.newest_for_open_source(*version)) {
       request.deployment = VersionMap::deployment_number(pair->enterprise).str();
     }
@@ -171,14 +197,20 @@ void ServiceMigration::survey(RunObserver& observer, std::int64_t now_ms, const 
   surveys_.clear();
   losses_.clear();
   duplicates_.clear();
+  clashes_.clear();
   for (const auto* routes : {&plan_.up, &plan_.down}) {
     for (const auto& route : *routes) {
       auto found = runner(route.service, observer).survey(route, now_ms, seed);
       losses_.insert(losses_.end(), found.losses.begin(), found.losses.end());
       for (const auto& one : found.duplicates) {
-        duplicates_.push_back(fmt::format("{}: {} with equal {} in {}: {}", name_of(route.service),
-                                          format_count(one.documents + 1), one.keys, one.collection,
-                                          some(one.examples, "; ")));
+        auto text = fmt::format("{}: {} with equal {} in {}: ", name_of(route.service), format_count(one.documents + 1),
+                                one.keys, one.collection);
+        if (one.there) {
+          text += fmt::format("{} (unique index {})", fmt::join(one.examples, "; "), one.index);
+          clashes_.push_back(std::move(text));
+        } else {
+          duplicates_.push_back(text + some(one.examples, "; "));
+        }
       }
       surveys_.push_back({route.service, std::move(found)});
     }
@@ -206,6 +238,15 @@ void ServiceMigration::refuse_losses() const {
     text += fmt::format("\n  {} v{}  {}: {}", name_of(loss.service), loss.revision, loss.what, loss.documents);
   }
   throw Error(Exit::kIncompatible, text, "Back both databases up and repeat the command with --allow-loss.");
+}
+
+void ServiceMigration::refuse_clashes() const {
+  if (clashes_.empty()) return;
+  throw Error(Exit::kPrecondition,
+              fmt::format("Documents would have equal values in unique indexes; nothing was written:\n  {}",
+                          fmt::join(clashes_, "\n  ")),
+              "One of each is there now, the other comes back or gets its value on this way: remove or rename the one "
+              "that is there.");
 }
 
 void ServiceMigration::refuse_duplicates() const {
@@ -280,7 +321,7 @@ void ServiceMigration::run(const std::vector<ServiceRoute>& routes, RunObserver&
     } catch (const Error& error) {
       if (is_lost(error)) throw;
       if (is_stop(error.code())) {
-        throw Error(error.code(), fmt::format("{} at {} ({})", error.what(), name_of(route.service), standing()),
+        throw Error(error.code(), fmt::format("{}, at {} ({})", error.what(), name_of(route.service), standing()),
                     error.remedy());
       }
       throw Error(
@@ -348,6 +389,11 @@ std::string ServiceMigration::plan_text(const Style& style) const {
     out += fmt::format("\n{}\n  {}\n", style.error("Refused, because unique indexes cannot be made:"),
                        fmt::join(duplicates_, "\n  "));
   }
+  if (!clashes_.empty()) {
+    out += fmt::format("\n{}\n  {}\n",
+                       style.error("Refused, because unique indexes that are there allow no equal values:"),
+                       fmt::join(clashes_, "\n  "));
+  }
   rows.clear();
   for (const auto& loss : losses_) {
     rows.push_back({name_of(loss.service), "v" + loss.revision, loss.what, format_count(loss.documents),
@@ -391,6 +437,7 @@ Array ServiceMigration::plan_documents() const {
         for (const auto& text : one.examples) examples.append(text);
         duplicates.append(Document{{"collection", one.collection},
                                    {"index", one.index},
+                                   {"there", one.there},
                                    {"documents", one.documents},
                                    {"examples", std::move(examples)}});
       }

@@ -46,6 +46,8 @@ class ServiceMigration {
   bool nothing_to_do() const { return plan_.nothing_to_do(); }
   // Throws Error(kIncompatible) for what the steps down take away for good.
   void refuse_losses() const;
+  // Throws Error(kPrecondition) for documents that unique indexes of others keep out.
+  void refuse_clashes() const;
   // Throws Error(kPrecondition) for values that stand twice where a unique index
   // is to be.
   void refuse_duplicates() const;
@@ -93,6 +95,8 @@ class ServiceMigration {
   };
   Mongo& home(Service service) const { return homes_.of(service); }
   std::vector<ServiceHead> read_heads() const;
+  // The version of the database that guesses go by.
+  std::optional<std::string> guessed_from() const;
   std::string cas_identity();
   ServiceRunner runner(Service service, RunObserver& observer);
   void run(const std::vector<ServiceRoute>& routes, RunObserver& observer, std::int64_t now_ms,
@@ -114,13 +118,15 @@ class ServiceMigration {
   std::vector<Surveyed> surveys_;
   std::vector<ServiceLoss> losses_;
   std::vector<std::string> duplicates_;
+  std::vector<std::string> clashes_;
   std::vector<ServiceReport> reports_;
 };
 
 // Where every service of an Enterprise deployment stands, for `info`.
 std::vector<ServiceHead> service_heads(Mongo& main, Mongo* cas, const std::optional<std::string>& config_version,
                                        const VersionMap& versions, const Parameters& parameters);
-// The Enterprise version that the services go to, in the deployment series.
+// The Enterprise version that the services go to, in the deployment series. Throws
+// Error(kUsage) for an open-source version that is older than all of them.
 std::string service_target(const Target& target, const VersionMap& versions);
 // What the plan of the services touches goes into a backup, too.
 void add_services(BackupRequest& request, ServiceMigration& services);
@@ -130,6 +136,7 @@ void finish_half_way(ServiceHomes& homes, Service service, ServiceRunner runner)
 // Says in the history of a run what became of one of its services.
 void note_done(ServiceHomes& homes, const std::string& run, const ServiceReport& done);
 
+// Throws Error(kUsage) for an unknown parameter, and one collection given to two.
 Parameters parameters_of(const Settings& settings);
 // "v2.12.0", "v2.16.5 (guessed)", "not known, 1.6.0 or later", "not present", ...
 std::string shown(const ServiceHead& head);

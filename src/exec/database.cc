@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/version.h"
+#include "exec/service_versions.h"
 
 namespace fm {
 
@@ -41,6 +42,9 @@ bool config_has_type(const std::string& version) {
 
 void write_config(Mongo& mongo, const DatabaseHeads& found, const std::string& version) {
   const Value type = found.heads.edition == Edition::kEnterprise ? "fiftyone-teams" : "fiftyone";
+  if (found.heads.edition == Edition::kEnterprise && found.heads.database != version) {
+    keep_version_for_guesses(mongo, found.heads.database, version);
+  }
   const auto with = [&](Document doc) {
     doc.append("version", version);
     if (config_has_type(version)) doc.append("type", type);

@@ -27,7 +27,8 @@ bool config_has_type(const std::string& version);
 
 // Replaces `config` by {_id, version, type} and removes older documents of it.
 // Throws Error(kFailed) when another client changes the version meanwhile
-// (rule C3), naming the version found.
+// (rule C3), naming the version found. On Enterprise the version that goes is kept
+// for the guesses of services first.
 void write_config(Mongo& mongo, const DatabaseHeads& found, const std::string& version);
 
 }  // namespace fm

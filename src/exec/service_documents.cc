@@ -312,7 +312,17 @@ void ServiceRunner::write(ServiceWork& work, const std::string& collection, cons
       if (!one.consumed.empty() && work.run.undoes.empty()) ++work.report.restored;
     }
   }
-  if (!inserted.empty()) home_.insert(collection, inserted);
+  std::set<std::string> others;  // ids that somebody has given to a document of his own meanwhile
+  for (const auto index : home_.insert(collection, inserted)) {
+    const auto& mine = inserted[index];
+    const auto now = home_.find_one(collection, Document{{"_id", *mine.find("_id")}});
+    if (now && *now == mine) continue;
+    others.insert(id_key(*mine.find("_id")));
+    --work.report.restored;
+    observer_.message({ops::Message::Level::kWarning,
+                       fmt::format("{} '{}' was made again while it was to come back, and stays as it is", collection,
+                                   example_of(mine))});
+  }
   work.report.edited += static_cast<std::int64_t>(updates.size());
   if (!updates.empty() && home_.replace(collection, updates) != static_cast<std::int64_t>(updates.size())) {
     // Another client changed some of them: each is read and edited again.
@@ -324,6 +334,7 @@ void ServiceRunner::write(ServiceWork& work, const std::string& collection, cons
   }
   std::vector<Image> settled;
   for (const auto& image : images) {
+    if (others.contains(id_key(image.document))) continue;
     if (!image.consumed.empty() || !image.revived.empty()) settled.push_back(image);
   }
   if (!settled.empty()) work.residue.settle(settled);

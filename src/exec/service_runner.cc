@@ -1,6 +1,7 @@
 #include "exec/service_runner.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -92,6 +93,35 @@ bool may_restore(const ServiceRoute& route, const std::set<std::string>& there) 
 
 std::string shown(const std::string& version) { return version.empty() ? "an unknown version" : "v" + version; }
 
+using Checksums = std::vector<std::pair<std::string, std::string>>;
+
+Checksums checksums_of(const ServiceRoute& route) {
+  Checksums out;
+  for (const auto* revision : route.route.revisions) out.emplace_back(revision->id, revision->checksum);
+  return out;
+}
+
+// A run goes on with the revisions that it began with: of a document that is done
+// nobody could tell which of others it has seen.
+void refuse_other_revisions(const ServiceRoute& route, const ServiceRun& run) {
+  const auto now = checksums_of(route);
+  if (now == run.revisions) return;
+  std::set<std::string> differ;
+  const auto note = [&](const Checksums& these, const Checksums& those) {
+    for (const auto& one : these) {
+      if (std::ranges::find(those, one) == those.end()) differ.insert(one.first);
+    }
+  };
+  note(now, run.revisions);
+  note(run.revisions, now);
+  throw Error(Exit::kPrecondition,
+              fmt::format("{} is half-way to v{}, and the revisions of the run that was cut off there are not those of "
+                          "now: {}",
+                          name_of(route.service), run.to, fmt::join(differ, ", ")),
+              fmt::format("Give --catalogue what it was begun with, or take it back: fiftyone-migrator undo {}.",
+                          run_of_part(run.run)));
+}
+
 }  // namespace
 
 ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_ms, const std::string& seed) {
@@ -105,7 +135,13 @@ ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_
   run.seed = seed;
   ServiceWork work{route, std::move(run), ServiceVersion(home_, route.service), Residue(home_), {}};
   work.has_images = may_restore(route, there);
-  auto duplicates = unique_indexes(steps, there);
+  for (const auto& info : home_.collections()) {
+    if (info.type != "view" || std::ranges::find(steps.collections(), info.name) == steps.collections().end()) continue;
+    throw Error(Exit::kPrecondition,
+                fmt::format("'{}' is a view, and {} would be migrated there", info.name, name_of(route.service)),
+                "Name the collection with the documents: --set PARAMETER=COLLECTION. Nothing was written.");
+  }
+  auto duplicates = unique_indexes(steps.indexes(), there, steps.collections(), work.version.indexes());
   auto names = steps.collections();
   for (const auto& name : duplicates.collections()) {
     if (std::ranges::find(names, name) == names.end()) names.push_back(name);
@@ -119,7 +155,7 @@ ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_
     const auto total = home_.estimated_count(name);
     const bool indexed = duplicates.collections().contains(name);
     const auto take = [&](const ServiceEdit& edit) {
-      if (indexed && edit.after) duplicates.add(name, *edit.after, example_of(*edit.after));
+      if (indexed && edit.after) duplicates.add(name, *edit.after, example_of(*edit.after), true);
       if (edit.before.size() > 0) {
         ++(edit.after ? collection.edited : collection.removed);
         losses.add(name, edit);
@@ -144,7 +180,7 @@ ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_
           take(*one);
         } else if (indexed) {
           const auto document = bytes.decode();
-          duplicates.add(name, document, example_of(document));
+          duplicates.add(name, document, example_of(document), false);
         }
       }
       observer_.collection(name, read, std::max(read, total));
@@ -180,11 +216,25 @@ ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_
   return out;
 }
 
-ServiceDuplicates ServiceRunner::unique_indexes(const ServiceSteps& steps, const std::set<std::string>& there) {
-  std::vector<ServiceIndex> unique;
-  for (const auto& one : steps.indexes()) {
+ServiceDuplicates ServiceRunner::unique_indexes(const std::vector<ServiceIndex>& indexes,
+                                                const std::set<std::string>& there,
+                                                const std::vector<std::string>& written,
+                                                const std::vector<std::string>& ours) {
+  std::vector<UniqueIndex> unique;
+  std::set<std::string> go;
+  for (const auto& one : indexes) {
+    if (one.index.drop) go.insert(one.collection + "/" + one.index.name());
     if (one.index.drop || !one.index.unique || !there.contains(one.collection)) continue;
-    if (!is_made(home_.indexes(one.collection), one.index)) unique.push_back(one);
+    if (!is_made(home_.indexes(one.collection), one.index)) unique.push_back(to_be_made(one));
+  }
+  for (const auto& name : written) {
+    if (!there.contains(name)) continue;
+    for (const auto& index : home_.indexes(name)) {
+      auto one = judged(name, index);
+      const auto key = name + "/" + (one ? one->name : "");
+      if (!one || (go.contains(key) && std::ranges::find(ours, key) != ours.end())) continue;
+      unique.push_back(std::move(*one));
+    }
   }
   return ServiceDuplicates(std::move(unique));
 }
@@ -195,12 +245,19 @@ ServiceReport ServiceRunner::run(const ServiceRoute& route, std::int64_t now_ms,
   run.to = route.route.to;
   run.now_ms = now_ms;
   run.seed = seed;
+  run.undo_log = settings_.undo_log;
+  run.allow_drop = settings_.allow_drop;
+  run.parameters = parameters_;
+  run.revisions = checksums_of(route);
   return go(route, std::move(run), false);
 }
 
 std::optional<ServiceReport> ServiceRunner::roll_forward(Service service) {
   auto run = ServiceVersion(home_, service).unfinished();
   if (!run) return std::nullopt;
+  settings_.undo_log = run->undo_log;
+  settings_.allow_drop = run->allow_drop;
+  if (run->parameters) parameters_ = *run->parameters;
   if (!run->undoes.empty()) {
     const auto part = Residue(home_).run(run->undoes);
     if (!part) {
@@ -212,6 +269,7 @@ std::optional<ServiceReport> ServiceRunner::roll_forward(Service service) {
   const auto* from = doc->find("version");
   const auto* text = from ? from->as<std::string>() : nullptr;
   const auto route = service_route(catalogue_, service, text ? std::optional(*text) : std::nullopt, run->to);
+  refuse_other_revisions(route, *run);
   return go(route, std::move(*run), true);
 }
 
@@ -226,6 +284,20 @@ ServiceReport ServiceRunner::go(const ServiceRoute& route, ServiceRun run, bool 
   for (const auto* revision : route.route.revisions) {
     if (down) work.open.push_back(revision->id);
   }
+  auto collections = steps.collections();
+  if (route.leaves && settings_.allow_drop && settings_.undo_log) {
+    for (const auto& [parameter, name] : parameters_.of(service)) {
+      work.dropped.insert(name);
+      if (std::ranges::find(collections, name) == collections.end()) collections.push_back(name);
+    }
+  }
+  const auto& cursor = work.run.collection;
+  if (!cursor.empty() && std::ranges::find(collections, cursor) == collections.end()) {
+    throw Error(
+        Exit::kPrecondition,
+        fmt::format("{} stopped in the collection '{}', which no revision on its way names", name_of(service), cursor),
+        fmt::format("Take the run back: fiftyone-migrator undo {}.", run_of_part(work.run.run)));
+  }
   try {
     const auto there = home_.collection_names();
     work.has_images = may_restore(route, there);
@@ -237,13 +309,6 @@ ServiceReport ServiceRunner::go(const ServiceRoute& route, ServiceRun run, bool 
     }
     if (!begun) work.version.begin(route.route.from, work.run);
     drop_indexes(work, steps);
-    auto collections = steps.collections();
-    if (route.leaves && settings_.allow_drop && settings_.undo_log) {
-      for (const auto& [parameter, name] : parameters_.of(service)) {
-        work.dropped.insert(name);
-        if (std::ranges::find(collections, name) == collections.end()) collections.push_back(name);
-      }
-    }
     bool reached = work.run.collection.empty();
     for (const auto& name : collections) {
       if (name == work.run.collection) reached = true;

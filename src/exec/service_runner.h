@@ -51,7 +51,8 @@ struct ServiceSurvey {
   std::vector<std::string> absent;      // that the steps name and the database lacks
   std::vector<ServiceLoss> losses;
   std::vector<std::string> indexes;  // "make orgs.id_1", "drop ..."
-  // What keeps a unique index from being made. A run leaves such an index out.
+  // What keeps a unique index from being made: a run leaves such an index out. Of
+  // one that is there: the server would keep documents out of it.
   std::vector<ServiceDuplicate> duplicates;
   std::vector<std::string> warnings;  // of the first documents that cause some
   std::int64_t more_warnings = 0;     // beside these
@@ -94,8 +95,9 @@ class ServiceRunner {
   // "migrating" where even that could not be written.
   ServiceReport run(const ServiceRoute& route, std::int64_t now_ms, const std::string& seed);
 
-  // Finishes the run that a killed program left, to its own target; nothing
-  // where there is none.
+  // Finishes the run that a killed program left, to its own target and with the
+  // settings that it began with; nothing where there is none. Throws
+  // Error(kPrecondition) for one with other revisions than there are now.
   std::optional<ServiceReport> roll_forward(Service service);
 
   // What a run did to a service (`part`: its record) is taken back, by a merge
@@ -116,7 +118,10 @@ class ServiceRunner {
   void make_indexes(ServiceWork& work, const std::vector<ServiceIndex>& indexes);
   // False, with a warning, where values stand twice.
   bool make_index(const std::string& collection, const bson::Document& definition);
-  ServiceDuplicates unique_indexes(const ServiceSteps& steps, const std::set<std::string>& there);
+  // Those to be made, and those that are there on the collections that are `written`
+  // to, without those of `ours` (ServiceVersion::indexes) that go.
+  ServiceDuplicates unique_indexes(const std::vector<ServiceIndex>& indexes, const std::set<std::string>& there,
+                                   const std::vector<std::string>& written, const std::vector<std::string>& ours);
   bson::Array definitions(Service service);
   // A run that was stopped, or lost its server, is not one that failed.
   static void note_failure(ServiceWork& work, const Error& error);
@@ -165,7 +170,7 @@ class ServiceRunner {
   Mongo& home_;
   Mongo& main_;
   const Catalogue& catalogue_;
-  const Parameters& parameters_;
+  Parameters parameters_;
   ServiceSettings settings_;
   RunObserver& observer_;
 };

@@ -31,7 +31,58 @@ bool has_traces(Mongo& mongo, Service service, const Parameters& parameters) {
   return std::any_of(known.begin(), known.end(), [&](const auto& one) { return there.contains(one.second); });
 }
 
+constexpr const char* kGuess = "guess";
+
+Array list_of(const Parameters& parameters) {
+  Array out;
+  for (const auto& name : Parameters::names()) {
+    out.append(Document{{"parameter", name}, {"collection", parameters.collection(name)}});
+  }
+  return out;
+}
+
+Array list_of(const std::vector<std::pair<std::string, std::string>>& revisions) {
+  Array out;
+  for (const auto& [id, checksum] : revisions) out.append(Document{{"id", id}, {"checksum", checksum}});
+  return out;
+}
+
+// The documents in a list of `run`; nothing where it has none.
+std::optional<std::vector<Document>> list_at(const Document& run, const char* key) {
+  const auto* value = run.find(key);
+  const auto* list = value ? value->as<Array>() : nullptr;
+  if (!list) return std::nullopt;
+  std::vector<Document> out;
+  for (const auto& item : *list) {
+    if (const auto* one = item.as<Document>()) out.push_back(*one);
+  }
+  return out;
+}
+
+bool is_true(const Document& doc, const char* key) {
+  const auto* value = doc.find(key);
+  return value && value->truthy();
+}
+
 }  // namespace
+
+std::optional<std::string> version_for_guesses(Mongo& main, const std::optional<std::string>& config_version) {
+  const auto kept = main.find_one(kServiceVersions, Document{{"_id", kGuess}});
+  const auto* left = kept ? kept->find("left") : nullptr;
+  const auto* ours = left ? left->as<Array>() : nullptr;
+  const bool by_us = ours && config_version && std::ranges::find(*ours, Value(*config_version)) != ours->end();
+  // Wherever others have taken the database, they have taken the services, too.
+  return by_us ? text_of(*kept, "found") : config_version;
+}
+
+void keep_version_for_guesses(Mongo& main, const std::optional<std::string>& config_version, const std::string& to) {
+  const auto found = version_for_guesses(main, config_version);
+  const Value stored = found ? Value(*found) : Value();
+  const Document same{{"_id", kGuess}, {"found", stored}};
+  if (main.update(kServiceVersions, {{same, Document{{"$addToSet", Document{{"left", to}}}}}}) > 0) return;
+  main.upsert(kServiceVersions,
+              {Document{{"_id", kGuess}}, Document{{"_id", kGuess}, {"found", stored}, {"left", Array{to}}}});
+}
 
 ServiceHead read_service_head(Mongo& mongo, Service service, const std::optional<std::string>& config_version,
                               const VersionMap& versions, const Parameters& parameters) {
@@ -95,6 +146,19 @@ std::optional<ServiceRun> ServiceVersion::unfinished() {
   out.to = bson::text_at(*run, "to");
   out.now_ms = bson::date_at(*run, "now").value_or(0);
   if (const auto* seed = run->find("seed"); seed && seed->as<bson::Binary>()) out.seed = seed->as<bson::Binary>()->data;
+  if (run->has("undo_log")) out.undo_log = is_true(*run, "undo_log");
+  out.allow_drop = is_true(*run, "allow_drop");
+  if (const auto parameters = list_at(*run, "parameters")) {
+    out.parameters.emplace();
+    for (const auto& one : *parameters) {
+      out.parameters->set(bson::text_at(one, "parameter"), bson::text_at(one, "collection"));
+    }
+  }
+  if (const auto revisions = list_at(*run, "revisions")) {
+    for (const auto& one : *revisions) {
+      out.revisions.emplace_back(bson::text_at(one, "id"), bson::text_at(one, "checksum"));
+    }
+  }
   out.collection = bson::text_at(*run, "collection");
   if (const auto* after = run->find("after")) out.after = *after;
   if (const auto* done = run->find("done"); done && done->as<bson::Binary>()) out.done = done->as<bson::Binary>()->data;
@@ -107,6 +171,12 @@ void ServiceVersion::begin(const std::string& from, const ServiceRun& run) {
   begun.append("to", run.to);
   begun.append("now", bson::Date{run.now_ms});
   begun.append("seed", bson::Binary{0, run.seed});
+  begun.append("undo_log", run.undo_log);
+  begun.append("allow_drop", run.allow_drop);
+  if (run.parameters) {
+    begun.append("parameters", list_of(*run.parameters));
+    begun.append("revisions", list_of(run.revisions));
+  }
   Document fields{{"state", "migrating"}, {"run", std::move(begun)}};
   if (!from.empty()) fields.append("version", from);
   set(std::move(fields));

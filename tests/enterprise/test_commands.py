@@ -56,6 +56,10 @@ def test_secrets_from_files(tool, tmp_path):
 def test_the_same_database_twice(tool):
     tool.build("2.12.0")
     refused(tool, 2, "name the same database", "migrate", CAS_DATABASE_NAME=tool.name)
+    other = tool.env["CAS_DATABASE_URI"].replace("127.0.0.1", "localhost")
+    assert other != tool.env["CAS_DATABASE_URI"]
+    for command in "plan", "migrate":
+        refused(tool, 2, "name the same database", command, CAS_DATABASE_NAME=tool.name, CAS_DATABASE_URI=other)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,10 @@ def test_the_same_database_twice(tool):
         (["1.8.0"], 14, "; it is the open-source version of Enterprise 2.11."),
         (["0.25.0"], 14, "Unknown Enterprise version '0.25.0'"),
         (["two"], 14, "Invalid version: 'two'"),
+        (["--os-version", "0.14.0"], 2, "Open source 0.14.0 is older than any known Enterprise version"),
         (["--set", "cas.group=x"], 2, "There is no collection 'cas.group'; did you mean 'cas.groups'?"),
+        (["--set", "cas.groups=users"], 2, "cas.groups and cas.users are set to one collection, 'users'"),
+        (["--set", "hub.secrets=snapshots"], 2, "hub.secrets and enterprise.snapshots are set to one collection"),
         (["--catalogue", "/no/such"], 2, "Cannot read the catalogue '/no/such'"),
         (["--versions", "/no/such"], 2, "Cannot read the version list '/no/such'"),
     ],
@@ -353,6 +360,58 @@ def test_what_comes_back_from_the_undo_log_may_stand_twice(tool):
                                  "json").json["services"]:
         planned = [d for d in service.get("documents", [])]
         assert sum(d["restored"] for d in planned) == report[service["service"]]["restored"], service
+
+
+def test_an_index_of_the_service_keeps_out_what_comes_back(tool):
+    tool.build("2.18.0", scale=0.05)
+    accounts = tool.client[tool.cas].serviceAccounts
+    accounts.create_index([("orgId", 1), ("name", 1)], unique=True)
+    # What stands there already is no matter of ours.
+    tool.client[tool.cas].users.create_index("memberships", unique=True, partialFilterExpression={"email": "nobody"})
+    tool.migrate("2.18.0")
+    start = tool.dump()
+    tool.migrate("2.12.0")
+    gone = tool.client[tool.cas]["migrator.residue"].find_one({"collection": "serviceAccounts"})["before"]
+    accounts.insert_one({"_id": "mine", "orgId": gone["orgId"], "name": gone["name"]})
+    for more in [], ["--error-level", "1"]:
+        r = refused(tool, 16, "equal values in unique indexes; nothing was written:", "migrate", "2.18.0", *more)
+        assert "cas: 2 with equal orgId, name in serviceAccounts: " in r.err and "unique index orgId_1_name_1" in r.err
+        assert "(_id mine)" in r.err and "(_id %s)" % gone["_id"] in r.err and "remove or rename" in r.err
+    r = tool.migrator("plan", "2.18.0")
+    assert r.status == 0 and "Refused, because unique indexes that are there allow no equal values:" in r.out
+    accounts.delete_one({"_id": "mine"})
+    tool.migrate("2.18.0")
+    assert {k: docs for k, (docs, _) in tool.dump().items()} == {k: docs for k, (docs, _) in start.items()}
+
+
+def test_what_the_server_would_not_take_is_refused_before_the_first_write(tool):
+    tool.build("2.12.0", scale=0.02)
+    credentials = tool.db.cloud_credentials
+    credentials.insert_one({"_id": "x", "provider": ["AWS", "GCP"], "prefixes": ["s3://x"], "description": "both"})
+    r = refused(tool, 16, "both (_id x) of cloud_credentials has lists under more than one of its keys", "migrate", "2.18.0")
+    assert "Change or remove that document first" in r.err
+    credentials.delete_one({"_id": "x"})
+    tool.db.api_keys.rename("hidden")
+    tool.db.command("create", "api_keys", viewOn="hidden", pipeline=[])
+    r = tool.migrator("migrate", "2.18.0")
+    assert r.status == 16 and "'api_keys' is a view, and hub would be migrated there" in r.err
+    assert "migrator.versions" not in tool.db.list_collection_names()
+    tool.migrate("2.18.0", "--set", "hub.api_keys=hidden")
+
+
+def test_a_name_that_comes_back_is_one_of_another_dataset(tool):
+    tool.build("2.18.0", scale=0.02)
+    tool.db.datasets.create_index("name", unique=True)
+    tool.migrate("2.18.0")
+    long = tool.db.datasets.find_one({"name": {"$regex": ".{101}"}})
+    other = tool.db.datasets.find_one({"_id": {"$ne": long["_id"]}})
+    tool.migrate("2.12.0")
+    tool.db.datasets.update_one({"_id": other["_id"]}, {"$set": {"name": long["name"]}})
+    r = refused(tool, 16, "2 with equal name in datasets: ", "migrate", "2.18.0")
+    assert str(long["_id"]) in r.err and str(other["_id"]) in r.err
+    tool.db.datasets.update_one({"_id": other["_id"]}, {"$set": {"name": other["name"]}})
+    tool.migrate("2.18.0")
+    assert tool.db.datasets.find_one(long["_id"])["name"] == long["name"]
 
 
 def test_what_only_looks_equal_is_not_refused(tool):

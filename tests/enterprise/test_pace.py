@@ -25,7 +25,7 @@ def test_stopped_by_the_clock_and_gone_on(tool):
     progress = [line["progress"] for line in lines if "progress" in line]
     # Every five seconds; by then it is among the accounts.
     assert progress and progress[0]["phase"] == "cas" and 0 < progress[0]["documents"] < progress[0]["of_documents"]
-    assert "as --max-time says at cas (cas: not known (half-way to v2.18.0); hub: v2.12.0 (guessed)" in r.err
+    assert "as --max-time says, at cas (cas: not known (half-way to v2.18.0); hub: v2.12.0 (guessed)" in r.err
     stands = state(tool)
     assert stands["cas"]["half_way_to"] == "2.18.0" and not stands["cas"]["failed"]
     run = tool.migrator("history", "-o", "json").json["runs"][0]

@@ -27,7 +27,7 @@ def versions(tool):
     return {
         doc["_id"]: {k: sorted(v) if k == "indexes" else v for k, v in doc.items() if k in keep}
         for side in (tool.name, tool.cas)
-        for doc in tool.client[side]["migrator.versions"].find()
+        for doc in tool.client[side]["migrator.versions"].find({"_id": {"$ne": "guess"}})
     }
 
 
