@@ -79,7 +79,10 @@ void fail(const bson_error_t& error, const std::string& doing) {
   const bool of_server = error.domain == MONGOC_ERROR_SERVER || error.domain == MONGOC_ERROR_WRITE_CONCERN;
   if (of_server && (error.code == kUnauthorized || error.code == kAuthenticationFailed)) {
     if (what.find("requires authentication") != std::string::npos) {
-      throw Error(Exit::kRights, what, "Name a user in the database URI: mongodb://user:password@host:27017/");
+      throw Error(
+          Exit::kRights, what,
+          "Name a user in the database URI: mongodb://user:password@host:27017/. If one is named, it was removed "
+          "meanwhile.");
     }
     std::string remedy = "The user of the database URI needs the role readWrite on this database.";
     if (const auto denied = read_denied(error.message)) {

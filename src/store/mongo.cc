@@ -5,9 +5,11 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/machine.h"
 #include "base/text.h"
@@ -23,13 +25,55 @@ namespace {
 
 constexpr std::int32_t kSelectionTimeoutMs = 10000;
 
-// The driver takes a file that is not there for a failed connection.
+constexpr std::size_t kLargestCertificates = std::size_t{16} << 20;
+constexpr const char* kUriForm =
+    "A URI looks like mongodb://user:password@host:27017/?authSource=admin; in the password %40 stands for @, %3A for "
+    ":, %2F for /, %25 for %.";
+
+// Mechanisms that take a user, and who it is from elsewhere.
+constexpr std::string_view kWithoutPassword[] = {"MONGODB-X509", "MONGODB-AWS", "GSSAPI"};
+
+// The driver quotes what it could not read: what mask_uri() hides stays hidden.
+std::string without_secrets(std::string_view message, const std::string& uri, const std::string& shown) {
+  if (message.starts_with("Password ")) return "its password has to be percent-encoded";
+  std::string out;
+  while (true) {
+    const auto end = message.find_first_of("\"'");
+    const auto piece = message.substr(0, end);
+    const bool secret = uri.find(piece) != std::string::npos && shown.find(piece) == std::string::npos;
+    out += secret ? "***" : piece;
+    if (end == std::string_view::npos) return out;
+    out += message[end];
+    message.remove_prefix(end + 1);
+  }
+}
+
+// The driver crashes over a password that it has not got.
+void require_password(const mongoc_uri_t* uri) {
+  const char* user = mongoc_uri_get_username(uri);
+  const char* password = mongoc_uri_get_password(uri);
+  const char* mechanism = mongoc_uri_get_auth_mechanism(uri);
+  if (!user || !*user || (password && *password)) return;
+  for (const auto one : kWithoutPassword) {
+    if (mechanism && mechanism == one) return;
+  }
+  throw Error(Exit::kUsage, std::string("The database URI names the user '") + user + "' and no password", kUriForm,
+              "ConnectionError");
+}
+
+// The driver takes a file that is not there, or is none, for a failed connection.
 void check_tls_files(const mongoc_uri_t* uri) {
   const std::pair<const char*, const char*> options[] = {{MONGOC_URI_TLSCAFILE, "tlsCAFile"},
                                                          {MONGOC_URI_TLSCERTIFICATEKEYFILE, "tlsCertificateKeyFile"}};
   for (const auto& [option, name] : options) {
     const char* path = mongoc_uri_get_option_as_utf8(uri, option, nullptr);
-    if (!path || access(path, R_OK) == 0) continue;
+    if (!path) continue;
+    if (access(path, R_OK) == 0) {
+      if (read_file(path, kLargestCertificates).find("-----BEGIN ") != std::string::npos) continue;
+      throw Error(Exit::kUsage,
+                  std::string("The file '") + path + "' of " + name + " in the database URI holds no certificate",
+                  "It has to be in PEM format: -----BEGIN CERTIFICATE-----");
+    }
     throw Error(Exit::kUsage, std::string("The file '") + path + "' of " + name +
                                   " in the database URI cannot be read: " + std::strerror(errno));
   }
@@ -59,9 +103,11 @@ Mongo::Mongo(const std::string& uri, std::string database, const std::string& co
   if (!uri_) {
     // What has no scheme may be a password alone.
     const auto shown = uri.find("://") == std::string::npos ? "***" : mask_uri(uri);
-    throw Error(Exit::kUsage, "The database URI '" + shown + "' is not valid: " + error.message,
-                "A URI looks like mongodb://user:password@host:27017/?authSource=admin", "ConnectionError");
+    throw Error(Exit::kUsage,
+                "The database URI '" + shown + "' is not valid: " + without_secrets(error.message, uri, shown),
+                kUriForm, "ConnectionError");
   }
+  require_password(uri_.get());
   check_tls_files(uri_.get());
   if (!mongoc_uri_has_option(uri_.get(), MONGOC_URI_SERVERSELECTIONTIMEOUTMS)) {
     mongoc_uri_set_option_as_int32(uri_.get(), MONGOC_URI_SERVERSELECTIONTIMEOUTMS, kSelectionTimeoutMs);

@@ -100,12 +100,34 @@ def test_unreachable(tool, uri, where):
         assert where in above and "database URI" in above and "s3cret" not in above
 
 
-@pytest.mark.parametrize("uri", ["mongo://me:s3cret@host", "mongodb://", "mongodb://me:s3cret@host:port/", "host"])
+@pytest.mark.parametrize("uri", ["mongo://me:s3cret@host", "mongodb://", "mongodb://me:s3cret@host:port/", "host",
+                                 "mongodb://me:s3cret:x@host/", "mongodb://me:a:s3cret@host/?authSource=admin"])
 def test_invalid_uri(tool, uri):
     message, remedy = error_of(tool.migrator("migrate", FIFTYONE_DATABASE_URI=uri), 2)
     assert message.startswith("The database URI '") and "A URI looks like" in remedy and "s3cret" not in message
     r = tool.fiftyone("migrate", "--all", FIFTYONE_DATABASE_URI=uri)
     drop_in_error(r, "ConnectionError: " + message)
+
+
+@pytest.mark.parametrize("login", ["me", "me:"])
+@pytest.mark.parametrize("options", ["", "?authSource=admin", "?authMechanism=PLAIN"])
+def test_user_without_password(tool, login, options):
+    uri = "mongodb://%s@127.0.0.1:1/%s" % (login, options)
+    message, remedy = error_of(tool.migrator("migrate", FIFTYONE_DATABASE_URI=uri), 2)
+    assert message == "The database URI names the user 'me' and no password" and "user:password@" in remedy
+    drop_in_error(tool.fiftyone("migrate", "--info", FIFTYONE_DATABASE_URI=uri), "ConnectionError: " + message)
+
+
+def test_user_without_password_where_none_is_needed(tool):
+    uri = "mongodb://me@127.0.0.1:1/?authMechanism=MONGODB-X509&authSource=$external&serverSelectionTimeoutMS=50"
+    error_of(tool.migrator("migrate", FIFTYONE_DATABASE_URI=uri), 5)
+
+
+def test_a_file_that_holds_no_certificate(tool, tmp_path):
+    (tmp_path / "ca.pem").write_text("nothing")
+    uri = "mongodb://127.0.0.1:1/?tls=true&tlsCAFile=%s/ca.pem" % tmp_path
+    message, _ = error_of(tool.migrator("migrate", FIFTYONE_DATABASE_URI=uri), 2)
+    assert message == "The file '%s/ca.pem' of tlsCAFile in the database URI holds no certificate" % tmp_path
 
 
 @pytest.fixture(scope="module")
