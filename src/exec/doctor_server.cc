@@ -130,6 +130,15 @@ Finding judge_topology(const Document& hello) {
   }
   const auto set = text_at(hello, "setName");
   if (set.empty()) return {"topology", Level::kOk, "Topology", "standalone server"};
+  if (const auto* writable = hello.find("isWritablePrimary"); writable && !writable->truthy()) {
+    const auto primary = text_at(hello, "primary");
+    return {"topology", Level::kBlocker, "Topology",
+            fmt::format("replica set {}, seen through {}, which is not its primary{}", set, text_at(hello, "me"),
+                        primary.empty() ? "; there is none" : " (that is " + primary + ")"),
+            fmt::format("Nothing can be written there: add replicaSet={} to the URI of the database, and leave out "
+                        "directConnection.",
+                        set)};
+  }
   return {"topology", Level::kOk, "Topology",
           fmt::format("replica set {}, primary {}", set, text_at(hello, "primary"))};
 }

@@ -331,6 +331,14 @@ def test_replica_set_with_the_documented_rights(replica_set, tmp_path):
     assert "so far; " in found["oplog"]["found"] and "sight" not in found
 
 
+def test_a_secondary_alone_is_no_place_to_migrate(replica_set, tmp_path):
+    tool = member_tool(replica_set, tmp_path, "root:r")
+    tool.env["FIFTYONE_DATABASE_URI"] = "mongodb://root:r@%s/?directConnection=true&authSource=admin" % replica_set[1][1]
+    finding = doctor(tool, 16)["topology"]
+    assert finding["level"] == "blocker" and "which is not its primary" in finding["found"]
+    assert "replicaSet=rs" in finding["remedy"]
+
+
 @pytest.mark.parametrize(
     "right,id",
     [

@@ -97,6 +97,10 @@ TEST(Doctor, Members) {
 TEST(Doctor, Topology) {
   EXPECT_EQ(judge_topology({}).found, "standalone server");
   EXPECT_EQ(judge_topology({{"setName", "rs"}, {"primary", "a:1"}}).found, "replica set rs, primary a:1");
+  const auto secondary =
+      judge_topology({{"setName", "rs"}, {"primary", "a:1"}, {"me", "b:2"}, {"isWritablePrimary", false}});
+  EXPECT_EQ(secondary.level, Level::kBlocker);
+  EXPECT_EQ(secondary.found, "replica set rs, seen through b:2, which is not its primary (that is a:1)");
   EXPECT_THAT(judge_topology({{"msg", "isdbgrid"}}).found, HasSubstr("sharded"));
 }
 
