@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -109,6 +110,11 @@ Mongo::Mongo(const std::string& uri, std::string database, const std::string& co
   }
   require_password(uri_.get());
   check_tls_files(uri_.get());
+  // Unless it is given, the driver waits five minutes; building an index may take
+  // hours. Where the server's host is gone, TCP ends the connection (docs/configuration.md).
+  if (mongoc_uri_get_option_as_int32(uri_.get(), MONGOC_URI_SOCKETTIMEOUTMS, 0) == 0) {
+    mongoc_uri_set_option_as_int32(uri_.get(), MONGOC_URI_SOCKETTIMEOUTMS, std::numeric_limits<std::int32_t>::max());
+  }
   if (!mongoc_uri_has_option(uri_.get(), MONGOC_URI_SERVERSELECTIONTIMEOUTMS)) {
     mongoc_uri_set_option_as_int32(uri_.get(), MONGOC_URI_SERVERSELECTIONTIMEOUTMS, kSelectionTimeoutMs);
   }
