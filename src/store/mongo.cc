@@ -1,5 +1,6 @@
 #include "store/mongo.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -83,8 +84,9 @@ void check_tls_files(const mongoc_uri_t* uri) {
 }  // namespace
 
 MongoDriver::MongoDriver() {
-  // Counters in shared memory outlive a killed process and print to stderr.
-  setenv("MONGOC_DISABLE_SHM", "1", 0);
+  // Made when the driver was loaded: counters that outlive a killed process, of
+  // which a later one of the same number would speak on stderr.
+  shm_unlink(("/mongoc-" + std::to_string(getpid())).c_str());
   mongoc_log_set_handler([](mongoc_log_level_t, const char*, const char*, void*) {}, nullptr);
   mongoc_init();
   mongoc_handshake_data_append(connections().c_str(), nullptr, nullptr);

@@ -35,3 +35,13 @@ def test_closed_streams_are_nobody_elses(tool, program, closed):
         run.kill()
         run.wait()
     assert streams == ["/dev/null"] * 3
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_killed_program_leaves_no_shared_memory(tool, program):
+    with silent_server() as server:
+        run, connection = asking(tool, program, server)
+        run.kill()
+        run.wait()
+        connection.close()
+    assert not os.path.exists("/dev/shm/mongoc-%d" % run.pid)
