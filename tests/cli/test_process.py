@@ -2,8 +2,11 @@
 import os
 import socket
 import subprocess
+import time
 
 import pytest
+
+from programs import Tool, harness
 
 PROGRAMS = {"fiftyone-migrator": ["info"], "fiftyone": ["migrate", "--info"]}
 
@@ -45,3 +48,40 @@ def test_a_killed_program_leaves_no_shared_memory(tool, program):
         run.wait()
         connection.close()
     assert not os.path.exists("/dev/shm/mongoc-%d" % run.pid)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("options", ["", "/?socketTimeoutMS=0"])
+def test_a_command_that_takes_more_than_five_minutes(tmp_path, options):
+    """As long as the driver waits unless told otherwise."""
+    with harness.Server("--setParameter", "enableTestCommands=1") as server:
+        tool = Tool(server, "slow", str(tmp_path)).fill("1.0.0", {"a": "1.0.0"})
+        slow = {"failCommands": ["find"], "blockConnection": True, "blockTimeMS": 310000, "appName": "fiftyone-migrator"}
+        server.client.admin.command("configureFailPoint", "failCommand", mode={"times": 1}, data=slow)
+        env = {**tool.env, "FIFTYONE_DATABASE_URI": server.uri + options}
+        program = os.path.join(tool.bin, "fiftyone-migrator")
+        begun = time.monotonic()
+        subprocess.run([program, "info"], env=env, stdout=subprocess.DEVNULL, check=True, timeout=400)
+        assert time.monotonic() - begun > 300
+
+
+def test_a_dead_peer_is_noticed(tool):
+    """By keep-alive: while it waits for an answer, its end of the connection has that timer (2)."""
+    with silent_server() as server:
+        run, connection = asking(tool, "fiftyone-migrator", server)
+        with connection:
+            ends = "%04X" % connection.getpeername()[1], "%04X" % server.getsockname()[1]
+            assert wait_for_timer(*ends) == "02"
+        run.kill()
+        run.wait()
+
+
+def wait_for_timer(own, peer):
+    for _ in range(50):
+        with open("/proc/net/tcp") as table:
+            rows = [row.split() for row in table]
+        timers = [row[5][:2] for row in rows if row[1].endswith(":" + own) and row[2].endswith(":" + peer)]
+        if timers and timers[0] == "02":
+            break
+        time.sleep(0.02)
+    return timers[0]
