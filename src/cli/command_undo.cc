@@ -128,8 +128,10 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   exclusive.take(deployment.found);
   // What another run left half-way goes on first; an undo of this run, too.
   const auto left = Journal(mongo).unfinished();
+  std::size_t finished = 0;
   if (left && left->run != record.run) {
-    exclusive.finish_interrupted(globals.catalogue(), run_settings, observer, deployment.found);
+    const auto datasets = exclusive.finish_interrupted(globals.catalogue(), run_settings, observer, deployment.found);
+    if (left->undoes == record.run) finished = datasets;
     progress.clear();
     control.checkpoint();
     log.info("An interrupted run was finished");
@@ -148,8 +150,9 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
     run_settings.after_writes = [&] { services.go_after(by, drawn.now_ms, drawn.seed, observer); };
   }
   const auto report = Undo(mongo, globals.catalogue(), drawn.now_ms, drawn.seed, run_settings, observer)
-                          .run(record, options.skip_changed);
+                          .run(record, options.skip_changed, finished);
   progress.clear();
+  if (!report.left.empty()) log.warning(report.left);
   auto document = document_of(report);
   if (deployment.enterprise()) document.append("services", services.documents());
   globals.print(services.text() + text_of(report, globals.style(STDOUT_FILENO)), document);

@@ -544,7 +544,7 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
 }
 
 void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route*>>& entries,
-                         const std::function<void(Result)>& done) {
+                         const std::function<void(Result)>& done, bool own) {
   Group group;
   std::size_t bytes = 0;
   const auto flush = [&] {
@@ -563,13 +563,21 @@ void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route
     if (!version || !(*version == Value(kParkedVersion))) {
       // It had arrived: what was to be deleted goes. At any other version it had
       // not been begun, or is another client's: everything stays.
-      if (dataset && !settings_.undo && has_arrived(version, *route) &&
+      if (dataset && own && has_arrived(version, *route) &&
           !(route->from == route->to && names_any(*dataset, entry.deletes))) {
         for (const auto& [collection, ids] : entry.deletes) {
           if (!ids.as<Array>()) continue;
           mongo_.remove(collection, std::vector<Value>(ids.as<Array>()->begin(), ids.as<Array>()->end()));
         }
         if (!settings_.undo_log) delete_files(mongo_, entry.files);
+        // Where the version stays, it may not have been begun.
+        if (route->from != route->to) {
+          Result arrived;
+          arrived.route = route;
+          arrived.id = entry.dataset;
+          arrived.name = shown_name(*dataset);
+          done(std::move(arrived));
+        }
       }
       journal_.leave(entry.dataset);
       continue;

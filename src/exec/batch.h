@@ -78,9 +78,10 @@ class BatchRunner {
   Load load(const Item& item);
 
   // Takes datasets that a killed run left parked to their target (rule E8), and
-  // does what was left to do of others. RunFacts are those of that run.
+  // does what was left to do of others. RunFacts are those of that run. `own`: the
+  // entries are of the run that goes on, and not of one that it takes back.
   void resume(const std::vector<std::pair<Journal::Entry, const Route*>>& entries,
-              const std::function<void(Result)>& done);
+              const std::function<void(Result)>& done, bool own = true);
 
   // The way back through the run of an image; valid as long as this is.
   const Route* way_back(const Image& image);

@@ -114,6 +114,18 @@ BatchRunner& Undo::batches(const RunRecord& record) {
   return *batches_;
 }
 
+std::string Undo::close(Mongo& mongo, const std::string& run) {
+  note_ended(mongo, run);
+  try {
+    Journal(mongo).end();
+    return "";
+  } catch (const Error& error) {
+    // The same command again would take this undo back.
+    return std::string("Everything is taken back, but the journal may still be there: ") + error.what() +
+           ". The next run removes it.";
+  }
+}
+
 std::string Undo::target(const RunRecord& record) { return "undo of " + record.run; }
 
 std::vector<Undo::Touched> Undo::touched(const RunRecord& record) {
@@ -159,7 +171,7 @@ void Undo::require_first_run(const RunRecord& record) {
 }
 
 void Undo::resume(const std::vector<Journal::Entry>& entries, const RunRecord& record,
-                  std::vector<DatasetFailure>& failures, std::size_t& done) {
+                  std::vector<DatasetFailure>& failures, std::size_t& done, bool own) {
   Array ids;
   for (const auto& entry : entries) ids.append(entry.dataset);
   const auto images = Residue(mongo_).images(record.run, "datasets", "datasets", ids);
@@ -172,14 +184,15 @@ void Undo::resume(const std::vector<Journal::Entry>& entries, const RunRecord& r
       Journal(mongo_).leave(entry.dataset);  // it had not been begun
     }
   }
-  batches(record).resume(ways, [&](BatchRunner::Result result) {
+  const auto count = [&](BatchRunner::Result result) {
     if (result.gone) return;
     if (result.failure) {
       failures.push_back({result.name, *result.failure, false, id_key(result.id)});
     } else {
       ++done;
     }
-  });
+  };
+  batches(record).resume(ways, count, own);
 }
 
 RunReport Undo::finish(const Journal::Unfinished& left, const RunRecord& record) {
@@ -193,7 +206,7 @@ RunReport Undo::finish(const Journal::Unfinished& left, const RunRecord& record)
   }
   const auto own = Residue(mongo_).run(left.run);
   facts_.seq = own ? own->seq : 0;
-  resume(left.entries, record, report.failures, report.datasets_done);
+  resume(left.entries, record, report.failures, report.datasets_done, true);
   // Those that are back and were not settled: else they look lifted by others.
   Residue residue(mongo_);
   residue.of_run(left.run, [&](const Image& image) {
@@ -249,11 +262,12 @@ std::vector<BatchRunner::Item> Undo::to_take_back(const RunRecord& record, const
   return items;
 }
 
-UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
+UndoReport Undo::run(const RunRecord& record, bool skip_changed, std::size_t finished) {
   const auto start = std::chrono::steady_clock::now();
   UndoReport report;
   report.run = record.run;
   report.by = facts_.run;
+  report.datasets = finished;
   if (record.undone_by && *record.undone_by != facts_.run) {
     throw Error(Exit::kPrecondition, "Run " + record.run + " was taken back already, by " + *record.undone_by,
                 "`undo " + *record.undone_by + "` does it again.");
@@ -303,7 +317,8 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
   begun.origin = settings_.origin;
   begun.from = version_of(heads.config);
   begun.to = report.database ? version_of(record.config) : begun.from;
-  begun.planned = static_cast<std::int64_t>(unchanged.size() + entries.size());
+  const auto planned = unchanged.size() + entries.size() + finished;
+  begun.planned = static_cast<std::int64_t>(planned);
   if (interrupted) history.note_done(record.run, begun.planned);
   std::map<std::pair<std::string, std::string>, std::int64_t> ways;
   for (const auto& item : unchanged) ++ways[{item.route->from, item.route->to}];
@@ -341,7 +356,6 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
     write(record, entries, unchanged, report);
     set_aside(mongo_, facts_.run, record.brought_back);
   } catch (const Error& error) {
-    const auto planned = unchanged.size() + entries.size();
     const auto said = is_stop(error.code()) ? with_counts(error, report.datasets, planned, journal) : error;
     note_end(said, [&] { ended(state_after(said), said); });
     throw said;
@@ -351,14 +365,13 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed) {
     if (record.undoes) history.undone(*record.undoes, std::nullopt);
   }
   ended("done", std::nullopt);
-  note_ended(mongo_, facts_.run);
-  journal.end();
+  report.left = close(mongo_, facts_.run);
   return report;
 }
 
 void Undo::write(const RunRecord& record, const std::vector<Journal::Entry>& half_way,
                  const std::vector<BatchRunner::Item>& unchanged, UndoReport& report) {
-  if (!half_way.empty()) resume(half_way, record, report.failures, report.datasets);
+  if (!half_way.empty()) resume(half_way, record, report.failures, report.datasets, false);
   observer_.phase("taking back", unchanged.size());
   std::size_t finished = 0;
   batches(record).run(unchanged, [&](BatchRunner::Result result) {

@@ -27,6 +27,7 @@ struct UndoReport {
   std::vector<std::string> deleted;      // datasets that are gone
   std::vector<DatasetFailure> failures;  // changed since and left as they are, or failed
   double seconds = 0;
+  std::string left;  // bookkeeping that the next run has to remove; empty: none
 };
 
 class Undo {
@@ -48,13 +49,18 @@ class Undo {
   // What Exclusive knows it by.
   static std::string target(const RunRecord& record);
 
+  // The last writes of an undo, the caller's report being right by now. Gives what
+  // UndoReport::left tells: all is taken back, and an error would ask to do it again.
+  static std::string close(Mongo& mongo, const std::string& run);
+
   // Throws Error(kPrecondition), before anything is written, when the run was
   // taken back already, when it is an undo and what its run kept is gone, or
   // naming everything that was changed since, unless `skip_changed`: then only where
   // nothing is left to take back. A run of which something was left out can be
   // taken back again. An interrupted run may be given: what it left half-way goes
   // back too. Services go back in the settings' before_writes and after_writes.
-  UndoReport run(const RunRecord& record, bool skip_changed);
+  // `finished`: datasets that finish() has taken back before, of the same undo.
+  UndoReport run(const RunRecord& record, bool skip_changed, std::size_t finished = 0);
 
   // What a killed undo left half-way goes on.
   RunReport finish(const Journal::Unfinished& left, const RunRecord& record);
@@ -69,8 +75,9 @@ class Undo {
     bool waits;  // something of it, for whoever takes the dataset up
   };
   std::vector<Touched> touched(const RunRecord& record);
+  // `own`: the entries are this undo's; else they are of the run that it takes back.
   void resume(const std::vector<Journal::Entry>& entries, const RunRecord& record,
-              std::vector<DatasetFailure>& failures, std::size_t& done);
+              std::vector<DatasetFailure>& failures, std::size_t& done, bool own);
   BatchRunner& batches(const RunRecord& record);
   void require_first_run(const RunRecord& record);
   // Those that go back: written by the run, and not back already. Others that it

@@ -173,8 +173,7 @@ UndoReport UndoRepair::run(const RunRecord& record, bool skip_changed) {
     if (record.undoes) history.undone(*record.undoes, std::nullopt);
   }
   ended("done", std::nullopt);
-  note_ended(mongo_, facts_.run);
-  journal.end();
+  report.left = Undo::close(mongo_, facts_.run);
   return report;
 }
 

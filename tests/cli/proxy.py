@@ -1,8 +1,11 @@
 """A TCP proxy on loopback that delays or cuts what goes through it."""
 import select
 import socket
+import struct
 import threading
 import time
+
+import bson
 
 
 class Proxy:
@@ -80,3 +83,58 @@ class Proxy:
                 s.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+
+class ReplyCutter(Proxy):
+    """Closes a connection in place of an answer: of the ``number``-th to ``command`` on ``collection``.
+
+    The server has done what it was asked. ``hung_up`` says whether it came to that; with ``gone`` no connection
+    is taken any more.
+    """
+
+    def __init__(self, port, command, collection, number=1, gone=False, then=lambda: None):
+        super().__init__(port)
+        self.wanted, self.left, self.gone, self.then = (command, collection), number, gone, then
+        self.asked, self.hung_up = {}, False
+
+    def _pump(self, one, other):
+        try:
+            while True:
+                head = self._read(one, 16)
+                size, request, answered, kind = struct.unpack("<iiii", head)
+                body = self._read(one, size - 16)
+                if kind == 2013 and not answered:
+                    asked = bson.decode(body[5:5 + struct.unpack("<i", body[5:9])[0]])
+                    self.asked[other, request] = next(iter(asked.items()))
+                elif self._is_it(self.asked.pop((one, answered), None)):
+                    break
+                other.sendall(head + body)
+        except OSError:
+            pass
+        for s in (one, other):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def _is_it(self, asked):
+        if asked != self.wanted:
+            return False
+        self.left -= 1
+        if self.left:
+            return False
+        self.hung_up = True
+        self.then()
+        if self.gone:
+            self.cut()
+        return True
+
+    @staticmethod
+    def _read(s, size):
+        data = b""
+        while len(data) < size:
+            part = s.recv(size - len(data))
+            if not part:
+                raise OSError("closed")
+            data += part
+        return data

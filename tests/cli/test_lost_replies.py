@@ -1,0 +1,62 @@
+"""The server has done what it was asked, and the program does not hear of it: its connection is cut, or it is killed."""
+import os
+import signal
+import subprocess
+
+import pytest
+
+from proxy import ReplyCutter
+from test_undo import content, ran
+
+def through(tool, proxy, *args):
+    """What the tool's database sees of a command that goes through the proxy."""
+    uri = "mongodb://127.0.0.1:%d/?serverSelectionTimeoutMS=500" % proxy.port
+    return subprocess.Popen(
+        [os.path.join(tool.bin, "fiftyone-migrator"), *args], env={**tool.env, "FIFTYONE_DATABASE_URI": uri},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def port_of(tool):
+    return int(tool.env["FIFTYONE_DATABASE_URI"].split("/")[2].split(":")[1])
+
+
+def test_an_undo_killed_between_its_switch_and_its_deletes(tool):
+    tool.restore("0.18.0-A")
+    before = content(tool)
+    ran(tool, "migrate", "--yes", "-q")
+    runs = tool.db.runs.count_documents({})
+    assert runs > 0
+    killed = []
+    with ReplyCutter(port_of(tool), "update", "datasets", 2, then=lambda: killed[0].kill()) as proxy:
+        killed.append(through(tool, proxy, "undo", "--yes", "-q"))
+        killed[0].communicate(timeout=60)
+    assert killed[0].returncode == -signal.SIGKILL and tool.db.runs.count_documents({}) == runs
+    assert not tool.db.datasets.count_documents({"version": "9999.0+migrating"})
+    result = ran(tool, "undo", "--yes", "-o", "json").json
+    assert result["datasets"] == tool.db.datasets.count_documents({})
+    # The results of runs stay in the undo log.
+    kept = {name: docs for name, docs in content(tool).items() if not name.startswith(("migrator.", "fs."))}
+    assert kept == {name: docs for name, docs in before.items() if not name.startswith("fs.")}
+    assert tool.migrator("verify").status == 0
+
+
+@pytest.mark.parametrize("command,gone", [("drop", False), ("drop", True), ("delete", True)])
+def test_an_undo_whose_last_replies_are_lost(tool, command, gone):
+    """Saying so would have it taken back by the same command again."""
+    tool.restore("0.18.0-A")
+    ran(tool, "migrate", "--yes", "-q")
+    number = 1
+    if command == "delete":  # the last of them
+        tool.db.command("profile", 2)
+        ran(tool, "undo", "--yes", "-q")
+        number = tool.db["system.profile"].count_documents({"ns": tool.name + ".migrator.journal", "op": "remove"})
+        tool.db.client.drop_database(tool.name)
+        tool.restore("0.18.0-A")
+        ran(tool, "migrate", "--yes", "-q")
+    with ReplyCutter(port_of(tool), command, "migrator.journal", number, gone) as proxy:
+        undo = through(tool, proxy, "undo", "--yes")
+        out, err = undo.communicate(timeout=60)
+    assert proxy.hung_up
+    assert undo.returncode == 0 and out.startswith("Took run ") and "12 datasets" in out, err
+    assert "Everything is taken back, but the journal may still be there" in err
+    assert set(tool.versions()[0].values()) == {"0.18.0"}
