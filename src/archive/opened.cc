@@ -1,6 +1,8 @@
 #include "archive/opened.h"
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include "archive/paths.h"
@@ -24,9 +26,13 @@ Glimpse::Glimpse(const std::string& path, const Observer& observer) : folder_(pa
   const auto file = absolute(path);
   if (!is_file(file)) throw Error(Exit::kNotFound, "There is no file " + file);
   std::error_code error;
-  auto name = fs::temp_directory_path(error).string() + "/fiftyone-migrator-XXXXXX";
+  const auto folder = fs::temp_directory_path(error).string();
+  auto name = folder + "/fiftyone-migrator-XXXXXX";
   if (error || !::mkdtemp(name.data())) {
-    throw Error(Exit::kPrecondition, "Could not make a temporary folder " + name,
+    const auto* named = std::getenv("TMPDIR");
+    throw Error(Exit::kPrecondition,
+                error ? "There is no folder for temporary files: TMPDIR names '" + std::string(named ? named : "") + "'"
+                      : "Could not make a temporary folder in " + folder + ": " + std::strerror(errno),
                 "A packed archive is looked at there: let TMPDIR name a folder that can be written to.");
   }
   temporary_ = name;
