@@ -298,9 +298,9 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   if (shows && isatty(STDOUT_FILENO) != 0) report.losses.clear();  // they stand just above
   std::string text;
   if (chosen.has(Service::kDatasets)) {
-    // Where only services had something to do the run is not one of datasets.
+    // As report_text() of services says it, where only they had something to do.
     const bool of_services = plan.nothing_to_do() && !idle;
-    text = report_text(plan, of_services ? RunReport() : report, style);
+    text = of_services ? "datasets: at v" + plan.target + " already.\n" : report_text(plan, report, style);
   }
   if (services) text = services->report_text() + text;
   const bool any_failed = std::any_of(report.failures.begin(), report.failures.end(),

@@ -101,6 +101,12 @@ void fail(const bson_error_t& error, const std::string& doing) {
     }
     throw Error(Exit::kUnreachable, what, remedy, "ConnectionError");
   }
+  if (of_server && error.code == kDuplicateKey) {
+    throw Error(
+        Exit::kFailed, what,
+        "A unique index allows these values once: remove or change the document that has them, then run the same "
+        "command again.");
+  }
   if (of_server && error.code == kDocumentValidationFailure) {
     throw Error(Exit::kFailed, what,
                 "A validator of this collection refuses what is written; FiftyOne sets none. In mongosh, "

@@ -12,6 +12,9 @@
 
 namespace fm {
 
+// What a server says of a document that a unique index keeps out.
+inline constexpr std::int32_t kDuplicateKey = 11000;
+
 inline bson::Document write_concern() { return {{"w", "majority"}}; }
 inline bson::Document durable_write_concern() { return {{"w", "majority"}, {"j", true}}; }
 

@@ -8,8 +8,6 @@ using bson::Value;
 
 namespace {
 
-constexpr std::int32_t kDuplicateKey = 11000;
-
 // Whether that error is of the index on _id; the first one that a server asks.
 bool is_of_id(const Document& error) {
   const auto* pattern = error.find("keyPattern");
@@ -35,17 +33,20 @@ Document execute(mongoc_bulk_operation_t* bulk, const std::string& doing, Mongo:
   if (clashes) {
     const auto* list = reply.find("writeErrors");
     const auto* errors = list ? list->as<bson::Array>() : nullptr;
-    bool others = false;
+    bson::Array others;
     for (std::size_t i = 0; errors && i < errors->size(); ++i) {
       const auto* one = (*errors)[i].as<Document>();
       if (one && integer_of(*one, "code") == kDuplicateKey && (!clashes->of_id_only || is_of_id(*one))) {
         clashes->at.push_back(static_cast<std::size_t>(integer_of(*one, "index")));
       } else {
-        others = true;
+        others.append((*errors)[i]);
       }
     }
-    if (!others && !clashes->at.empty()) {
+    if (!clashes->at.empty()) {
+      // What is said is what is wrong, not the first of all.
+      const bool failed = !others.empty();
       reply.take("writeErrors");
+      if (failed) reply.append("writeErrors", std::move(others));
       check_reply(reply, doing);
       return reply;
     }
