@@ -14,4 +14,7 @@ std::string text_at(const Document& doc, const char* path);
 std::int64_t integer_at(const Document& doc, const char* path);
 std::optional<std::int64_t> date_at(const Document& doc, const char* path);  // milliseconds since 1970
 
+// How many documents and lists are inside each other at most; 1 for plain values.
+std::size_t depth_of(const View& document);
+
 }  // namespace fm::bson

@@ -360,6 +360,7 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
   for (std::size_t i = 0; i < group.size(); ++i) {
     const auto& [dataset, route, parked_before, done, files] = group[i];
     try {
+      if (settings_.undo_log) Residue::check_depth("Dataset '" + shown_name(documents[i]) + "'", dataset);
       const auto key = id_key(bson::View(dataset).get("_id").value_or(Value()));
       if (const auto way = back.find(key); way != back.end()) {
         const auto& one = way->second;

@@ -15,6 +15,8 @@ using bson::Value;
 namespace {
 
 // Others that do not fit beside the document go into records of their own.
+// A server takes 180 levels, with those of the record.
+constexpr std::size_t kDeepest = 178;
 constexpr std::size_t kPartBytes = std::size_t{12} << 20;
 
 Array list_of(const std::vector<std::string>& words) {
@@ -320,10 +322,20 @@ std::vector<RunRecord> Residue::runs() {
 }
 
 void Residue::check(const std::string& what, const bson::Bytes& document) {
+  check_depth(what, document);
   if (document.size() <= kLargest) return;
   throw Error(Exit::kPrecondition,
               what + " has " + std::to_string(document.size()) + " bytes, which leaves no room to keep it for undo",
               "Make it smaller, or go without: --undo-log off.");
+}
+
+void Residue::check_depth(const std::string& what, const bson::Bytes& document) {
+  // A level has at least 7 bytes: type, empty name, length, end.
+  if (document.size() <= 7 * kDeepest || bson::depth_of(bson::View(document)) <= kDeepest) return;
+  throw Error(
+      Exit::kPrecondition,
+      what + " nests more than " + std::to_string(kDeepest) + " levels deep, which leaves no room to keep it for undo",
+      "Make it flatter, or go without: --undo-log off.");
 }
 
 void Residue::keep(const std::vector<Image>& images, bool keep_first) {

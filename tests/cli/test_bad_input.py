@@ -616,6 +616,27 @@ def fill_big(tool, size, version, **keys):
 FIELDS = [{"name": "x", "ftype": "fiftyone.core.fields.StringField", "db_field": "x"}]
 
 
+def nested(levels):
+    out = {"x": 1}
+    for _ in range(levels - 1):
+        out = {"x": out}
+    return out
+
+
+@pytest.mark.parametrize("start,end", [(NEWEST, "1.0.0"), ("0.18.0", NEWEST)])
+def test_dataset_too_deep_for_the_undo_log(tool, start, end):
+    """Found before anything is written, at the first level that the log has no room for."""
+    fill_big(tool, 8000, start, sample_fields=FIELDS)
+    tool.db.datasets.update_one({"name": "big"}, {"$set": {"info": nested(178)}})
+    before = Before(tool.db)
+    message, remedy = error_of(tool.migrator("migrate", end, "--yes", "-q"), 16)
+    assert "Dataset 'big' nests more than 178 levels" in message and "--undo-log off" in remedy
+    before.assert_untouched()
+    tool.db.datasets.update_one({"name": "big"}, {"$set": {"info": nested(177)}})
+    ran(tool.migrator("migrate", end, "--yes"))
+    ran(tool.migrator("undo", "--yes"))
+
+
 def test_dataset_too_large_for_the_undo_log(tool):
     """Found before anything is written; without the log it goes."""
     fill_big(tool, LIMIT - 8000, NEWEST, sample_fields=FIELDS)
