@@ -47,6 +47,7 @@ struct ImportReport {
   std::int64_t conflicts = 0;  // samples and frames left out or written over
   bool replaced = false;       // a dataset of that name
   bool resumed = false;
+  bool was_there = false;  // brought in by an earlier run of the same command, which did not hear of it
   bool dry_run = false;
   double seconds = 0;
   std::vector<Tally> losses;

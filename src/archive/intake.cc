@@ -140,6 +140,11 @@ class Intake {
     if (request_.dry_run) {
       origin_.check();
       read_all();
+    } else if (entry_.published) {
+      report_.samples = mongo_.count(entry_.identity.samples, {});
+      if (!entry_.identity.frames.empty()) report_.frames = mongo_.count(entry_.identity.frames, {});
+      report_.was_there = true;
+      origin_.keep_media();
     } else {
       write_all();
     }
@@ -167,6 +172,11 @@ class Intake {
     auto name = request_.name;
     if (!name && request_.own_name && !origin_.contents().name().empty()) name = origin_.contents().name();
     if (resumed_) name = identity.name;
+    identity.persistent = request_.persistent;
+    identity.keep_times = request_.keep_times;
+    ids_ = ops::IdGenerator(identity.now_ms, entry_.seed);
+    report_.resumed = resumed_;
+    if (entry_.published) return;
     const auto chosen = choose_name(mongo_, name, request_.overwrite, identity.now_ms);
     entry_.replaces = chosen.replaces;
     entry_.fingerprint = digest;
@@ -180,11 +190,7 @@ class Intake {
       identity.samples = "samples." + (own && !chosen.replaces ? own->hex() : unique);
       identity.frames = origin_.contents().has_video() ? "frames." + identity.samples : "";
     }
-    identity.persistent = request_.persistent;
-    identity.keep_times = request_.keep_times;
-    ids_ = ops::IdGenerator(identity.now_ms, entry_.seed);
     report_.replaced = chosen.replaces.has_value();
-    report_.resumed = resumed_;
   }
 
   void prepare() {
@@ -219,7 +225,7 @@ class Intake {
       origin_.read_tags([&](const Document& record) { tag_document(record, entry_.identity.id, ids_, ordinal++); });
     }
     report_.tags = static_cast<std::int64_t>(ordinal);
-    if (request_.on_conflict == OnConflict::kNewIds) renew_ids();
+    if (request_.on_conflict == OnConflict::kNewIds && !entry_.published) renew_ids();
   }
 
   // Ids that come twice are named as they are in the archive.

@@ -115,15 +115,16 @@ std::optional<Landing::Entry> Landing::recover(Mongo& mongo, const std::string& 
   for (const auto& entry : entries) {
     // A run that lost its connection gave the lease back, and may have been heard.
     end_operations_of(mongo, bson::text_at(entry, "connections"));
-    if (is_published(mongo, entry)) {
-      put_tags(mongo, entry);
-      clear_up(mongo, entry);
-      continue;
-    }
     const auto* seed = entry.find("seed");
     const auto* bytes = seed ? seed->as<bson::Binary>() : nullptr;
-    if (out || !bytes || fingerprint.empty() || bson::text_at(entry, "fingerprint") != fingerprint ||
-        !still_fits(mongo, entry)) {
+    const bool own = !out && bytes && !fingerprint.empty() && bson::text_at(entry, "fingerprint") == fingerprint;
+    const bool published = is_published(mongo, entry);
+    if (published) {
+      put_tags(mongo, entry);
+      clear_up(mongo, entry);
+      // One that should give way may have been edited since: it is brought in again.
+      if (!own || entry.has("replaces")) continue;
+    } else if (!own || !still_fits(mongo, entry)) {
       archive::take_back(mongo, entry);
       continue;
     }
@@ -136,6 +137,7 @@ std::optional<Landing::Entry> Landing::recover(Mongo& mongo, const std::string& 
     found.identity.now_ms = bson::date_at(entry, "now").value_or(0);
     found.seed = bytes->data;
     found.fingerprint = fingerprint;
+    found.published = published;
     out = std::move(found);
   }
   return out;

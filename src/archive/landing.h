@@ -32,11 +32,12 @@ class Landing {
     std::string fingerprint;
     // The dataset that gives way, as it was read.
     std::optional<bson::Document> replaces;
+    bool published = false;  // the dataset is in its place, and nothing is left to do
   };
 
   // What a killed run with the same fingerprint has left, if the dataset that
-  // should give way is still the one it was, and none has come. All else that was
-  // left is finished or taken back.
+  // should give way is still the one it was, and none has come; and what it has
+  // published where none gave way. All else that was left is finished or taken back.
   static std::optional<Entry> recover(Mongo& mongo, const std::string& fingerprint);
 
   // Writes the entry, then an empty collection for samples and frames, unless

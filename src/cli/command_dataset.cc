@@ -84,6 +84,10 @@ std::string import_text(const archive::ImportReport& report, const std::string& 
   also(report.tags, "temporal tag");
   if (report.conflicts > 0) out += "  " + format_count(report.conflicts) + " more had an id that was there already\n";
   if (report.replaced && !report.dry_run) out += "  It took the place of the dataset of that name.\n";
+  if (report.was_there) {
+    out += "  An earlier run of the same command had done all of it, and lost its connection before it heard so.\n";
+    return out;
+  }
   if (report.resumed) out += "  It went on where a run before it stopped.\n";
   if (report.dry_run) out += "Nothing was written.\n";
   return out;

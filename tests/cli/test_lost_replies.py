@@ -6,7 +6,11 @@ import subprocess
 import pytest
 
 from proxy import ReplyCutter
+from test_archive import archive
 from test_undo import content, ran
+
+OTHER = archive("v0.14.4-image")
+
 
 def through(tool, proxy, *args):
     """What the tool's database sees of a command that goes through the proxy."""
@@ -60,3 +64,24 @@ def test_an_undo_whose_last_replies_are_lost(tool, command, gone):
     assert undo.returncode == 0 and out.startswith("Took run ") and "12 datasets" in out, err
     assert "Everything is taken back, but the journal may still be there" in err
     assert set(tool.versions()[0].values()) == {"0.18.0"}
+
+
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("more", [[], ["--on-conflict", "new-ids"]], ids=["same-ids", "new-ids"])
+def test_an_import_that_is_done_and_does_not_hear_of_it(tool, more, gone):
+    """The same command again finds the dataset in its place."""
+    args = ["dataset", "import", OTHER, "--name", "x", *more]
+    tool.db.config.insert_one({"version": "1.22.1", "type": "fiftyone"})
+    with ReplyCutter(port_of(tool), "insert", "datasets", gone=gone) as proxy:
+        run = through(tool, proxy, *args)
+        _, err = run.communicate(timeout=60)
+    assert proxy.hung_up and run.returncode == 5, err
+    before = content(tool)
+    again = tool.migrator(*args, "-o", "json")
+    assert again.status == 0 and again.json["samples"] == 3 and again.json["resumed"], again.err
+    again = tool.migrator(*args)
+    assert again.status == 16 and "is not available" in again.err
+    assert [d["name"] for d in tool.db.datasets.find()] == ["x"] and tool.db.datasets.find_one()["sample_collection_name"]
+    mine = {name: docs for name, docs in before.items() if not name.startswith("migrator.")}
+    assert mine == {name: docs for name, docs in content(tool).items() if not name.startswith("migrator.")}
+    assert "migrator.imports" not in tool.db.list_collection_names()
