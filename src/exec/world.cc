@@ -1,11 +1,13 @@
 #include "exec/world.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 
 #include "bson/difference.h"
 #include "bson/merge.h"
+#include "bson/read.h"
 #include "ops/naming.h"
 #include "ops/operation.h"
 #include "ops/take_back.h"
@@ -19,9 +21,20 @@ using bson::Value;
 
 namespace {
 
+// By which clients find documents of a dataset.
+constexpr std::array<const char*, 2> kNames = {"name", "slug"};
+
 Document without_id(Document document) {
   document.take("_id");
   return document;
+}
+
+bool same_name(const Document& a, const Document& b) {
+  return std::any_of(kNames.begin(), kNames.end(), [&](const char* key) {
+    const auto* name = a.find(key);
+    const auto* other = b.find(key);
+    return name && other && name->as<std::string>() && *name == *other;
+  });
 }
 
 // The name and the version of the result are those of `mine`, wherever they
@@ -119,6 +132,24 @@ Document merge_worlds(const Document& base, ops::References& base_others, const 
   };
   auto merged = bson::merge(base, mine, theirs, collections.empty() && !inner ? bson::MergeRule() : rule);
   std::move(merged.conflicts.begin(), merged.conflicts.end(), std::back_inserter(conflicts));
+
+  // Clients find views and workspaces by name: one that was made since keeps it.
+  for (const auto& [key, document] : theirs_others) {
+    const auto& id = *document.find("_id");
+    const auto clashes = [&, &key = key, &document = document](const Value& other) {
+      if (!other.as<Oid>() || theirs_others.contains({key.first, id_key(other)})) return false;
+      const auto* stands = mine_others.find(key.first, other);
+      return stands && same_name(*stands, document);
+    };
+    for (auto& [path, value] : merged.document) {
+      auto* list = value.as<Array>();
+      const auto* at = list ? std::find(list->begin(), list->end(), id) : nullptr;
+      if (!list || at == list->end() || renamed.contains(key) || mine_others.find(key.first, id)) continue;
+      if (std::none_of(list->begin(), list->end(), clashes)) continue;
+      conflicts.push_back(path + "." + bson::text_at(document, "name"));
+      list->take(static_cast<std::size_t>(at - list->begin()));
+    }
+  }
 
   std::set<Oid> named;
   collect_ids(Value(merged.document), named);
