@@ -87,6 +87,9 @@ void Journal::enter(const std::vector<Prepared*>& datasets) {
                        {"done", Array()},
                        {"deletes", deletes_of(dataset->context.references.entries())},
                        {"files", std::move(files)}});
+    if (const auto& naming = dataset->context.naming) {
+      entries.back().append("naming", Document{{"name", naming->name}, {"slug", naming->slug}});
+    }
   }
   for (const auto index : mongo_.insert(kCollection, entries)) {
     mongo_.upsert(kCollection, {Document{{"_id", entry_id(*datasets[index])}}, entries[index]});
@@ -142,6 +145,9 @@ Journal::Entry Journal::read_entry(const Document& stored) {
     out.deletes = *deletes->as<Document>();
   }
   if (const auto* files = stored.find("files"); files && files->as<Array>()) out.files = *files->as<Array>();
+  if (const auto* name = bson::Path("naming.name").find(stored)) {
+    out.naming = ops::Naming{*name, text_at(stored, "naming.slug"), {}};
+  }
   return out;
 }
 

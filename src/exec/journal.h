@@ -2,11 +2,12 @@
 //
 //   {_id: "run", run, undoes, target, request, plan, now, seed, host, pid}
 //   {_id: {dataset: <_id>}, name, from, to, done: [passes], cursor: {pass, from, done}, deletes: {collection: [ids]},
-//   files: [<GridFS ids>]}
+//   files: [<GridFS ids>], naming: {name, slug}}
 //
 // The run's document is written before anything else and removed when the run
 // has succeeded; a dataset's entry lives while the dataset is parked (rules E1,
-// E4). `from` is the version it really has.
+// E4). `from` is the version it really has; `naming` was chosen among the names of
+// all datasets, and the one who goes on does not choose again.
 #pragma once
 
 #include <optional>
@@ -51,6 +52,7 @@ class Journal {
     Passed done;
     bson::Document deletes;
     bson::Array files;
+    std::optional<ops::Naming> naming = std::nullopt;
   };
   struct Unfinished {
     std::string run;     // its id

@@ -534,16 +534,15 @@ RunReport Runner::finish(const Journal::Unfinished& left) {
       throw Error(Exit::kFailed, "The undo log of run " + left.undoes + " is gone, in the middle of its undo");
     return Undo(mongo_, catalogue_, left.now_ms, left.seed, settings_, observer_).finish(left, *undone);
   }
-  Plan plan;
-  Heads heads;
-  for (const auto& entry : left.entries) {
-    plan.routes.push_back(make_route(catalogue_, catalogue_.datasets, entry.from, entry.to));
-    plan.datasets.push_back({heads.datasets.size(), plan.routes.size() - 1});
-    heads.datasets.push_back({entry.dataset, entry.name, true, entry.from});
-  }
-  choose_names(plan, heads, {});
+  facts_.namings.clear();
+  std::map<std::pair<std::string, std::string>, Route> routes;
   std::vector<std::pair<Journal::Entry, const Route*>> entries;
-  for (std::size_t i = 0; i < left.entries.size(); ++i) entries.emplace_back(left.entries[i], &plan.routes[i]);
+  for (const auto& entry : left.entries) {
+    auto& route = routes[{entry.from, entry.to}];
+    if (route.to.empty()) route = make_route(catalogue_, catalogue_.datasets, entry.from, entry.to);
+    entries.emplace_back(entry, &route);
+    if (entry.naming) facts_.namings.emplace(id_key(entry.dataset), *entry.naming);
+  }
   RunReport report;
   if (!entries.empty()) observer_.phase("finishing", entries.size());
   batches().resume(entries, [&](const BatchRunner::Result& result) {
