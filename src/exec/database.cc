@@ -40,6 +40,29 @@ bool config_has_type(const std::string& version) {
   return !parsed || parsed->base() >= Version::parse("0.15.1");
 }
 
+namespace {
+
+Error moved_meanwhile(Mongo& mongo) {
+  return {Exit::kFailed,
+          "Another client changed the database's version to v" + read_database_version(mongo).value_or("(none)") +
+              " while it was migrated",
+          "Stop the other clients and run the same command again."};
+}
+
+// The document only as long as its version is the one found.
+Document as_found(const Document& config) {
+  const auto* version = config.find("version");
+  return {{"_id", *config.find("_id")}, {"version", version ? *version : Value(bson::Null{})}};
+}
+
+void replace_config(Mongo& mongo, const Document& found, const Document& replacement) {
+  if (mongo.replace("config", {{as_found(found), replacement}}) > 0) return;
+  const auto now = mongo.find_one("config", Document{{"_id", *found.find("_id")}});
+  if (!now || !(*now == replacement)) throw moved_meanwhile(mongo);
+}
+
+}  // namespace
+
 void write_config(Mongo& mongo, const DatabaseHeads& found, const std::string& version) {
   const Value type = found.heads.edition == Edition::kEnterprise ? "fiftyone-teams" : "fiftyone";
   if (found.heads.edition == Edition::kEnterprise && found.heads.database != version) {
@@ -55,20 +78,23 @@ void write_config(Mongo& mongo, const DatabaseHeads& found, const std::string& v
     return;
   }
   const auto* id = found.config->find("_id");
-  const auto* old = found.config->find("version");
-  const auto replacement = with(Document{{"_id", *id}});
-  const Document filter{{"_id", *id}, {"version", old ? *old : Value(bson::Null{})}};
-  if (mongo.replace("config", {{filter, replacement}}) == 0) {
-    const auto now = mongo.find_one("config", Document{{"_id", *id}});
-    if (!now || !(*now == replacement)) {
-      const auto current = read_database_version(mongo);
-      throw Error(
-          Exit::kFailed,
-          "Another client changed the database's version to v" + current.value_or("(none)") + " while it was migrated",
-          "Stop the other clients and run the same command again.");
-    }
-  }
+  replace_config(mongo, *found.config, with(Document{{"_id", *id}}));
   mongo.remove("config", found.stale_configs);
+}
+
+void take_config_back(Mongo& mongo, const std::optional<Document>& found, const Document& before) {
+  if (before.empty()) {
+    if (found && mongo.remove_where("config", as_found(*found)) == 0 && mongo.find_one("config", {})) {
+      throw moved_meanwhile(mongo);
+    }
+  } else if (found) {
+    replace_config(mongo, *found, before);
+  } else if (const auto now = mongo.find_one("config", {}); now && !(*now == before)) {
+    throw moved_meanwhile(mongo);
+  } else {
+    // Where it was taken away, it is as it was.
+    mongo.upsert("config", {Document{{"_id", *before.find("_id")}}, before});
+  }
 }
 
 }  // namespace fm

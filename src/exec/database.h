@@ -2,6 +2,7 @@
 // belong to no dataset.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,5 +31,9 @@ bool config_has_type(const std::string& version);
 // (rule C3), naming the version found. On Enterprise the version that goes is kept
 // for the guesses of services first.
 void write_config(Mongo& mongo, const DatabaseHeads& found, const std::string& version);
+
+// Puts `config` back as it was before a run; empty: there was none. `found` is what
+// is there. Throws as write_config() does.
+void take_config_back(Mongo& mongo, const std::optional<bson::Document>& found, const bson::Document& before);
 
 }  // namespace fm

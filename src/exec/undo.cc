@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "bson/read.h"
+#include "exec/database.h"
 #include "exec/set_aside.h"
 #include "exec/undo_repair.h"
 #include "exec/verify_document.h"
@@ -344,15 +345,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed, std::size_t fin
   try {
     if (settings_.before_writes) settings_.before_writes();
     bring_back(mongo_, record.run);
-    if (report.database) {
-      if (record.config->empty()) {
-        if (heads.config) mongo_.remove("config", {*heads.config->find("_id")});
-      } else {
-        // Where it was taken away, it is as it was.
-        const auto& there = heads.config ? *heads.config : *record.config;
-        mongo_.upsert("config", {Document{{"_id", *there.find("_id")}}, *record.config});
-      }
-    }
+    if (report.database) take_config_back(mongo_, heads.config, *record.config);
     write(record, entries, unchanged, report);
     set_aside(mongo_, facts_.run, record.brought_back);
   } catch (const Error& error) {
