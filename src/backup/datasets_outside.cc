@@ -73,8 +73,12 @@ Outside datasets_outside(Mongo& mongo, const Manifest& manifest, const EachDocum
   if (manifest.plan) {
     for (const auto& id : manifest.plan->datasets) planned.insert(id_key(id));
   }
-  std::optional<std::string> under_way;  // where parked ones go
-  if (const auto left = Journal(mongo).unfinished()) under_way = left->target;
+  std::string under_way;  // where parked ones go; a restore that was cut off has dropped their journal
+  if (const auto left = Journal(mongo).unfinished()) {
+    under_way = left->target;
+  } else if (manifest.plan) {
+    under_way = manifest.plan->target;
+  }
   mongo.find("datasets", {}, {}, [&](bson::View view) {
     const auto key = id_key(*view.get("_id"));
     const auto found = lone.find(key);
@@ -87,7 +91,7 @@ Outside datasets_outside(Mongo& mongo, const Manifest& manifest, const EachDocum
     found->second.here = true;
     if (hash_of(dataset) == found->second.hash) return;
     auto now = version_of(dataset);
-    if (now == kParkedVersion) now = under_way.value_or("");
+    if (now == kParkedVersion) now = under_way;
     const bool as_planned =
         planned.contains(key) && (same_version(now, found->second.version) || same_version(now, manifest.plan->target));
     if (!as_planned) out.changed.push_back(shown_name(dataset));

@@ -44,6 +44,17 @@ void refuse_to_part(const Outside& outside, bool allow_loss) {
   }
 }
 
+void refuse_to_lose(const Outside& outside, bool allow_loss) {
+  auto names = outside.newer;
+  names.insert(names.end(), outside.changed.begin(), outside.changed.end());
+  if (names.empty() || allow_loss) return;
+  throw Error(
+      Exit::kIncompatible,
+      "These datasets were made or changed since this restore was cut off, and would be lost: " + some(quoted(names)),
+      "Some collections are restored and others are not yet. `fiftyone-migrator dataset export` saves them; "
+      "the same command with --allow-loss gives them up and finishes the restore.");
+}
+
 void require_rights_for(Mongo& mongo, const Special& special) {
   std::vector<Right> needed;
   if (special.views) needed.push_back({"collMod", "changing views"});

@@ -19,6 +19,9 @@ std::string some(const std::vector<std::string>& names);
 // Documents of datasets and their samples stay together. Throws
 // Error(kPrecondition), Error(kIncompatible) for a loss that is not allowed.
 void refuse_to_part(const Outside& outside, bool allow_loss);
+// The same in the middle of a restore, which nothing but a loss that is allowed
+// can end then. Throws Error(kIncompatible).
+void refuse_to_lose(const Outside& outside, bool allow_loss);
 
 // What takes more rights than needed_to_restore().
 struct Special {

@@ -60,7 +60,9 @@ class Restorer {
     for (const auto& entry : entries()) wanted.insert(entry.name);
     for (const auto& info : mongo_.collections()) found_.emplace(info.name, info);
     if (!request_.dry_run) require_more_rights();
-    const auto outside = datasets_outside();
+    const auto* datasets = datasets_entry();
+    const auto outside =
+        datasets ? datasets_outside([&](const auto& visit) { each_document(*datasets, visit); }) : dump::Outside();
     std::vector<std::string> kinds;
     for (const auto& entry : entries()) {
       const auto it = found_.find(entry.name);
@@ -111,6 +113,22 @@ class Restorer {
     std::stable_sort(order_.begin(), order_.end(),
                      [&](std::size_t a, std::size_t b) { return entries()[a].bytes > entries()[b].bytes; });
     parallel_for(request_.jobs, order_.size(), [&](std::size_t i, std::size_t) { fill(order_[i]); });
+  }
+
+  // What clients did while it was filled counts as what they did before.
+  void look_again() {
+    const auto is_datasets = [&](std::size_t i) { return &entries()[i] == datasets_entry(); };
+    const auto found = std::find_if(order_.begin(), order_.end(), is_datasets);
+    if (found != order_.end()) dump::refuse_to_part(datasets_outside(scratch(*found)), request_.allow_loss);
+  }
+  // The same for one that was cut off, as long as `datasets` is not in its place.
+  void look_again(const RestoreMark& mark) {
+    const auto now = identities();
+    for (const auto& move : mark.moves) {
+      const auto found = now.find(move.from);
+      if (move.to != "datasets" || found == now.end() || found->second != move.uuid) continue;
+      dump::refuse_to_lose(datasets_outside(move.from), request_.allow_loss);
+    }
   }
 
   // What fill() has made.
@@ -193,10 +211,12 @@ class Restorer {
     return found == entries().end() ? nullptr : &*found;
   }
 
-  dump::Outside datasets_outside() {
-    const auto* entry = datasets_entry();
-    if (!entry) return {};
-    return dump::datasets_outside(mongo_, manifest_, [&](const auto& visit) { each_document(*entry, visit); });
+  dump::Outside datasets_outside(const dump::EachDocument& backed_up) {
+    return dump::datasets_outside(mongo_, manifest_, backed_up);
+  }
+  // `beside`: where its documents wait for their place.
+  dump::Outside datasets_outside(const std::string& beside) {
+    return datasets_outside([&](const std::function<void(bson::View)>& visit) { mongo_.find(beside, {}, {}, visit); });
   }
 
   void each_document(const CollectionEntry& entry, const std::function<void(bson::View)>& visit) const {
@@ -375,6 +395,7 @@ RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
   // nothing moves while that one waits, and without one of cas then, cas is in place.
   if (const auto mark = request.dry_run ? std::nullopt : restorer.left_mark()) {
     phase(kRestoring);
+    if (!mark->waits) restorer.look_again(*mark);
     const auto of_cas = cas ? cas->left_mark() : std::nullopt;
     const bool cas_is_back = !mark->waits && (!of_cas || cas->finish(*of_cas));
     if (cas) report.cas.front().finished = cas_is_back;
@@ -392,6 +413,7 @@ RestoreReport restore(Mongo& mongo, const RestoreRequest& request,
   try {
     if (cas) cas->fill();
     restorer.fill();
+    restorer.look_again();
   } catch (...) {
     if (cas) cas->drop_filled();
     restorer.drop_filled();
