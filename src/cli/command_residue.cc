@@ -47,10 +47,13 @@ int list(const Globals& globals, const Settings& settings) {
   for (const auto& head : deployment.found.heads.datasets) {
     there.emplace(id_key(head.id), Version::try_parse(head.version.value_or("0.0")).value_or(Version::parse("0.0")));
   }
+  const auto samples = samples_of_datasets(deployment.session.mongo());
   std::vector<std::vector<std::string>> rows;
   Array documents;
   const auto add = [&](const Image& image) {
-    const bool orphaned = image.of_dataset() && !there.contains(id_key(image.document));
+    const auto of = samples.find(id_key(image.document));
+    const bool is_there = of != samples.end() && there.contains(of->first);
+    const bool orphaned = image.of_dataset() && (!is_there || !image.is_of(of->second));
     const auto is_below = [&](const std::string& revision) {
       const auto version = Version::try_parse(revision);
       return version && *version <= there.at(id_key(image.document)).base();

@@ -133,8 +133,9 @@ class BatchRunner {
     bool forward = false;
   };
   std::map<std::string, WayBack> ways_back(const Group& group);
-  // Whose passes are to be run. Throws Error(kPrecondition) for an undo that is taken
-  // back where what that run kept is gone: samples would stay as they are.
+  // Whose passes are to be run. Throws Error(kPrecondition) for a dataset that an
+  // import has replaced, and for an undo that is taken back where what that run kept
+  // is gone: samples would stay as they are.
   const RunImage& origin_of(const WayBack& way, const bson::Document& dataset) const;
   std::vector<ops::CollectionWork> works_of(const std::vector<Prepared*>& group) const;
   // Those of which it cannot be kept what becomes of their samples and frames.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "bson/read.h"
 #include "exec/control.h"
 #include "exec/gridfs.h"
 
@@ -34,6 +35,10 @@ Array replaced_files(const Prepared& dataset) {
     if (std::find(files.begin(), files.end(), file) == files.end()) files.append(std::move(file));
   }
   return files;
+}
+
+std::string_view samples_of(const bson::Bytes& dataset) {
+  return bson::View(dataset).get_string("sample_collection_name").value_or(std::string_view());
 }
 
 }  // namespace
@@ -235,6 +240,11 @@ std::map<std::string, BatchRunner::WayBack> BatchRunner::ways_back(const Group& 
 }
 
 const RunImage& BatchRunner::origin_of(const WayBack& way, const Document& dataset) const {
+  if (!way.run.image.is_of(bson::text_at(dataset, "sample_collection_name"))) {
+    throw Error(Exit::kPrecondition,
+                "Dataset '" + shown_name(dataset) + "' is not the one of that run: an import has replaced it since",
+                "--skip-changed leaves it as it is and takes the others back.");
+  }
   if (way.origin) return *way.origin;
   if (!settings_.undo->undoes) return way.run;
   throw Error(Exit::kPrecondition,
@@ -266,11 +276,13 @@ std::map<std::string, std::vector<DatasetReplay>> BatchRunner::replays_of(const 
   if (!collections_.contains(kResidue)) return out;
   Array ids;
   std::map<std::string, const Route*> routes;
+  std::map<std::string, std::string_view> samples;
   for (const auto& read : group) {
     if (!settings_.give_back && (read.route->direction != Direction::kUp || read.route->revisions.empty())) continue;
     const auto id = bson::View(read.dataset).get("_id").value_or(Value());
     ids.append(id);
     routes.emplace(id_key(id), read.route);
+    samples.emplace(id_key(id), samples_of(read.dataset));
   }
   if (ids.empty()) return out;
   for (auto& [key, images] : residue_.open("datasets", "datasets", ids)) {
@@ -282,7 +294,7 @@ std::map<std::string, std::vector<DatasetReplay>> BatchRunner::replays_of(const 
       };
       const bool passed = settings_.give_back || std::any_of(revisions.begin(), revisions.end(), is_open);
       const auto* record = passed ? run_record(image.run) : nullptr;
-      if (!record || !image.before) continue;
+      if (!record || !image.before || !image.is_of(samples.at(key))) continue;
       const auto& route = route_of(image);
       out[key].emplace_back(std::move(image), route, *record, sources);
     }

@@ -17,20 +17,25 @@ struct Open {
   std::int64_t seq = 0;
   std::string run;
   std::vector<std::string> revisions;
+  std::string samples;  // of the dataset that it is an image of
 };
 
 // Of each document the newest first.
 std::map<std::string, std::vector<Open>> open_images(Mongo& mongo) {
   std::map<std::string, std::vector<Open>> out;
   FindOptions options;
-  options.projection = Document{{"run", 1}, {"seq", 1}, {"document", 1}, {"open", 1}};
+  options.projection =
+      Document{{"run", 1}, {"seq", 1}, {"document", 1}, {"open", 1}, {"before.sample_collection_name", 1}};
   const Document filter{{"open.0", Document{{"$exists", true}}}, {"service", "datasets"}};
   mongo.find(kResidue, filter, options, [&](bson::View view) {
     const auto record = view.decode();
     const auto* document = record.find("document");
     const auto* open = record.find("open");
     if (!document || !open->as<bson::Array>()) return;
-    Open one{bson::integer_at(record, "seq"), bson::text_at(record, "run"), {}};
+    Open one{bson::integer_at(record, "seq"),
+             bson::text_at(record, "run"),
+             {},
+             bson::text_at(record, "before.sample_collection_name")};
     for (const auto& revision : *open->as<bson::Array>()) {
       if (const auto* text = revision.as<std::string>()) one.revisions.push_back(*text);
     }
@@ -48,6 +53,7 @@ std::vector<Waiting> waiting(Mongo& mongo, const Heads& heads) {
   std::vector<Waiting> out;
   const auto open = open_images(mongo);
   if (open.empty()) return out;
+  const auto samples = samples_of_datasets(mongo);
   for (const auto& head : heads.datasets) {
     const auto found = open.find(id_key(head.id));
     if (found == open.end() || !head.version || head.version == kParkedVersion) continue;
@@ -55,7 +61,9 @@ std::vector<Waiting> waiting(Mongo& mongo, const Heads& heads) {
     if (!version) continue;
     std::set<Version> revisions;
     std::set<std::string> runs;
+    const auto own = samples.find(found->first);
     for (const auto& image : found->second) {
+      if (own == samples.end() || own->second != image.samples) continue;
       for (const auto& text : image.revisions) {
         const auto revision = Version::try_parse(text);
         if (revision && *revision <= version->base() && revisions.insert(*revision).second) runs.insert(image.run);

@@ -52,17 +52,15 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
                 "Run " + later->run + " took run " + request.run + " back, and could not be taken back without it",
                 "Remove what that one kept first: fiftyone-migrator residue prune --run " + later->run);
   }
-  std::set<std::string> datasets;
-  FindOptions ids;
-  ids.projection = Document{{"_id", 1}};
-  mongo.find("datasets", {}, ids, [&](bson::View view) { datasets.insert(id_key(*view.get("_id"))); });
+  const auto datasets = samples_of_datasets(mongo);
   const auto collections = mongo.collection_names();
 
   std::set<std::string> runs;      // that keep something still
   std::set<std::string> finished;  // that nothing is left of
   std::vector<Image> victims;
   residue.each([&](Image image) {
-    const bool orphaned = image.of_dataset() && !datasets.contains(id_key(image.document));
+    const auto of = datasets.find(id_key(image.document));
+    const bool orphaned = image.of_dataset() && (of == datasets.end() || !image.is_of(of->second));
     const bool goes = request.all || (request.run.empty() ? orphaned : run_of_part(image.run) == request.run);
     if (!goes) {
       runs.insert(image.run);

@@ -254,6 +254,20 @@ std::string run_of_part(const std::string& part) { return part.substr(0, part.fi
 
 bool is_part(const std::string& run) { return run.find('.') != std::string::npos; }
 
+bool Image::is_of(std::string_view samples) const {
+  return !before || bson::text_at(*before, "sample_collection_name") == samples;
+}
+
+std::map<std::string, std::string> samples_of_datasets(Mongo& mongo) {
+  std::map<std::string, std::string> out;
+  FindOptions options;
+  options.projection = Document{{"sample_collection_name", 1}};
+  mongo.find("datasets", {}, options, [&](bson::View view) {
+    out.emplace(id_key(*view.get("_id")), view.get_string("sample_collection_name").value_or(""));
+  });
+  return out;
+}
+
 RunRecord record_of(std::string run, std::int64_t now_ms, std::string seed, std::string target) {
   RunRecord out;
   out.run = std::move(run);

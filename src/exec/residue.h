@@ -19,6 +19,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -78,6 +79,9 @@ struct Image {
 
   // Of a migration or a repair; services have documents of their own.
   bool of_dataset() const { return service == "datasets" || service == "repair"; }
+  // Whether it is of the dataset that now has this collection of samples: an import
+  // that overwrites a dataset keeps its _id.
+  bool is_of(std::string_view samples) const;
 };
 
 // The services of a run beside its datasets, in the order of work: `up` goes
@@ -120,6 +124,9 @@ struct RunRecord {
   bson::Array made = {};
 };
 RunRecord record_of(std::string run, std::int64_t now_ms, std::string seed, std::string target);
+
+// The collections of samples by the encoded _id of their dataset, for Image::is_of().
+std::map<std::string, std::string> samples_of_datasets(Mongo& mongo);
 
 // Images out of records, those of one image one after another; whatever stands
 // in them, what is no record is left out.

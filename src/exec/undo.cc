@@ -134,8 +134,10 @@ std::vector<Undo::Touched> Undo::touched(const RunRecord& record) {
   Residue(mongo_).of_run(record.run, [&](Image image) {
     if (image.service != "datasets" || !image.before) return;
     const auto* back = batches(record).way_back(image);
+    auto samples = bson::text_at(*image.before, "sample_collection_name");
     auto before = image.from == image.to ? std::move(image.before) : std::nullopt;
-    out.push_back({std::move(image.document), std::move(image.name), back, std::move(before), !image.open.empty()});
+    out.push_back({std::move(image.document), std::move(image.name), back, std::move(before), !image.open.empty(),
+                   std::move(samples)});
   });
   return out;
 }
@@ -238,6 +240,11 @@ std::vector<BatchRunner::Item> Undo::to_take_back(const RunRecord& record, const
   if (interrupted) {
     for (const auto& id : Residue(mongo_).unwritten(record.run)) unwritten.insert(id_key(id));
   }
+  const auto samples = samples_of_datasets(mongo_);
+  const auto waits = [&](const Touched& one, const std::string& key) {
+    const auto own = samples.find(key);
+    return one.waits && !unwritten.contains(key) && own != samples.end() && own->second == one.samples;
+  };
   std::vector<BatchRunner::Item> items;
   for (const auto& one : touched(record)) {
     const auto key = id_key(one.id);
@@ -249,7 +256,7 @@ std::vector<BatchRunner::Item> Undo::to_take_back(const RunRecord& record, const
     if (found->second == kParkedVersion && half_way.contains(key)) continue;
     if (!is_back(one, found->second)) {
       items.push_back({one.id, one.back});
-    } else if (one.waits && !unwritten.contains(key)) {
+    } else if (waits(one, key)) {
       report.failures.push_back({one.name,
                                  Error(Exit::kPrecondition,
                                        "Dataset '" + one.name +

@@ -73,6 +73,7 @@ class Undo {
     // As it was, where versions do not tell whether it is back.
     std::optional<bson::Document> before;
     bool waits;  // something of it, for whoever takes the dataset up
+    std::string samples;
   };
   std::vector<Touched> touched(const RunRecord& record);
   // `own`: the entries are this undo's; else they are of the run that it takes back.
