@@ -58,12 +58,28 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
   std::set<std::string> runs;      // that keep something still
   std::set<std::string> finished;  // that nothing is left of
   std::vector<Image> victims;
+  std::set<std::string> used;  // files, by encoded _id
+  const auto use = [&](const std::vector<Value>& files) {
+    for (const auto& file : files) used.insert(id_key(file));
+  };
+  // What brings an image back brings back what it names.
+  const auto use_files = [&](const Image& image) {
+    std::vector<Value> named(image.files.begin(), image.files.end());
+    for (const auto* document : {&image.before, &image.after}) {
+      if (*document) add_result_files(**document, named);
+    }
+    for (const auto* others : {&image.others, &image.after_others}) {
+      for (const auto& other : *others) add_result_file(other.document, named);
+    }
+    use(named);
+  };
   residue.each([&](Image image) {
     const auto of = datasets.find(id_key(image.document));
     const bool orphaned = image.of_dataset() && (of == datasets.end() || !image.is_of(of->second));
     const bool goes = request.all || (request.run.empty() ? orphaned : run_of_part(image.run) == request.run);
     if (!goes) {
       runs.insert(image.run);
+      use_files(image);
       return;
     }
     image.before.reset();
@@ -97,13 +113,16 @@ Pruned prune_residue(Mongo& mongo, const PruneRequest& request) {
     }
   }
   // Before 0.19.0 runs stand in the datasets.
-  std::vector<Value> used;
   FindOptions runs_only;
   runs_only.projection = Document{{"annotation_runs", 1}, {"brain_methods", 1}, {"evaluations", 1}, {"runs", 1}};
-  mongo.find("datasets", {}, runs_only, [&](bson::View view) { add_result_files(view.decode(), used); });
+  mongo.find("datasets", {}, runs_only, [&](bson::View view) {
+    std::vector<Value> results;
+    add_result_files(view.decode(), results);
+    use(results);
+  });
   Array unused;
   for (auto& file : files) {
-    if (std::find(used.begin(), used.end(), file) != used.end()) continue;
+    if (used.contains(id_key(file))) continue;
     if (mongo.find_one("runs", Document{{"results", file}})) continue;
     unused.append(std::move(file));
     ++out.files;
