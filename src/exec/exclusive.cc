@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/machine.h"
 #include "exec/history.h"
+#include "exec/residue.h"
 #include "exec/restore_mark.h"
 #include "exec/rights.h"
 
@@ -27,13 +28,14 @@ std::size_t Exclusive::finish_interrupted(const Catalogue& catalogue, RunSetting
   const auto report =
       Runner(mongo_, catalogue, left_->now_ms, left_->seed, std::move(settings), observer).roll_forward(*left_);
   if (!report.failures.empty()) throw report.failures.front().error;
+  moved_since_ = left_->undoes.empty() && Residue(mongo_).moved_since(left_->run);
   found = read_heads(mongo_);
   finished_.datasets_done = report.datasets_done;
   return report.datasets_done;
 }
 
 bool Exclusive::goes_on(const Plan& plan) const {
-  return left_ && left_->target == plan.target && left_->request == request_;
+  return left_ && !moved_since_ && left_->target == plan.target && left_->request == request_;
 }
 
 Exclusive::Drawn Exclusive::draw(const Plan& plan) {

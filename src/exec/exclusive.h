@@ -57,6 +57,9 @@ class Exclusive {
   std::string request_;
   std::unique_ptr<Lease> lease_;
   std::optional<Journal::Unfinished> left_;
+  // Another client has moved what that run, no undo, had written: what it kept of it
+  // stays, and to write it once more is another run.
+  bool moved_since_ = false;
   // Drawn for a plan that begins.
   std::optional<std::int64_t> now_ms_;
   std::string seed_;

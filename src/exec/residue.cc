@@ -521,6 +521,27 @@ std::int64_t Residue::drop_unwritten(const std::string& run) {
   auto documents = unwritten(run);
   if (documents.empty()) return 0;
   auto written = kept_by(run);
+bool Residue::moved_since(const std::string& run) {
+  auto kept = kept_by(run);
+  kept.append("service", "datasets");
+  kept.append("to", Document{{"$exists", true}});
+  Array pipeline{
+      Document{{"$match", std::move(kept)}}, Document{{"$project", Document{{"document", 1}, {"to", 1}}}},
+      Document{{"$lookup",
+                Document{{"from", "datasets"}, {"localField", "document"}, {"foreignField", "_id"}, {"as", "now"}}}},
+      Document{{"$project", Document{{"to", 1}, {"now.version", 1}}}}};
+  bool moved = false;
+  mongo_.aggregate(kResidue, pipeline, [&](bson::View view) {
+    const auto record = view.decode();
+    const auto* now = record.find("now")->as<Array>();
+    if (!now || now->empty()) return;  // deleted
+    const auto version = bson::text_at(*(*now)[0].as<Document>(), "version");
+    // Without one: below 0.6.2, where no client moves it.
+    moved |= !version.empty() && version != kParkedVersion && version != bson::text_at(record, "to");
+  });
+  return moved;
+}
+
   written.append("service", "datasets");
   written.append("document", Document{{"$in", std::move(documents)}});
   return mongo_.remove_where(kResidue, written);

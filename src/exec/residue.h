@@ -184,6 +184,10 @@ class Residue {
   // Datasets that a run which was cut off has not written: they are what its
   // images hold, to the byte.
   bson::Array unwritten(const std::string& run);
+  // Whether another client has moved a dataset that the run had written: it is at
+  // another version than the run took it to. To be asked once those it had not
+  // written are dropped.
+  bool moved_since(const std::string& run);
   // Removes their images. How many.
   std::int64_t drop_unwritten(const std::string& run);
 
