@@ -504,12 +504,16 @@ Array Residue::unwritten(const std::string& run) {
   auto kept = kept_by(run);
   kept.append("service", "datasets");
   kept.append("before", Document{{"$exists", true}});
+  // A client that only looked at it changed nothing.
+  Document but_loaded;
+  for (const auto* key : {"before", "after", "now"}) but_loaded.append(key + std::string(".last_loaded_at"), 0);
   const Document now{{"$arrayElemAt", Array{"$now", 0}}};
   const Array same{Document{{"$eq", Array{"$before", now}}}, Document{{"$ne", Array{"$before", "$after"}}}};
   Array pipeline{
       Document{{"$match", std::move(kept)}},
       Document{{"$lookup",
                 Document{{"from", "datasets"}, {"localField", "document"}, {"foreignField", "_id"}, {"as", "now"}}}},
+      Document{{"$project", std::move(but_loaded)}},
       Document{{"$match", Document{{"$expr", Document{{"$and", same}}}}}},
       Document{{"$project", Document{{"document", 1}}}}};
   Array out;
@@ -517,10 +521,6 @@ Array Residue::unwritten(const std::string& run) {
   return out;
 }
 
-std::int64_t Residue::drop_unwritten(const std::string& run) {
-  auto documents = unwritten(run);
-  if (documents.empty()) return 0;
-  auto written = kept_by(run);
 bool Residue::moved_since(const std::string& run) {
   auto kept = kept_by(run);
   kept.append("service", "datasets");
@@ -542,6 +542,10 @@ bool Residue::moved_since(const std::string& run) {
   return moved;
 }
 
+std::int64_t Residue::drop_unwritten(const std::string& run) {
+  auto documents = unwritten(run);
+  if (documents.empty()) return 0;
+  auto written = kept_by(run);
   written.append("service", "datasets");
   written.append("document", Document{{"$in", std::move(documents)}});
   return mongo_.remove_where(kResidue, written);

@@ -182,7 +182,7 @@ class Residue {
   void undone(const std::string& run, const std::optional<std::string>& by);
 
   // Datasets that a run which was cut off has not written: they are what its
-  // images hold, to the byte.
+  // images hold, but for when they were last loaded.
   bson::Array unwritten(const std::string& run);
   // Whether another client has moved a dataset that the run had written: it is at
   // another version than the run took it to. To be asked once those it had not
