@@ -87,6 +87,26 @@ bool has_arrived(const Value* version, const Route& route) {
   return route.dataset_keeps_version ? version && *version == Value(route.to) : !version;
 }
 
+// As a route names it.
+std::string version_of(bson::View dataset) { return std::string(dataset.get_string("version").value_or("0.0")); }
+
+// Another client has taken it to another version since the plan was made: to that
+// of the plan, which is as well, or elsewhere.
+BatchRunner::Result moved_by_another(bson::View dataset, const Route& route) {
+  const auto document = dataset.decode();
+  BatchRunner::Result out;
+  out.route = &route;
+  out.id = *document.find("_id");
+  out.name = shown_name(document);
+  if (has_arrived(document.find("version"), route)) return out;
+  const auto version = version_of(dataset);
+  out.failure = Error(Exit::kFailed,
+                      "Dataset '" + out.name + "' was taken to " + (version == "0.0" ? "no version" : "v" + version) +
+                          " by another client meanwhile",
+                      "It is as that client left it. Run the same command again.");
+  return out;
+}
+
 BatchRunner::Result failure_of(Prepared& dataset, const Error& error) {
   auto result = result_of(dataset);
   result.failure = error;
@@ -95,6 +115,13 @@ BatchRunner::Result failure_of(Prepared& dataset, const Error& error) {
 
 }  // namespace
 
+bool BatchRunner::was_written(const Document& now, const bson::Bytes& before, const bson::Bytes& written,
+                              const Route& route) {
+  if (bson::encode(now) == written) return true;
+  const auto read = bson::View(before).get("version");
+  return has_arrived(now.find("version"), route) && !has_arrived(read ? &*read : nullptr, route);
+}
+
 BatchRunner::BatchRunner(Mongo& mongo, const Catalogue& catalogue, const RunFacts& facts, BatchSettings settings)
     : mongo_(mongo),
       facts_(facts),
@@ -102,7 +129,7 @@ BatchRunner::BatchRunner(Mongo& mongo, const Catalogue& catalogue, const RunFact
       journal_(mongo),
       residue_(mongo),
       catalogue_(catalogue),
-      collections_(mongo.collection_names()),
+      collections_(mongo),
       result_keys_(mongo) {}
 
 // Nothing is half done but what the journal knows.
@@ -230,25 +257,29 @@ std::vector<BatchRunner::Item> BatchRunner::run_ready(const std::vector<Item>& i
       images.back().consumed = std::move(older[id_key(one.result.id)]);
     }
     residue_.keep(images);
-    std::erase_if(images, [](const Image& image) { return image.consumed.empty(); });
   } else {
     supersede(ids);
   }
   const auto matched = mongo_.replace("datasets", updates);
   const bool all = matched == static_cast<std::int64_t>(ready.size());
-  // Those that were not written come here again, with the same to close.
-  residue_.settle(images);
+  std::vector<std::size_t> written;
   for (std::size_t i = 0; i < ready.size(); ++i) {
-    auto& result = ready[i].result;
-    if (!all) {
-      const auto now = mongo_.find_one("datasets", Document{{"_id", result.id}});
-      if (!now || bson::encode(*now) != updates[i].update) {
-        left.push_back({result.id, result.route});
-        continue;
-      }
+    const auto now = all ? std::nullopt : mongo_.find_one("datasets", Document{{"_id", ready[i].result.id}});
+    if (all || (now && was_written(*now, ready[i].before, updates[i].update, *ready[i].result.route))) {
+      written.push_back(i);
+    } else {
+      left.push_back({ready[i].result.id, ready[i].result.route});
     }
-    done(std::move(result));
   }
+  if (!all) collections_.read_again();
+  if (!images.empty()) {
+    std::vector<Image> settled;
+    for (const auto i : written) {
+      if (!images[i].consumed.empty()) settled.push_back(std::move(images[i]));
+    }
+    residue_.settle(settled);
+  }
+  for (const auto i : written) done(std::move(ready[i].result));
   wrote(ready.size());
   return left;
 }
@@ -312,7 +343,7 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
   std::vector<Document> documents;
   documents.reserve(group.size());
   std::set<const ops::Steps*> all_steps;
-  for (const auto& [dataset, route, parked_before, done, files] : group) {
+  for (const auto& [dataset, route, parked_before, done, files, renew] : group) {
     std::vector<const ops::Steps*> steps;
     for (const auto* revision : route->revisions) {
       const auto& list = steps_of(*revision, route->direction);
@@ -358,10 +389,15 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
   static const std::vector<DatasetReplay> kNone;
   const auto back = settings_.undo ? ways_back(group) : std::map<std::string, WayBack>();
   for (std::size_t i = 0; i < group.size(); ++i) {
-    const auto& [dataset, route, parked_before, done, files] = group[i];
+    const auto& [dataset, route, parked_before, done, files, renew] = group[i];
     try {
+      const bson::View read(dataset);
+      if (plain_way() && !parked_before && version_of(read) != route->from) {
+        failed.push_back(moved_by_another(read, *route));
+        continue;
+      }
       if (settings_.undo_log) Residue::check_depth("Dataset '" + shown_name(documents[i]) + "'", dataset);
-      const auto key = id_key(bson::View(dataset).get("_id").value_or(Value()));
+      const auto key = id_key(read.get("_id").value_or(Value()));
       if (const auto way = back.find(key); way != back.end()) {
         const auto& one = way->second;
         const auto& origin = origin_of(one, documents[i]);
@@ -378,6 +414,7 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
       prepared.back().parked = parked_before;
       prepared.back().done = done;
       prepared.back().old_files = files;
+      prepared.back().renew_image = renew;
     } catch (const Error& error) {
       if (ends_the_run(error)) throw;
       Result result;
@@ -464,7 +501,7 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
   }
 
   Group again;
-  const auto settle = [&](const std::vector<Prepared*>& written, Changes changes) {
+  const auto settle = [&](const std::vector<Prepared*>& written, Changes changes, bool closed) {
     std::vector<Prepared*> kept;
     std::map<std::size_t, std::optional<Document>> by_index(std::make_move_iterator(changes.begin()),
                                                             std::make_move_iterator(changes.end()));
@@ -483,6 +520,11 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
         again.push_back({is_parked ? unparked(*change->second, written[i]->before) : bson::encode(*change->second),
                          written[i]->route, is_parked, written[i]->done, written[i]->old_files});
       } else {
+        // Nothing was done to one that is open to clients.
+        if (!closed && !written[i]->parked) {
+          if (settings_.undo_log) residue_.drop(facts_.run, written[i]->id);
+          journal_.leave(written[i]->id);
+        }
         done(failure_of(*written[i],
                         Error(Exit::kFailed, "Dataset '" + written[i]->name + "' keeps changing while it is migrated",
                               "Stop the clients that use it and run the same command again.")));
@@ -492,16 +534,19 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
   };
 
   keep_images(simple);
-  const auto replaced = settle(simple, replace(simple, false));
+  const auto replaced = settle(simple, replace(simple, false), false);
   settle_images(replaced);
   for (auto* dataset : replaced) done(result_of(*dataset));
   if (complex.empty()) wrote(simple.size());
 
   if (!complex.empty()) {
     std::vector<Prepared*> fresh;
-    std::copy_if(complex.begin(), complex.end(), std::back_inserter(fresh),
-                 [](const Prepared* d) { return !d->parked; });
-    keep_images(fresh);
+    std::vector<Prepared*> unkept;
+    for (auto* dataset : complex) {
+      if (!dataset->parked) fresh.push_back(dataset);
+      if (!dataset->parked || dataset->renew_image) unkept.push_back(dataset);
+    }
+    keep_images(unkept);
     journal_.enter(fresh);
     // Before they are closed to clients: to an undo, what a client edits until then is an edit.
     for (auto& [dataset, error] : keep_group_members(complex)) {
@@ -510,8 +555,26 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
       if (!dataset->parked) journal_.leave(dataset->id);
       std::erase(complex, dataset);
     }
-    auto on_the_way = settle(complex, park(complex));
-    add(on_the_way);
+    auto on_the_way = settle(complex, park(complex), false);
+    // Clients save runs and views without a look at the dataset.
+    const auto set_back = [&] {
+      const auto now = references_now(on_the_way);
+      std::erase_if(on_the_way, [&](Prepared* dataset) {
+        if (references_hold(*dataset, now)) return false;
+        if (attempt < kAttempts) {
+          again.push_back({dataset->before, dataset->route, true, dataset->done, dataset->old_files, true});
+        } else {
+          done(failure_of(*dataset,
+                          Error(Exit::kFailed,
+                                "Dataset '" + dataset->name + "' is closed to clients, and its runs or views " +
+                                    "keep changing while it is migrated",
+                                "Stop the clients that use it and run the same command again.")));
+        }
+        return true;
+      });
+    };
+    set_back();
+    if (!add(on_the_way)) set_back();
     run_shared_passes(on_the_way);
     std::erase_if(on_the_way, [&](Prepared* dataset) {
       try {
@@ -530,13 +593,14 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
         return true;
       }
     });
-    const auto switched = settle(on_the_way, replace(on_the_way, true));
+    const auto switched = settle(on_the_way, replace(on_the_way, true), true);
     clean(switched);
     settle_images(switched);
     journal_.leave(switched);
     for (auto* dataset : switched) done(result_of(*dataset));
   }
   if (again.empty()) return;
+  collections_.read_again();
   std::vector<Prepared> prepared;
   std::vector<Result> failed;
   prepare_group(again, prepared, failed);

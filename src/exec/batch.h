@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "exec/collection_names.h"
 #include "exec/journal.h"
 #include "exec/prepare.h"
 #include "exec/ranges.h"
@@ -109,6 +110,7 @@ class BatchRunner {
     bool parked = false;
     Passed done = {};
     bson::Array files = {};
+    bool renew_image = false;
   };
   using Group = std::vector<Read>;
   // Datasets, by index into a group, that were not as read: as they are now, or
@@ -151,7 +153,8 @@ class BatchRunner {
   void refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed);
 
   void write_group(std::vector<Prepared> group, const std::function<void(Result)>& done, int attempt);
-  void add(const std::vector<Prepared*>& group);
+  // False where a document was no longer as it was read, and stays.
+  bool add(const std::vector<Prepared*>& group);
   void run_shared_passes(const std::vector<Prepared*>& group);
   void run_passes(Prepared& dataset);
   // Neither an undo nor giving back.
@@ -164,7 +167,18 @@ class BatchRunner {
   // Replaces guarded by the content that was read.
   Changes replace(const std::vector<Prepared*>& group, bool parked);
   Changes park(const std::vector<Prepared*>& group);
+  // Of a group that was not written as a whole: those that are not what `updates` made of them.
   Changes changed(const std::vector<Prepared*>& group, const std::vector<Update>& updates);
+  // Whether a dataset that is not as it was read was replaced all the same: it is
+  // what was written, or was edited, or loaded, since.
+  static bool was_written(const bson::Document& now, const bson::Bytes& before, const bson::Bytes& written,
+                          const Route& route);
+  // The documents elsewhere that these will change or delete, as they are now, by
+  // collection and encoded _id.
+  using Others = std::map<std::pair<std::string, std::string>, bson::Bytes>;
+  Others references_now(const std::vector<Prepared*>& group);
+  // Whether they are as they were read, or as they will be.
+  static bool references_hold(const Prepared& dataset, const Others& now);
 
   Mongo& mongo_;
   const RunFacts& facts_;
@@ -172,7 +186,7 @@ class BatchRunner {
   Journal journal_;
   Residue residue_;
   const Catalogue& catalogue_;
-  std::set<std::string> collections_;
+  CollectionNames collections_;
   std::mutex runs_mutex_;
   std::map<std::string, std::optional<RunRecord>> runs_;         // that images are of
   std::map<std::pair<std::string, std::string>, Route> routes_;  // of images, by versions

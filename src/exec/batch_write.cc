@@ -26,7 +26,7 @@ std::optional<PassCursor> common_cursor(const std::vector<const Prepared*>& data
 
 }  // namespace
 
-void BatchRunner::add(const std::vector<Prepared*>& group) {
+bool BatchRunner::add(const std::vector<Prepared*>& group) {
   std::map<std::string, std::vector<Document>> inserts;
   std::map<std::string, std::vector<Update>> replaces;
   std::vector<ops::FilePatch> patches;
@@ -34,7 +34,8 @@ void BatchRunner::add(const std::vector<Prepared*>& group) {
     for (const auto& entry : dataset->context.references.entries()) {
       if (!entry.after || entry.before == entry.after) continue;
       if (entry.before) {
-        replaces[entry.collection].push_back({Document{{"_id", entry.id}}, *entry.after});
+        replaces[entry.collection].push_back(
+            {guard(entry.id, bson::encode(*entry.before), *entry.after), bson::encode(*entry.after)});
       } else {
         inserts[entry.collection].push_back(*entry.after);
       }
@@ -49,7 +50,11 @@ void BatchRunner::add(const std::vector<Prepared*>& group) {
       mongo_.replace(collection, {{Document{{"_id", *docs[index].find("_id")}}, docs[index]}});
     }
   }
-  for (const auto& [collection, updates] : replaces) mongo_.replace(collection, updates);
+  bool all = true;
+  for (const auto& [collection, updates] : replaces) {
+    all = mongo_.replace(collection, updates) == static_cast<std::int64_t>(updates.size()) && all;
+  }
+  return all;
 }
 
 // A shared collection need not have an index on the owner: one scan for all.
@@ -111,9 +116,19 @@ void BatchRunner::run_passes(Prepared& dataset) {
 void BatchRunner::clean(const std::vector<Prepared*>& group) {
   std::map<std::string, std::vector<Value>> deletes;
   Array files;
-  for (const auto* dataset : group) {
+  const auto now = references_now(group);
+  for (auto* dataset : group) {
     for (const auto& entry : dataset->context.references.entries()) {
-      if (entry.before && !entry.after) deletes[entry.collection].push_back(entry.id);
+      if (!entry.before || entry.after) continue;
+      const auto found = now.find({entry.collection, id_key(entry.id)});
+      if (found == now.end()) continue;
+      if (found->second == bson::encode(*entry.before)) {
+        deletes[entry.collection].push_back(entry.id);
+      } else {
+        dataset->context.messages.push_back(
+            {ops::Message::Level::kWarning, "A client changed " + entry.collection + ", " + ops::shown(entry.id) +
+                                                ", which is part of the dataset's document now: it stays beside it"});
+      }
     }
     for (const auto& patch : dataset->context.file_patches) files.append(patch.old_id);
     for (const auto& file : dataset->old_files) files.append(file);
@@ -138,10 +153,37 @@ BatchRunner::Changes BatchRunner::changed(const std::vector<Prepared*>& group, c
   std::vector<std::pair<std::size_t, std::optional<Document>>> out;
   for (std::size_t i = 0; i < group.size(); ++i) {
     auto now = mongo_.find_one("datasets", Document{{"_id", group[i]->id}});
-    if (now && bson::encode(*now) == updates[i].update) continue;
+    if (now && was_written(*now, group[i]->before, updates[i].update, *group[i]->route)) continue;
     out.emplace_back(i, std::move(now));
   }
   return out;
+}
+
+BatchRunner::Others BatchRunner::references_now(const std::vector<Prepared*>& group) {
+  std::map<std::string, Array> wanted;
+  for (const auto* dataset : group) {
+    for (const auto& entry : dataset->context.references.entries()) {
+      if (entry.before && !(entry.before == entry.after)) wanted[entry.collection].append(entry.id);
+    }
+  }
+  Others out;
+  for (auto& [collection, ids] : wanted) {
+    mongo_.find(collection, Document{{"_id", Document{{"$in", std::move(ids)}}}}, {},
+                [&, &name = collection](bson::View view) {
+                  out.emplace(std::pair(name, id_key(*view.get("_id"))), view.copy());
+                });
+  }
+  return out;
+}
+
+bool BatchRunner::references_hold(const Prepared& dataset, const Others& now) {
+  const auto& entries = dataset.context.references.entries();
+  return std::all_of(entries.begin(), entries.end(), [&](const ops::References::Entry& entry) {
+    if (!entry.before || entry.before == entry.after) return true;
+    const auto found = now.find({entry.collection, id_key(entry.id)});
+    if (found == now.end()) return !entry.after;
+    return found->second == bson::encode(*entry.before) || (entry.after && found->second == bson::encode(*entry.after));
+  });
 }
 
 BatchRunner::Changes BatchRunner::replace(const std::vector<Prepared*>& group, bool was_parked) {

@@ -99,15 +99,18 @@ namespace {
 // Calls `visit` with every document that has an image, and both sides of the merge.
 using Visit = std::function<void(const Document& mine, const Document& base, const Document& theirs)>;
 
+// `flushed` ends a batch; where it says false, documents of it were changed
+// meanwhile, and all of it is visited again.
 void each_image(Mongo& mongo, const MemberRestore& restore, const MemberRestore::MakeBeside& base, const Visit& visit,
-                const std::function<void()>& flushed) {
+                const std::function<bool(int attempt)>& flushed) {
+  constexpr int kAttempts = 3;
   struct Image {
     Document before;
     std::optional<Document> after;
   };
   std::map<std::string, Image> images;
   std::size_t bytes = 0;
-  const auto flush = [&] {
+  const auto visit_all = [&] {
     Array ids;
     for (const auto& [key, image] : images) ids.append(*image.before.find("_id"));
     mongo.find(restore.collection, Document{{"_id", Document{{"$in", std::move(ids)}}}}, {}, [&](bson::View view) {
@@ -121,7 +124,15 @@ void each_image(Mongo& mongo, const MemberRestore& restore, const MemberRestore:
         visit(mine, *after, before);
       }
     });
-    flushed();
+  };
+  const auto flush = [&] {
+    for (int attempt = 1;; ++attempt) {
+      visit_all();
+      if (flushed(attempt)) break;
+      if (attempt < kAttempts) continue;
+      throw Error(Exit::kFailed, "documents of '" + restore.collection + "' keep changing while they are restored",
+                  "Stop the clients that write to them and run the same command again.");
+    }
     images.clear();
     bytes = 0;
   };
@@ -183,7 +194,7 @@ MemberCount check_members(Mongo& mongo, const MemberRestore& restore) {
       [&](const Document& mine, const Document& base, const Document& theirs) {
         merge(restore, mine, base, theirs, count);
       },
-      [] {});
+      [](int) { return true; });
   return count;
 }
 
@@ -203,11 +214,17 @@ MemberCount restore_members(Mongo& mongo, const MemberRestore& restore, const st
         }
         updates.emplace_back(guard(id, bson::encode(mine), merged.document), bson::encode(merged.document));
       },
-      [&] {
-        mongo.insert(kResidueMembers, kept);
-        mongo.replace(restore.collection, updates);
+      [&](int attempt) {
+        // Of one that was changed since, the image is that of then.
+        const auto there = mongo.insert(kResidueMembers, kept);
+        for (const auto index : attempt > 1 ? there : std::vector<std::size_t>()) {
+          mongo.upsert(kResidueMembers, {Document{{"_id", *kept[index].find("_id")}}, kept[index]});
+        }
+        const auto matched = mongo.replace(restore.collection, updates);
+        const bool all = matched == static_cast<std::int64_t>(updates.size());
         kept.clear();
         updates.clear();
+        return all;
       });
   if (!restore.forward) restore_indexes(mongo, restore, count);
   return count;

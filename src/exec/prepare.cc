@@ -101,6 +101,11 @@ Prepared prepare(bson::Bytes dataset, Document after, const Route& route, const 
   context.file_has_key = sources.file_has_key;
   context.record_displaced = sources.record_displaced;
   if (const auto naming = facts.namings.find(id_key(id)); naming != facts.namings.end()) {
+    const auto* current = out.after.find("name");
+    if (naming->second.was != (current ? std::optional(*current) : std::nullopt)) {
+      throw Error(Exit::kFailed, "Dataset '" + out.name + "' was renamed by another client meanwhile",
+                  "It is as that client left it. Run the same command again.");
+    }
     context.naming = naming->second;
   }
   for (const auto* revision : route.revisions) {

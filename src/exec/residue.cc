@@ -500,6 +500,17 @@ void Residue::undone(const std::string& run, const std::optional<std::string>& b
   mongo_.update(kResidue, {{Document{{"_id", run_id_of(run)}}, change}});
 }
 
+namespace {
+
+std::int64_t drop_images(Mongo& mongo, const std::string& run, const Value& datasets) {
+  auto written = kept_by(run);
+  written.append("service", "datasets");
+  written.append("document", datasets);
+  return mongo.remove_where(kResidue, written);
+}
+
+}  // namespace
+
 Array Residue::unwritten(const std::string& run) {
   auto kept = kept_by(run);
   kept.append("service", "datasets");
@@ -545,10 +556,9 @@ bool Residue::moved_since(const std::string& run) {
 std::int64_t Residue::drop_unwritten(const std::string& run) {
   auto documents = unwritten(run);
   if (documents.empty()) return 0;
-  auto written = kept_by(run);
-  written.append("service", "datasets");
-  written.append("document", Document{{"$in", std::move(documents)}});
-  return mongo_.remove_where(kResidue, written);
+  return drop_images(mongo_, run, Document{{"$in", std::move(documents)}});
 }
+
+void Residue::drop(const std::string& run, const Value& dataset) { drop_images(mongo_, run, dataset); }
 
 }  // namespace fm

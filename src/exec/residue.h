@@ -190,6 +190,8 @@ class Residue {
   bool moved_since(const std::string& run);
   // Removes their images. How many.
   std::int64_t drop_unwritten(const std::string& run);
+  // Removes the image of a dataset that was not written after all.
+  void drop(const std::string& run, const bson::Value& dataset);
 
  private:
   Mongo& mongo_;

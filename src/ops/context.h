@@ -91,6 +91,7 @@ struct Naming {
   bson::Value name;
   std::string slug;
   std::vector<std::string> warnings;
+  std::optional<bson::Value> was = {};  // the name it was chosen for
 };
 
 // Ids made while migrating: 4 bytes of the run's time, then 8 of

@@ -48,6 +48,7 @@ std::string NameBook::default_name() const {
 
 Naming NameBook::choose(const bson::Value* name) {
   Naming out;
+  if (name) out.was = *name;
   const auto* text = text_of(name);
   if (text) names_.erase(names_.find(*text));
   std::string chosen;

@@ -220,7 +220,6 @@ def test_undo_of_a_run_that_was_cut_off(tool, start, cut):
         assert {n: c for n, c in after.items() if not n.startswith("fs.")} == \
             {n: c for n, c in before.items() if not n.startswith("fs.")}
         # Copies of results, which no run may name, are the undo log's.
-        assert not [p for p in tool.migrator("verify", "-o", "json").json["problems"] if p["id"] == "files-orphaned"]
         ran(tool, "residue", "prune", "--all", "--yes")
         assert content(tool)["fs.files"] == before["fs.files"]
 
