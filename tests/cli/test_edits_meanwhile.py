@@ -33,17 +33,21 @@ def fill(tool, version, count=3, **more):
             "description": "text %d" % i, **({"slug": "ds-%02d" % i} if version >= "0.19.0" else {}), **more})
 
 
-def held(tool, edit, *args, times=1, ms=700):
-    """Runs the program; `edit` is done while the server holds its update of datasets back, `times` times."""
-    client, done = tool.db.client, []
+def running(tool, command, wanted):
+    """Whether the server is at such a command of the program on datasets."""
+    ops = tool.db.client.admin.aggregate([{"$currentOp": {}}, {"$match": {"appName": PROGRAM, "active": True}}])
+    return any(c.get(command) == "datasets" and c.get("$db") == tool.name and wanted(c)
+               for c in (o.get("command", {}) for o in ops))
 
-    def waits():
-        running = client.admin.aggregate([{"$currentOp": {}}, {"$match": {"appName": PROGRAM, "active": True}}])
-        return any(o.get("command", {}).get("update") == "datasets" and o["command"].get("$db") == tool.name for o in running)
+
+def held(tool, edit, *args, times=1, ms=700, finds=False):
+    """Runs the program; `edit` is done while the server holds its update of datasets back, `times` times; or with all its
+    reads of datasets, too."""
+    client, done = tool.db.client, []
 
     def watch():
         while len(done) < times and not over.is_set():
-            if waits():
+            if running(tool, "update", lambda c: True):
                 edit()
                 done.append(1)
                 time.sleep(ms / 1000 * 1.1)
@@ -51,8 +55,9 @@ def held(tool, edit, *args, times=1, ms=700):
 
     over = threading.Event()
     watcher = threading.Thread(target=watch)
-    how = dict(failCommands=["update"], namespace=tool.name + ".datasets", appName=PROGRAM, blockConnection=True, blockTimeMS=ms)
-    with failpoint(client, mode={"times": times}, **how):
+    how = dict(failCommands=["update", *["find"] * finds], namespace=tool.name + ".datasets", appName=PROGRAM,
+               blockConnection=True, blockTimeMS=ms)
+    with failpoint(client, mode="alwaysOn" if finds else {"times": times}, **how):
         watcher.start()
         try:
             return tool.migrator(*args, "-j", "1")
@@ -67,32 +72,25 @@ def images(tool, name):
 
 def test_a_dataset_that_was_written_and_then_loaded_keeps_its_image(tool):
     """Of a bulk that one edit holds up, all are read again."""
-    fill(tool, "1.22.1")
-    when = datetime.datetime(2025, 1, 1)
-    arrived = threading.Event()
+    fill(tool, "1.22.1", 40)
+    first, second = tool.db.datasets.find().sort("name").limit(2)
+    load = {"$set": {"last_loaded_at": datetime.datetime(2025, 1, 1)}}
 
-    def load_one():
-        tool.db.datasets.update_one({"name": "ds 00"}, {"$set": {"last_loaded_at": when}})
+    def edit():
+        tool.db.datasets.update_one(first, load)
+        while not running(tool, "find", lambda c: c["filter"].get("_id") == first["_id"]):
+            time.sleep(0.01)
+        assert tool.db.datasets.update_one({"_id": second["_id"], "version": "0.18.0"}, load).modified_count == 1
+        loaded.append(1)
 
-        def later():
-            while not arrived.is_set():
-                if tool.db.datasets.find_one_and_update({"name": "ds 01", "version": "0.18.0"}, {"$set": {"last_loaded_at": when}}):
-                    arrived.set()
-
-        threading.Thread(target=later).start()
-
-    find = dict(failCommands=["find"], namespace=tool.name + ".datasets", appName=PROGRAM, blockConnection=True, blockTimeMS=200)
-    try:
-        result = held(tool, lambda: (load_one(), tool.db.client.admin.command(
-            "configureFailPoint", "failCommand", mode="alwaysOn", data=find)), "migrate", "0.18.0", "--yes", "-q")
-    finally:
-        arrived.set()
-    assert result.status == 0, result.err
-    for i in range(3):
+    loaded = []
+    result = held(tool, edit, "migrate", "0.18.0", "--yes", "-q", ms=250, finds=True)
+    assert result.status == 0 and loaded, result.err
+    for i in range(40):
         image, = images(tool, "ds %02d" % i)
         assert image["before"]["version"] == "1.22.1" and image["before"]["description"] == "text %d" % i
     assert tool.migrator("undo", "--yes", "-q").status == 0
-    assert [d["description"] for d in tool.db.datasets.find().sort("name")] == ["text 0", "text 1", "text 2"]
+    assert [d["description"] for d in tool.db.datasets.find().sort("name")] == ["text %d" % i for i in range(40)]
 
 
 def test_runs_and_views_that_a_client_saves_are_not_overwritten(tool):
