@@ -4,6 +4,7 @@ import datetime
 import os
 
 from . import types
+from .errors import UsageError
 
 _MEDIA = {None: "copy", True: "copy", False: "none", "move": "move", "symlink": "symlink"}
 
@@ -12,7 +13,7 @@ def check_type(dataset_type):
     """Raises ValueError for anything but FiftyOneDataset, the class or an instance."""
     kind = dataset_type if isinstance(dataset_type, type) else type(dataset_type)
     if dataset_type is None or kind.__name__ != types.FiftyOneDataset.__name__:
-        raise ValueError(
+        raise UsageError(
             "dataset_type is fiftyone_migrator.types.FiftyOneDataset, the one type that holds all of a dataset; not %r"
             % (dataset_type,)
         )
@@ -21,9 +22,9 @@ def check_type(dataset_type):
 def export_dataset(dataset, export_dir, dataset_type, export_media, options, progress):
     check_type(dataset_type)
     if export_dir is None:
-        raise ValueError("export_dir is missing")
+        raise UsageError("export_dir is missing")
     if isinstance(export_media, str) and export_media not in _MEDIA or export_media not in _MEDIA:
-        raise ValueError("Unsupported media export mode %r; it is True, False, 'move' or 'symlink'" % (export_media,))
+        raise UsageError("Unsupported media export mode %r; it is True, False, 'move' or 'symlink'" % (export_media,))
     words = ["dataset", "export", "--media", _MEDIA[export_media]]
     take = options.pop
     words += _value("--rel-dir", _path(take("rel_dir", None)))
@@ -44,7 +45,7 @@ def import_dataset(database, dataset_dir, dataset_type, name, persistent, option
     """The name of the new dataset."""
     check_type(dataset_type)
     if dataset_dir is None:
-        raise ValueError("dataset_dir is missing")
+        raise UsageError("dataset_dir is missing")
     # As the original: the name in the archive is not taken.
     name = name or datetime.datetime.now().strftime("%Y.%m.%d.%H.%M.%S.%f")
     words = ["dataset", "import", "--name", name]

@@ -82,7 +82,7 @@ class Dataset:
     @info.setter
     def info(self, value):
         if not isinstance(value, dict):
-            raise ValueError("info must be a dict")
+            raise UsageError("info must be a dict")
         self._set("info", value)
 
     def save(self):
@@ -106,7 +106,7 @@ class Dataset:
     @group_slice.setter
     def group_slice(self, value):
         if value is not None and value not in (self.group_slices or ()):
-            raise ValueError("Dataset has no group slice '%s'" % value)
+            raise UsageError("Dataset has no group slice '%s'" % value)
         self._slice = value
 
     def get_field_schema(self):
@@ -168,7 +168,7 @@ class Dataset:
         """Frame documents (dicts), as stored, by sample and number."""
         self.reload()
         if not self._has_frames():
-            raise ValueError("Dataset has no frames")
+            raise UsageError("Dataset has no frames")
         order = {"_sample_id": 1, "frame_number": 1}
         return iter(self._database._core.find(self._frames(), {}, None, order))
 
@@ -176,7 +176,7 @@ class Dataset:
         """The first sample document. Raises ValueError for an empty dataset."""
         for document in self:
             return document
-        raise ValueError("Dataset is empty")
+        raise UsageError("Dataset is empty")
 
     def values(self, field_or_expr, expr=None, missing_value=None, unwind=False):
         """The values of a field: a list with one item a sample, in the order of the

@@ -133,4 +133,6 @@ def make(code, message, remedy, type_name):
     if code in (130, 143):
         return KeyboardInterrupt(message)
     kind = _BY_TYPE.get(type_name) or _BY_CODE.get(code, FailedError)
+    again = "repeat the command with --allow-loss"
+    remedy = remedy.replace(again, "repeat it with allow_loss=True (on the command line, --allow-loss)")
     return kind(message, remedy, code)

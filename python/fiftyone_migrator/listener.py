@@ -17,12 +17,12 @@ class Listener:
         self._shown = 0.0
         self._start = time.monotonic()
 
-    def progress(self, phase, done, total):
+    def progress(self, phase, done, total, unit=""):
         if self._call:
             self._call(phase, done, total)
         elif self._print and (done == total or time.monotonic() - self._shown > 0.2):
             self._shown = time.monotonic()
-            text = "%s: %d of %d" % (phase, done, total) if total else phase
+            text = ("%s: %d of %d %s" % (phase, done, total, unit)).rstrip() if total else phase
             if 0 < done < total:
                 text += ", %.0f s left" % ((self._shown - self._start) * (total - done) / done)
             sys.stderr.write("\r\x1b[K" + text)

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 
 from .archives import _flag, _path, _value
+from .errors import UsageError
 from .stores import get_file_system, is_local, normalize_path, split_prefix, stores
 
 
@@ -61,7 +62,7 @@ def upload_media(
     cut off goes on where it stopped when it is made again.
     """
     if cache not in (False, True, "copy", "move"):
-        raise ValueError("cache is False, True, 'copy' or 'move', not %r" % (cache,))
+        raise UsageError("cache is False, True, 'copy' or 'move', not %r" % (cache,))
     chosen, ids = _chosen(sample_collection)
     with tempfile.TemporaryDirectory(prefix="fiftyone-migrator-upload-") as folder:
         report = os.path.join(folder, "report.jsonl")

@@ -10,7 +10,8 @@ import threading
 from . import errors
 from .listener import Listener, logger
 
-_SECRET = "database_uri"
+# Command lines can be read by everybody, environments by their owner alone.
+_SECRETS = {"database_uri": "FIFTYONE_DATABASE_URI", "cas_database_uri": "CAS_DATABASE_URI"}
 
 
 def find(name="fiftyone-migrator"):
@@ -36,8 +37,9 @@ def run(assignments, words, progress=None, also_results=()):
     environment = dict(os.environ)
     command = [find(), "-o", "json", "--progress", "json" if progress else "none"]
     for name, value in assignments.items():
-        if name == _SECRET:  # command lines can be read by everybody
-            environment["FIFTYONE_DATABASE_URI"] = value
+        if name in _SECRETS:
+            environment[_SECRETS[name]] = value
+            environment.pop(_SECRETS[name] + "_FILE", None)  # what is assigned wins
         else:
             command += ["--set", "%s=%s" % (name, value)]
     process = subprocess.Popen(
@@ -103,7 +105,7 @@ class _Stderr(threading.Thread):
         if self.raised is not None:
             return
         try:
-            self._listener.progress(told["phase"], told["done"], told["total"])
+            self._listener.progress(told["phase"], told["done"], told["total"], told["unit"])
         except BaseException as error:
             self.raised = error
             self._process.send_signal(signal.SIGINT)

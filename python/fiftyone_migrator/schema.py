@@ -4,6 +4,8 @@ import collections
 import dataclasses
 import datetime
 
+from .errors import UsageError
+
 _PREFIX = "fiftyone.core.fields."
 # Declared in every dataset but not for users; the original does not know them either.
 _PRIVATE = {"_rand", "_media_type"}
@@ -107,7 +109,7 @@ def resolve(path, sample_schema, frame_schema):
         name = name[:-2] if flat else name
         field, key, as_text = _find(name, candidates)
         if index == 0 and (key is None or name in _PRIVATE):
-            raise ValueError(what)
+            raise UsageError(what)
         keys.append(key or name)
         if field is not None and field.ftype == "ListField":
             if flat:

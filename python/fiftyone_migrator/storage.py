@@ -15,6 +15,7 @@ import io
 import json
 import os
 
+from .errors import UsageError
 from .media import upload_media
 from .stores import (
     FileSystem, abspath, commonpath, ensure_local, exists, get_bucket_name, get_file_size, get_file_system, get_glob_matches,
@@ -61,7 +62,7 @@ def open_file(path, mode="r"):
     if is_local(path):
         return open(path, mode)
     if mode not in ("r", "rb", "w", "wb"):
-        raise ValueError("Unsupported mode '%s'; it is one of r, rb, w, wb" % mode)
+        raise UsageError("Unsupported mode '%s'; it is one of r, rb, w, wb" % mode)
     binary = io.BytesIO(stores().read(os.fspath(path))) if mode[0] == "r" else _Upload(os.fspath(path))
     return binary if mode.endswith("b") else _TextUpload(binary) if mode == "w" else io.TextIOWrapper(binary, "utf-8")
 
@@ -138,7 +139,7 @@ def read_json(path):
     try:
         return json.loads(read_file(path))
     except ValueError:
-        raise ValueError("Unable to parse JSON file '%s'" % path) from None
+        raise UsageError("Unable to parse JSON file '%s'" % path) from None
 
 
 def load_json(path_or_str):
@@ -149,7 +150,7 @@ def load_json(path_or_str):
         pass
     if isfile(path_or_str):
         return read_json(path_or_str)
-    raise ValueError("Unable to load JSON from '%s'" % path_or_str)
+    raise UsageError("Unable to load JSON from '%s'" % path_or_str)
 
 
 def write_json(d, path, pretty_print=False):
@@ -171,7 +172,7 @@ def load_ndjson(path_or_str):
         pass
     if isfile(path_or_str):
         return read_ndjson(path_or_str)
-    raise ValueError("Unable to load NDJSON from '%s'" % path_or_str)
+    raise UsageError("Unable to load NDJSON from '%s'" % path_or_str)
 
 
 def write_ndjson(obj, path):

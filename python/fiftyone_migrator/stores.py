@@ -9,6 +9,7 @@ import posixpath
 import re
 
 from . import _core
+from .errors import UsageError
 
 
 class FileSystem(enum.Enum):
@@ -52,7 +53,7 @@ def is_local(path):
 def ensure_local(path):
     """Raises ValueError for a path that is not a local one."""
     if not is_local(path):
-        raise ValueError("The requested operation requires a local path, but found '%s'" % path)
+        raise UsageError("The requested operation requires a local path, but found '%s'" % path)
 
 
 def split_prefix(path):
@@ -116,7 +117,7 @@ def commonpath(paths):
         return os.path.commonpath(paths)
     split = [split_prefix(path) for path in paths]
     if len({prefix for prefix, _ in split}) > 1:
-        raise ValueError("Paths of different file systems have nothing in common")
+        raise UsageError("Paths of different file systems have nothing in common")
     parts = os.path.commonprefix([path.split("/") for _, path in split])
     return split[0][0] + "/".join(parts)
 
@@ -200,7 +201,7 @@ def _root(fs):
     """A path without a bucket. Raises ValueError where no setting names the service."""
     home = stores().root(fs.value)
     if not home:
-        raise ValueError("No setting says where %s is; docs/media.md lists them" % fs.name)
+        raise UsageError("No setting says where %s is; docs/media.md lists them" % fs.name)
     return home
 
 

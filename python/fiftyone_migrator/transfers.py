@@ -7,6 +7,7 @@ import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
+from .errors import UsageError
 from .listener import Listener, logger
 from .stores import ensure_local, is_local, isdir, join, list_files, stores
 
@@ -32,7 +33,7 @@ def ensure_empty_dir(dirpath, cleanup=False):
     if isdir(dirpath):
         held = os.listdir(dirpath) if is_local(dirpath) else True
         if held and not cleanup:
-            raise ValueError("'%s' is not empty" % dirpath)
+            raise UsageError("'%s' is not empty" % dirpath)
         if held:
             delete_dir(dirpath)
     ensure_dir(dirpath)
@@ -63,7 +64,7 @@ class TempDir:
 def _bulk(method, *lists, skip_failures, progress):
     paths = [[os.fspath(p) for p in some] for some in lists]
     if len({len(some) for some in paths}) > 1:
-        raise ValueError("There are %d input paths and %d output paths" % tuple(map(len, paths)))
+        raise UsageError("There are %d input paths and %d output paths" % tuple(map(len, paths)))
     with Listener(progress) as listener:
         for index, error in method(listener, *paths, bool(skip_failures)):
             if skip_failures != "ignore":
@@ -158,7 +159,7 @@ def make_archive(dirpath, archive_path, cleanup=False):
     else:
         endings = [e for e in _TAR if archive_path.endswith(e)]
         if not endings:
-            raise ValueError("Unsupported archive format: '%s'" % archive_path)
+            raise UsageError("Unsupported archive format: '%s'" % archive_path)
         with tarfile.open(archive_path, _TAR[endings[0]]) as out:
             out.add(dirpath, top)
     if cleanup:
@@ -177,7 +178,7 @@ def extract_archive(archive_path, outdir=None, cleanup=False):
             # Nothing may land outside of it; Debian 12's Python has no filter for that.
             for member in archive.getmembers():
                 if member.name.startswith("/") or ".." in member.name.split("/") or not (member.isreg() or member.isdir()):
-                    raise ValueError("'%s' holds '%s', which is not unpacked" % (archive_path, member.name))
+                    raise UsageError("'%s' holds '%s', which is not unpacked" % (archive_path, member.name))
             archive.extractall(outdir)
     if cleanup:
         delete_file(archive_path)

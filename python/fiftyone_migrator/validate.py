@@ -7,6 +7,7 @@ import datetime
 
 from . import arrays
 from .bson_types import Int64, ObjectId
+from .errors import UsageError
 
 
 def converter(path, name):
@@ -40,7 +41,7 @@ def _converter_of(field):
 
 
 class _Wrong(Exception):
-    kind = ValueError
+    kind = UsageError
 
 
 class _TooLarge(_Wrong):

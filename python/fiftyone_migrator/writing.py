@@ -4,7 +4,7 @@ import datetime
 
 from . import schema
 from .bson_types import ObjectId
-from .errors import ConflictError
+from .errors import ConflictError, UsageError
 from .reading import frame_columns, resolve
 from .validate import converter
 
@@ -36,13 +36,13 @@ def write_values(dataset, listener, name, values, key_field, skip_none, expand_s
 
 def _check_name(name):
     if not isinstance(name, str) or not name:
-        raise ValueError("The name of a field is a text, not %r" % (name,))
+        raise UsageError("The name of a field is a text, not %r" % (name,))
     for part in name.split("."):
         if part.startswith("_"):
-            raise ValueError("Invalid field name: '%s'. Field names cannot start with '_'" % name)
+            raise UsageError("Invalid field name: '%s'. Field names cannot start with '_'" % name)
         if not part or "$" in part or "\0" in part or "[" in part:
             bad = next((c for c in "$[\0" if c in part), ".")
-            raise ValueError("Invalid field name: '%s'. Field names cannot contain '%s'" % (name, bad))
+            raise UsageError("Invalid field name: '%s'. Field names cannot contain '%s'" % (name, bad))
 
 
 def _target(dataset, name, expand_schema):
@@ -56,18 +56,18 @@ def _target(dataset, name, expand_schema):
             raise
         if "." in inner:
             root = inner.split(".")[0]
-            raise ValueError(
+            raise UsageError(
                 "Cannot infer an appropriate type for new %s field '%s' when setting embedded field '%s'"
                 % ("frame" if frames else "sample", root, inner)
             ) from None
         return schema.Path(frames, (inner,)), True
     if not path.keys:
-        raise ValueError("'frames' is no field that can be set; set one of the frames' fields")
+        raise UsageError("'frames' is no field that can be set; set one of the frames' fields")
     root = resolve(dataset, ".".join(name.split(".")[: 2 if path.frames else 1])).field
     if path.keys[-1] == "_id" or any(field is not None and field.read_only for field in (root, path.field)):
-        raise ValueError("Cannot edit read-only field '%s'" % name)
+        raise UsageError("Cannot edit read-only field '%s'" % name)
     if len(path.lists) > 1:
-        raise ValueError("Cannot set '%s': it lies in a list within a list" % name)
+        raise UsageError("Cannot set '%s': it lies in a list within a list" % name)
     return path, False
 
 
@@ -75,7 +75,7 @@ def _by_sample(dataset, name, values, key_field, expected):
     """Ids of the samples that are edited, and what each gets."""
     if not isinstance(values, dict):
         if key_field is not None:
-            raise ValueError("key_field goes with a dict of values")
+            raise UsageError("key_field goes with a dict of values")
         values = _listed(values)
         (ids,) = _columns(dataset, [("_id",)], [False])
         _same_length(name, "samples", len(values), len(ids))
@@ -84,17 +84,17 @@ def _by_sample(dataset, name, values, key_field, expected):
             _same_length(name, "samples (expected)", len(expected), len(ids))
         return ids, values, expected
     if key_field is None:
-        raise ValueError("You must provide a `key_field` when `values` is a dict")
+        raise UsageError("You must provide a `key_field` when `values` is a dict")
     if expected is not None and not isinstance(expected, dict):
-        raise ValueError("expected is a dict, too, when values is one")
+        raise UsageError("expected is a dict, too, when values is one")
     key = resolve(dataset, key_field)
     if key.frames or key.lists:
-        raise ValueError("key_field '%s' gives no single value a sample" % key_field)
+        raise UsageError("key_field '%s' gives no single value a sample" % key_field)
     ids, keys = _columns(dataset, [("_id",), key.keys], [False, key.id_as_text])
     values = {str(k) if isinstance(k, ObjectId) and key.id_as_text else k: v for k, v in values.items()}
     unknown = set(values).difference(k for k in keys if k.__hash__)
     if unknown:
-        raise ValueError(
+        raise UsageError(
             "Found %d keys (eg: %s) that do not match the '%s' field of any samples"
             % (len(unknown), next(iter(unknown)), key_field)
         )
@@ -102,7 +102,7 @@ def _by_sample(dataset, name, values, key_field, expected):
     if expected is not None:
         missing = [k for _, k in chosen if k not in expected]
         if missing:
-            raise ValueError("expected has no value for key %r" % (missing[0],))
+            raise UsageError("expected has no value for key %r" % (missing[0],))
         expected = [expected[k] for _, k in chosen]
     return [id for id, _ in chosen], [values[k] for _, k in chosen], expected
 
@@ -118,7 +118,7 @@ def _by_frame(dataset, name, sample_ids, values, expected):
             position = {number: i for i, number in enumerate(frame_numbers)}
             unknown = [number for number in given if number not in position]
             if unknown:
-                raise ValueError("Sample %s has no frame %s; nothing was written" % (sample_ids[index], unknown[0]))
+                raise UsageError("Sample %s has no frame %s; nothing was written" % (sample_ids[index], unknown[0]))
             frame_ids = [frame_ids[position[number]] for number in given]
             if isinstance(old, dict):
                 old = [old.get(number) for number in given]
@@ -142,7 +142,7 @@ def _listed(values):
 
 def _same_length(name, of, found, wanted):
     if found != wanted:
-        raise ValueError(
+        raise UsageError(
             "Found %d values of '%s' for %d %s; nothing was written" % (found, name, wanted, of)
         )
 
@@ -158,7 +158,7 @@ def _new_field(dataset, path, name, values):
     value = next((v for v in values if v is not None), None)
     kind = "frame" if path.frames else "sample"
     if value is None:
-        raise ValueError(
+        raise UsageError(
             "Cannot infer an appropriate type for new %s field '%s' from empty/all-None values" % (kind, path.keys[0])
         )
     existing = dataset._doc.get("frame_fields" if path.frames else "sample_fields") or [None]
@@ -240,9 +240,9 @@ class _Edit:
                 if value is None and (skip_none or (self._there and not self._there[index])):
                     continue
                 if value is None and self._path.dotted == "filepath":
-                    raise ValueError("None is no filepath (sample %s); nothing was written" % self._ids[index])
+                    raise UsageError("None is no filepath (sample %s); nothing was written" % self._ids[index])
                 if self._there and not self._there[index]:
-                    raise ValueError(
+                    raise UsageError(
                         "%s %s has no '%s' to set '%s' of; nothing was written"
                         % (self._owner[:-1].capitalize(), self._ids[index], self._parents[-1], self._path.keys[-1])
                     )
@@ -270,7 +270,7 @@ class _Edit:
         value = _listed(value)
         _same_length(self._name, where, len(value), len(elements))
         if not all(elements) and any(one is None for one in elements):
-            raise ValueError("Can only set values of array documents with IDs")
+            raise UsageError("Can only set values of array documents with IDs")
         if not value:
             return None
         if convert and set(map(type, value)) == {convert.exact}:

@@ -93,7 +93,7 @@ class Export {
       replaced_->keep_out_datasets(mongo_);
     }
     using Target = dump::Staging::Target;
-    dump::Staging staging(request_.directory, request_.overwrite, packed ? Target::kFile : Target::kFolder);
+    dump::Staging staging(request_.directory, request_.overwrite, packed ? Target::kFile : Target::kArchive);
     // What is packed grows beside the file that it becomes.
     folder_ = packed ? staging.path() + "/content" : staging.path();
     if (packed) staging.make_folder("content");

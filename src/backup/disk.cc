@@ -243,7 +243,9 @@ void Staging::check_target(bool replace, Target kind) const {
     }
   } else if (fs::exists(status) && !is_empty_folder(target_) && !(replace && fs::is_directory(status))) {
     throw Error(Exit::kPrecondition, target_ + " exists and is not an empty folder",
-                "Name a new folder: nothing is ever written into one that holds something.");
+                kind == Target::kArchive && fs::is_directory(status)
+                    ? "Name a new folder, or replace it, with all that it holds, with --overwrite."
+                    : "Name a new folder: nothing is ever written into one that holds something.");
   }
   if (replace && fs::is_directory(status) && ::access(target_.c_str(), W_OK) != 0) fail("replace", target_, errno);
   const auto parent = fs::path(target_).parent_path().string();

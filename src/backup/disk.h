@@ -52,7 +52,8 @@ std::string read_file(const std::string& path);
 // goes with its content unless it was published.
 class Staging {
  public:
-  enum class Target { kFolder, kFile };
+  // An archive is a folder that can be asked to be replaced.
+  enum class Target { kFolder, kArchive, kFile };
 
   // Throws Error(kPrecondition) when there is something at `target` (unless it
   // is an empty folder, or to be replaced), when another run is writing to the

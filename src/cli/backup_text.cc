@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "base/text.h"
+#include "cli/counted.h"
 #include "cli/table.h"
 
 namespace fm::cli {
@@ -35,9 +36,12 @@ std::string moments(const BackupReport& report) {
 
 std::string size(std::int64_t bytes) { return format_bytes(static_cast<std::uint64_t>(bytes)); }
 
+std::string places(const dump::Manifest& manifest) {
+  return fmt::format("in {}, {}", counted(manifest.collections.size(), "collection"), size(manifest.bytes()));
+}
+
 std::string amount(const dump::Manifest& manifest) {
-  return fmt::format("{} in {} collections, {}", format_count(manifest.documents()),
-                     format_count(static_cast<std::int64_t>(manifest.collections.size())), size(manifest.bytes()));
+  return counted(manifest.documents(), "document") + " " + places(manifest);
 }
 
 std::string line(const Style& style, const char* name, const std::string& text) {
@@ -82,7 +86,8 @@ std::string backup_text(const BackupReport& report, const Style& style) {
   const auto& manifest = report.manifest;
   const auto seconds = static_cast<double>(manifest.finished_ms - manifest.started_ms) / 1000;
   return line(style, "Backup:", report.directory) + line(style, "Database:", manifest.database) +
-         line(style, "Scope:", manifest.scope) + line(style, "Documents:", amount(manifest)) +
+         line(style, "Scope:", manifest.scope) +
+         line(style, "Documents:", format_count(manifest.documents()) + " " + places(manifest)) +
          (report.cas ? line(style, "And cas:", report.cas->database + ", " + amount(*report.cas)) : "") +
          line(style, "On disk:", size(report.file_bytes) + (manifest.zstd ? ", compressed" : "")) +
          line(style, "Moment:", moments(report)) + line(style, "Time:", format_duration(seconds));

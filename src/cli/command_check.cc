@@ -50,14 +50,19 @@ int run_check(const CheckOptions& options, const Globals& globals) {
   const auto who = type == kEnterprise
                        ? fmt::format("FiftyOne Enterprise {} (open source {})", options.client_version, client)
                        : "FiftyOne " + client;
+  // Spec runner 3: an admin takes an older database up, of its own type.
+  const bool admin_lifts =
+      refused && type == database_type && Version::parse(version).base() < Version::parse(client).base();
   globals.print(
-      refused ? fmt::format("{} is refused by the database {}, unless it is an admin:\n  {}\n", who, when, *refused)
+      refused ? fmt::format("{} is refused by the database {}{}:\n  {}\n", who, when,
+                            admin_lifts ? ", unless it is an admin, which takes it up to v" + client : "", *refused)
               : fmt::format("{} opens the database {}.\n", who, when),
       {{"client_version", client},
        {"client_type", type},
        {"database_version", version},
        {"database_type", database_type},
-       {"refused", refused ? Value(*refused) : Value()}});
+       {"refused", refused ? Value(*refused) : Value()},
+       {"admin_lifts", admin_lifts}});
   return static_cast<int>(refused ? Exit::kIncompatible : Exit::kDone);
 }
 
@@ -71,8 +76,9 @@ void setup_check(Program& program) {
       ->required()
       ->option_text("V")
       ->take_last();
-  command->add_option("--client-type", options->client_type, "fiftyone, fiftyone-teams; none: that of the database")
-      ->option_text("T")
+  command->add_option("--client-type", options->client_type, "none: that of the database")
+      ->option_text("fiftyone|fiftyone-teams")
+      ->check(CLI::IsMember({kOpenSource, kEnterprise}))
       ->take_last();
   command->callback(
       [options, &program] { program.run = [options, &program] { return run_check(*options, program.globals); }; });

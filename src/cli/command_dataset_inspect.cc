@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command_dataset.h"
+#include "cli/counted.h"
 #include "cli/plan_text.h"
 #include "cli/table.h"
 
@@ -30,9 +31,9 @@ Array strings(const std::vector<std::string>& list) {
 std::string heading(const Inspected& archive) {
   auto out = "'" + clean_utf8(archive.name) + "', " +
              (archive.legacy ? "the layout before 0.8" : "v" + archive.version) + ", " + archive.media_type + ": " +
-             format_count(archive.samples) + " samples";
-  if (archive.frames > 0) out += ", " + format_count(archive.frames) + " frames";
-  if (archive.tags > 0) out += ", " + format_count(archive.tags) + " temporal tags";
+             counted(archive.samples, "sample");
+  if (archive.frames > 0) out += ", " + counted(archive.frames, "frame");
+  if (archive.tags > 0) out += ", " + counted(archive.tags, "temporal tag");
   return out + ", " + format_bytes(static_cast<std::uint64_t>(archive.bytes)) + ".\n";
 }
 

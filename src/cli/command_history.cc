@@ -1,16 +1,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <memory>
 #include <set>
 
 #include "base/text.h"
 #include "bson/json.h"
 #include "bson/read.h"
+#include "cli/plan_text.h"
 #include "cli/program.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "exec/history.h"
+#include "exec/residue.h"
 
 namespace fm::cli {
 
@@ -100,11 +103,29 @@ std::vector<std::vector<std::string>> service_rows(const Document& run) {
   return out;
 }
 
-std::string detail(const Document& run, const std::vector<Document>& revisions, const Style& style) {
-  std::string out;
+std::vector<Tally> losses_of(const Document& run) {
+  std::vector<Tally> out;
+  for (const auto& item : documents_at(run, "losses")) {
+    if (const auto* loss = item.as<Document>()) {
+      out.push_back({text_at(*loss, "revision"), "", clean_utf8(text_at(*loss, "what")), integer_at(*loss, "values"),
+                     integer_at(*loss, "datasets")});
+    }
+  }
+  return out;
+}
+
+// "rel_dir" of a media run: "Rel dir".
+std::string label_of(std::string key) {
+  std::replace(key.begin(), key.end(), '_', ' ');
+  if (!key.empty()) key[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(key[0])));
+  return key;
+}
+
+// `kept`: the undo log has what the run displaced.
+std::string detail(const Document& run, const std::vector<Document>& revisions, bool kept, const Style& style) {
+  std::vector<std::pair<std::string, std::string>> lines;
   const auto line = [&](const std::string& name, const std::string& value) {
-    if (value.empty()) return;
-    out += name + ":" + std::string(name.size() < 10 ? 10 - name.size() : 1, ' ') + clean_utf8(value) + "\n";
+    if (!value.empty()) lines.emplace_back(name, clean_utf8(value));
   };
   line("Run", text_at(run, "_id"));
   line("State", text_at(run, "state"));
@@ -130,11 +151,18 @@ std::string detail(const Document& run, const std::vector<Document>& revisions, 
   for (const auto& [key, value] : run) {
     const bool shown =
         std::any_of(std::begin(kShown), std::end(kShown), [&key = key](const char* k) { return key == k; });
-    if (!shown) line(key, text_of(value));
+    if (!shown) line(label_of(key), text_of(value));
   }
   if (const auto error = text_at(run, "error.message"); !error.empty()) {
     line("Error", error);
     line("", text_at(run, "error.remedy"));
+  }
+  std::size_t widest = 9;
+  for (const auto& [name, value] : lines) widest = std::max(widest, display_width(name));
+  std::string out;
+  for (const auto& [name, value] : lines) {
+    const auto mark = name.empty() ? " " : ":";
+    out += name + mark + std::string(widest + 1 - display_width(name), ' ') + value + "\n";
   }
   const auto table = [&](const char* title, const char* key, const std::vector<std::string>& headings,
                          const std::vector<const char*>& keys) {
@@ -166,7 +194,7 @@ std::string detail(const Document& run, const std::vector<Document>& revisions, 
     out += "\n" + style.heading("Revisions:") + "\n" +
            text_table({"revision", "way", "of", "datasets", "title", "checksum"}, rows);
   }
-  table("Lost:", "losses", {"revision", "what", "values", "datasets"}, {"revision", "what", "values", "datasets"});
+  if (const auto losses = losses_of(run); !losses.empty()) out += "\n" + loss_text(losses, kept, style);
   table("Not migrated:", "failures", {"dataset", "why"}, {"dataset", "message"});
   return out;
 }
@@ -197,7 +225,8 @@ int run_history(const HistoryOptions& options, const Globals& globals) {
   }
   auto document = run_document(run);
   document.append("revisions", std::move(steps));
-  globals.print(detail(run, revisions, style), document);
+  const bool kept = Residue(session.mongo()).run(text_at(run, "_id")).has_value();
+  globals.print(detail(run, revisions, kept, style), document);
   return 0;
 }
 

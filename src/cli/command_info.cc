@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "cli/counted.h"
 #include "cli/deployment.h"
 #include "cli/parked.h"
 #include "cli/printable.h"
@@ -89,10 +90,10 @@ std::string upgrade_text(const Facts& facts) {
   if (!facts.upgrade) return facts.no_upgrade;
   const auto& plan = *facts.upgrade;
   if (plan.nothing_to_do()) return "nothing to do";
-  std::string out = fmt::format("{}{} dataset{} to {}",
-                                plan.database.empty() && !plan.save_database_version ? "" : "the database and ",
-                                format_count(static_cast<std::int64_t>(plan.datasets.size())),
-                                plan.datasets.size() == 1 ? "" : "s", version_text(plan.target));
+  const bool database = !plan.database.empty() || plan.save_database_version;
+  const auto datasets = database && plan.datasets.empty() ? "" : counted(plan.datasets.size(), "dataset");
+  std::string out = fmt::format("{}{}{} to {}", database ? "the database" : "",
+                                database && !datasets.empty() ? " and " : "", datasets, version_text(plan.target));
   const auto half_way = std::ranges::count_if(plan.refused, [&](const Refusal& one) {
     return one.head && facts.heads().datasets[*one.head].version == kParkedVersion;
   });

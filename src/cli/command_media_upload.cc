@@ -192,8 +192,10 @@ int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile&
 
 int show_report(const media::UploadReport& report, const media::UploadPlan& plan, const UploadOptions& options,
                 const Globals& globals, double seconds) {
-  auto text = fmt::format("Uploaded {}, {}, to {} in {}.\n", counted(report.uploaded, "file"), size(report.bytes),
-                          plan.destination.path(), format_duration(seconds));
+  const bool none_local = plan.paths == 0;
+  auto text = none_local ? std::string("There was nothing to upload: no path names a local file.\n")
+                         : fmt::format("Uploaded {}, {}, to {} in {}.\n", counted(report.uploaded, "file"),
+                                       size(report.bytes), plan.destination.path(), format_duration(seconds));
   if (report.copied > 0)
     text += fmt::format("Copied from other places of stores: {}.\n", counted(report.copied, "file"));
   if (report.adopted > 0)
@@ -208,7 +210,7 @@ int show_report(const media::UploadReport& report, const media::UploadPlan& plan
     text += fmt::format("Wrote the new paths of {}.", counted(report.documents, "document"));
     if (!report.run.empty()) text += " `fiftyone-migrator media undo " + report.run + "` takes this back.";
     text += "\n";
-  } else {
+  } else if (!none_local) {
     text += "The dataset still names the local files; --update-filepaths changes that.\n";
   }
   if (report.changed > 0) {

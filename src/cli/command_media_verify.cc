@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/text.h"
+#include "cli/counted.h"
 #include "cli/deployment.h"
 #include "cli/media_commands.h"
 #include "cli/table.h"
@@ -53,14 +54,14 @@ int run_verify(const VerifyOptions& options, const Globals& globals) {
                            {"fault", clean_utf8(fault.fault)}});
   }
   std::string text = rows.empty() ? "" : text_table({"field", "path", "finding"}, rows) + "\n";
-  text += fmt::format("{} paths, {} distinct ones looked at: {} with a fault.\n", format_count(check.paths),
+  text += fmt::format("{}, {} distinct looked at: {} with a fault.\n", counted(check.paths, "path"),
                       format_count(check.objects), format_count(check.faults));
   if (options.full) {
     text +=
         fmt::format("Read and compared with what was uploaded from here: {} of them.\n", format_count(check.compared));
   }
-  if (check.local > 0) text += fmt::format("Local: {} paths.\n", format_count(check.local));
-  if (check.web > 0) text += fmt::format("On the web, not looked at: {} paths.\n", format_count(check.web));
+  if (check.local > 0) text += fmt::format("Local: {}.\n", counted(check.local, "path"));
+  if (check.web > 0) text += fmt::format("On the web, not looked at: {}.\n", counted(check.web, "path"));
   globals.print(text, Document{{"paths", check.paths},
                                {"objects", check.objects},
                                {"local", check.local},

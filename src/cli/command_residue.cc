@@ -139,7 +139,7 @@ int prune(const PruneOptions& options, const Globals& globals) {
 
 void setup_residue(Program& program) {
   auto* command = program.app.add_subcommand("residue", "Lists, gives back or removes what runs keep.");
-  command->require_subcommand(1, 1);
+  command->require_subcommand(0, 1);
   auto* show = command->add_subcommand("list", "What is kept, by run and dataset; writes nothing.");
   show->callback([&program] { program.run = [&program] { return list(program.globals, program.globals.load()); }; });
   setup_residue_apply(program, *command);

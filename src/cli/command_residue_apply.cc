@@ -81,6 +81,11 @@ std::string text_of(const GiveBackReport& report, bool planned, const Style& sty
   }
   if (report.datasets.empty() && report.failures.empty()) return out + "Nothing waits in the undo log.\n";
   if (planned) return out + "Nothing was written.\n";
+  if (report.run.empty() && !kept.empty()) {
+    return out +
+           "Nothing was written: all else is back. What was edited stays in the undo log, of the runs that `residue "
+           "list` shows as waiting, until `residue prune --run RUN` removes what such a run kept.\n";
+  }
   if (report.run.empty()) return out + "Nothing was written: there is nothing to give back.\n";
   return out + "Gave " + counted(values, "value") + " back to " +
          counted(static_cast<std::int64_t>(rows.size()), "dataset") + ", in " + format_duration(report.seconds) +

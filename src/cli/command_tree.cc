@@ -4,9 +4,16 @@
 
 #include <sstream>
 
+#include "revisions/service.h"
+
 namespace fm::cli {
 
 std::vector<std::string> OptionWords::choices() const {
+  if (value == "S...") {
+    std::vector<std::string> out;
+    for (const auto service : kServices) out.emplace_back(name_of(service));
+    return out;
+  }
   if (value.find('|') == std::string::npos) return {};
   std::vector<std::string> out;
   std::istringstream words(value);

@@ -17,7 +17,7 @@ struct OptionWords {
   std::string help;
 
   bool takes_value() const { return !value.empty(); }
-  // Of "text|json".
+  // Of "text|json", and of "S...", which are services.
   std::vector<std::string> choices() const;
   bool is_file() const;
   bool is_folder() const;

@@ -34,11 +34,12 @@ struct UndoOptions {
 };
 
 std::string text_of(const UndoReport& report, const Style& style) {
-  std::string out =
-      "Took run " + report.run + " back: " + (report.database ? "the database and " : "") +
-      (report.repair ? format_count(report.documents) + (report.documents == 1 ? " write" : " writes") + " of a repair"
-                     : counted(report.datasets, "dataset")) +
-      ", in " + format_duration(report.seconds) + ".\n";
+  std::string out = "Took run " + report.run + " back: " +
+                    (report.repair ? counted(report.documents, "write") + " of a repair"
+                     : report.database && report.datasets == 0
+                         ? std::string("the database")
+                         : (report.database ? "the database and " : "") + counted(report.datasets, "dataset")) +
+                    ", in " + format_duration(report.seconds) + ".\n";
   if (report.gone > 0) out += format_count(report.gone) + " documents were deleted since.\n";
   if (!report.deleted.empty()) {
     out += "\n" + style.heading("Deleted since:") + "\n";

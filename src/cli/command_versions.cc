@@ -34,7 +34,10 @@ std::vector<VersionPair> readings(const VersionMap& versions, const std::string&
     const bool same = Version::parse(pair.open_source).base() == base;
     if (same && (out.empty() || !(pair == out.front()))) out.push_back(pair);
   }
-  if (out.empty()) throw *unknown;
+  if (out.empty()) {
+    throw Error(unknown->code(), unknown->what(),
+                "'fiftyone-migrator versions' lists the known ones, and --versions FILE adds others.");
+  }
   return out;
 }
 

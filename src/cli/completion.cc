@@ -59,6 +59,11 @@ bool wants_folder(const CommandNode& node) {
                      [](const OptionWords& word) { return word.names.front() == "DIR" || word.is_folder(); });
 }
 
+// Of the words behind a command that are no options.
+std::vector<std::string> positional_choices(const CommandNode& node) {
+  return node.positionals.empty() ? std::vector<std::string>() : node.positionals.front().choices();
+}
+
 std::string identifier(std::string name) {
   std::replace(name.begin(), name.end(), '-', '_');
   return "_" + name;
@@ -94,7 +99,7 @@ std::string bash_completion(const CommandNode& program) {
   });
   out += "  esac\n  case \"$at\" in\n";
   walk(program, "", [&](const CommandNode& node, const std::string& path) {
-    std::vector<std::string> words;
+    auto words = positional_choices(node);
     for (const auto& command : node.commands) words.push_back(command.name);
     for (const auto& option : node.options) words.push_back(option.names.back());
     words.emplace_back("--help");
@@ -156,6 +161,7 @@ std::string zsh_completion(const CommandNode& program) {
   out += "  esac\n  case \"$at\" in\n";
   walk(program, "", [&](const CommandNode& node, const std::string& path) {
     std::string commands;
+    for (const auto& word : positional_choices(node)) commands += " " + quoted(word);
     for (const auto& command : node.commands) commands += " " + item(command.name, command.help);
     out += "    " + quoted(path) + ")\n      items=(" + commands + " )\n      options=(" +
            (path.empty() ? "" : items(node.options)) + " )\n" +
@@ -191,6 +197,7 @@ std::string fish_completion(const CommandNode& program) {
     for (const auto& command : node.commands) {
       out += here + " -a " + command.name + " -d " + fish_quoted(command.help) + "\n";
     }
+    for (const auto& word : positional_choices(node)) out += here + " -a " + word + "\n";
     if (wants_folder(node)) out += here + " -a '(__fish_complete_directories)'\n";
     for (const auto& option : node.options) {
       out += path.empty() ? "complete -c " + program.name : here;

@@ -37,12 +37,32 @@ std::string place(const Settings& settings) {
   return "private server, " + settings.database_dir;
 }
 
+namespace {
+
+// Where it can be nothing else: no data model known here is as new.
+void refuse_enterprise_version(const std::string& typed, const VersionMap& versions) {
+  const auto version = Version::try_parse(typed);
+  if (!version || version->base() <= Version::parse(built_in_catalogue().client).base()) return;
+  for (const auto& pair : versions.pairs()) {
+    if (Version::parse(pair.enterprise).base() != version->base()) continue;
+    throw Error(Exit::kIncompatible,
+                fmt::format("{} is a version of FiftyOne Enterprise, and this database is open source", typed),
+                fmt::format("Its open-source release is {}. --adopt turns the database into one of Enterprise.",
+                            pair.open_source));
+  }
+}
+
+}  // namespace
+
 Target resolve_target(Edition edition, const std::optional<std::string>& version,
                       const std::optional<std::string>& os_version, const VersionMap& versions) {
   if (version && os_version) {
     throw Error(Exit::kUsage, "Both VERSION and --os-version were given", "One of them names the target.");
   }
-  if (edition == Edition::kOpenSource) return {version ? version : os_version, std::nullopt, ""};
+  if (edition == Edition::kOpenSource) {
+    if (version) refuse_enterprise_version(*version, versions);
+    return {version ? version : os_version, std::nullopt, ""};
+  }
   const auto& newest = built_in_catalogue().client;
   if (version) {
     const auto& pair = versions.resolve(*version);

@@ -11,6 +11,7 @@
 #include "cli/migration_options.h"
 #include "cli/parked.h"
 #include "cli/plan_text.h"
+#include "cli/printable.h"
 #include "cli/program_version.h"
 #include "cli/progress.h"
 #include "cli/session.h"
@@ -209,7 +210,8 @@ int run_drop_in(const DropInOptions& options, const Settings& settings) {
     if (options.json) {
       line(bson::to_relaxed_json(plan_document(plan, found.heads, survey)));
     } else {
-      write_result(plan_text(plan, found.heads, survey, Style::choose("auto", STDOUT_FILENO)));
+      const auto text = plan_text(plan, found.heads, survey, Style::choose("auto", STDOUT_FILENO));
+      write_result(printable_styled_on(STDOUT_FILENO, text));
     }
     return 0;
   }

@@ -69,7 +69,7 @@ const std::map<std::string, std::string> kOthers = {
     {"config", ""},
     {"constants", ""},
     {"convert", ""},
-    {"datasets", "fiftyone-migrator info"},
+    {"datasets", "fiftyone-migrator dataset list"},
     {"delegated", ""},
     {"evaluation", ""},
     {"labs", ""},

@@ -50,21 +50,25 @@ std::string section(const CommandNode& node, const std::string& above) {
 }  // namespace
 
 std::string manual_page(const CommandNode& program) {
-  std::string out = ".TH " + plain(program.name) + " 1 \"" FM_DATE "\" \"" + plain(program_version()) +
+  std::string out = ".TH " + plain(program.name) + " 1 \"" FM_DATE "\" \"" + plain(program.name + " " FM_VERSION) +
                     "\"\n.SH NAME\n" + plain(program.name) +
                     " \\- moves FiftyOne deployments between versions\n"
                     ".SH SYNOPSIS\n" +
                     bold(program.name) + " \\fICOMMAND\\fR [\\fIOPTION\\fR]...\n.SH COMMANDS\n";
   for (const auto& command : program.commands) out += section(command, "");
-  out += ".SH OPTIONS OF ALL COMMANDS\n" + entries(program) + ".SH EXIT STATUS\n";
+  out += ".SH OPTIONS OF ALL COMMANDS\n" + entries(program) + ".TP\n" + bold("-h") + ", " + bold("--help") +
+         "\nshow this help\n.PP\n" +
+         plain("An option marked * is also a variable: --some-option is FIFTYONE_MIGRATOR_SOME_OPTION.") +
+         "\n.SH EXIT STATUS\n";
   for (const auto& one : exit_codes()) {
     out += ".TP\n" + bold(std::to_string(static_cast<int>(one.code))) + "\n" + plain(one.meaning) + "\n";
   }
   out += ".SH ENVIRONMENT\n";
   for (const auto& setting : settings_table()) {
-    out += ".TP\n" + bold(setting.variable) + "\n" + plain(setting.help) + "\n";
+    out += ".TP\n" + bold(setting.variable) + "\n" + plain(setting.help) + (setting.is_secret() ? ".\n" : "\n");
     if (setting.is_secret()) out += "The file that holds it: " + bold(setting.file_variable()) + ".\n";
   }
+  out += ".TP\n" + bold("NO_COLOR") + "\nset and not empty: no colours, unless " + bold("--color") + " says always\n";
   return out;
 }
 

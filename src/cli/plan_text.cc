@@ -288,9 +288,10 @@ std::string report_text(const Plan& plan, const RunReport& report, const Style& 
            " that it had half-way. Everything is at " + version_text(plan.target) + ".\n";
   }
   std::string out = "Migrated ";
-  if (!plan.database.empty() || plan.save_database_version) out += "the database and ";
-  out += counted(report.datasets_done, "dataset") + " to " + version_text(plan.target) + " in " +
-         format_duration(report.seconds) + ".\n";
+  const bool database = !plan.database.empty() || plan.save_database_version;
+  if (database) out += report.datasets_done > 0 ? "the database and " : "the database";
+  if (!database || report.datasets_done > 0) out += counted(report.datasets_done, "dataset");
+  out += " to " + version_text(plan.target) + " in " + format_duration(report.seconds) + ".\n";
   if (!report.losses.empty()) out += "\n" + loss_text(report.losses, report.undo_log, style);
   if (const auto given = given_text(report.given, style); !given.empty()) out += "\n" + given;
   const auto list = [&](const char* what, bool refused) {

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include "cli/style.h"
+
 namespace fm::cli {
 
 std::string printable(std::string_view text) {
@@ -28,6 +30,19 @@ std::string version_text(std::string_view version) {
 
 std::string printable_on(int fd, std::string_view text) {
   return isatty(fd) != 0 ? printable(text) : std::string(text);
+}
+
+std::string printable_styled_on(int fd, std::string_view text) {
+  if (isatty(fd) == 0) return std::string(text);
+  std::string out;
+  while (!text.empty()) {
+    const auto code = Style::code_at(text);
+    const auto end = code.empty() ? text.find(Style::kEscape, 1) : code.size();
+    const auto part = text.substr(0, end);
+    out += code.empty() ? printable(part) : std::string(part);
+    text.remove_prefix(part.size());
+  }
+  return out;
 }
 
 }  // namespace fm::cli

@@ -180,6 +180,13 @@ std::vector<std::string> marked_names(int argc, char** argv) {
   return args;
 }
 
+// The parser counts what is missing, by types: "--rate: 1 required TEXT missing".
+std::string words_of(const CLI::ParseError& error) {
+  const std::string text = error.what();
+  const auto at = text.find(": 1 required ");
+  return at != std::string::npos && text.ends_with(" missing") ? text.substr(0, at) + " needs a value" : text;
+}
+
 int parse_and_run(Program& program, int argc, char** argv) {
   auto& app = program.app;
   try {
@@ -197,7 +204,7 @@ int parse_and_run(Program& program, int argc, char** argv) {
     return 0;
   } catch (const CLI::ParseError& error) {
     if (asks_for_json(argc, argv)) program.globals.output = "json";
-    throw Error(Exit::kUsage, error.what(), see_help(app));
+    throw Error(Exit::kUsage, words_of(error), see_help(app));
   }
   if (const auto unknown = first_unknown(app)) throw unknown_word(app, unknown->word);
   if (!program.run) {
@@ -234,7 +241,7 @@ const Catalogue& Globals::catalogue() const {
 }
 
 void Globals::print(const std::string& text, const Document& document) const {
-  write_result(json() ? bson::to_relaxed_json(document) + "\n" : text);
+  write_result(json() ? bson::to_relaxed_json(document) + "\n" : printable_styled_on(STDOUT_FILENO, text));
 }
 
 std::string Globals::as_typed(std::string word) {

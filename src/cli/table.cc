@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kHeadingRoom = 2;
 constexpr std::string_view kBetween = "  ";
 constexpr std::size_t kNarrowest = 8;
+constexpr std::string_view kIds = "run";  // heading of a column that never gives way
 
 using Lines = std::vector<std::string>;
 
@@ -111,19 +112,21 @@ std::string padded_lines(const std::vector<Lines>& cells, const std::vector<std:
 }
 
 // The widest give way first, all to the same width.
-void fit(std::vector<std::size_t>& widths, std::size_t room) {
+void fit(std::vector<std::size_t*> widths, std::size_t room) {
+  if (widths.empty()) return;
   const auto total = [&](std::size_t most) {
     return std::accumulate(widths.begin(), widths.end(), std::size_t{0},
-                           [&](std::size_t sum, std::size_t one) { return sum + std::min(one, most); });
+                           [&](std::size_t sum, const std::size_t* one) { return sum + std::min(*one, most); });
   };
   const auto between = kBetween.size() * (widths.size() - 1);
-  auto most = *std::max_element(widths.begin(), widths.end());
+  auto most = **std::max_element(widths.begin(), widths.end(),
+                                 [](const std::size_t* a, const std::size_t* b) { return *a < *b; });
   while (most > kNarrowest && total(most) + between > room) --most;
   const auto left = room - std::min(room, total(most) + between);
   auto more = left;  // one cell each, so that none is wasted
-  for (auto& width : widths) {
-    if (width <= most) continue;
-    width = most + (more > 0 ? 1 : 0);
+  for (auto* width : widths) {
+    if (*width <= most) continue;
+    *width = most + (more > 0 ? 1 : 0);
     more -= std::min<std::size_t>(more, 1);
   }
 }
@@ -155,7 +158,18 @@ std::string text_table(const std::vector<std::string>& headings, const std::vect
       widths[x] = std::max(widths[x], widest(cells.back()));
     }
   }
-  if (width != kAnyWidth) fit(widths, width);
+  if (width != kAnyWidth) {
+    std::vector<std::size_t*> narrower;
+    auto room = width;
+    for (std::size_t x = 0; x < widths.size(); ++x) {
+      if (headings[x] == kIds) {
+        room -= std::min(room, widths[x] + kBetween.size());
+      } else {
+        narrower.push_back(&widths[x]);
+      }
+    }
+    fit(narrower, room);
+  }
   const auto print = [&](const std::vector<Lines>& row) {
     std::vector<Lines> cells;
     for (std::size_t x = 0; x < row.size(); ++x) cells.push_back(wrapped(row[x], widths[x]));

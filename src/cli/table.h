@@ -20,7 +20,8 @@ std::size_t output_width();
 // trimmed, lines right-trimmed; a newline in a cell makes another line. Where
 // that is wider than `width`, the widest columns are made narrower and their
 // cells go on in further lines: between words, and inside one that is too long.
-// Columns keep some cells, so in a very narrow terminal a line may be longer.
+// Columns keep some cells, and a column `run` of ids, which are to be copied, all of them, so in a very narrow
+// terminal a line may be longer.
 std::string text_table(const std::vector<std::string>& headings, const std::vector<std::vector<std::string>>& rows,
                        std::size_t width = output_width());
 

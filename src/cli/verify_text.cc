@@ -58,9 +58,9 @@ std::string group_text(const Group& group, const Style& style) {
       add(repairs, one->where + ": " + one->repair);
     }
   }
-  auto out = style.heading(group.name) + "\n" + text_table({"problem", "where", "count", "what"}, rows);
-  for (const auto& remedy : remedies) out += "  " + remedy + "\n";
-  for (const auto& repair : repairs) out += "  --repair does this: " + repair + "\n";
+  auto out = style.heading(printable(group.name)) + "\n" + text_table({"problem", "where", "count", "what"}, rows);
+  for (const auto& remedy : remedies) out += "  " + printable(remedy) + "\n";
+  for (const auto& repair : repairs) out += "  --repair does this: " + printable(repair) + "\n";
   return out + "\n";
 }
 

@@ -66,9 +66,9 @@ std::vector<Setting> make_table() {
 
       {"disable_migrations", "FIFTYONE_DISABLE_MIGRATIONS", false, Kind::kUnlessZero, &S::disable_migrations, "0",
        "anything but 0: migrate nothing"},
-      {"cas_database_uri", "CAS_DATABASE_URI", false, Kind::kText, &S::cas_database_uri, nullptr,
+      {"cas_database_uri", "CAS_DATABASE_URI", true, Kind::kText, &S::cas_database_uri, nullptr,
        "MongoDB connection string of the service cas"},
-      {"cas_database_name", "CAS_DATABASE_NAME", false, Kind::kText, &S::cas_database_name, nullptr,
+      {"cas_database_name", "CAS_DATABASE_NAME", true, Kind::kText, &S::cas_database_name, nullptr,
        "database of the service cas"},
       {"disable_services", "FIFTYONE_DISABLE_SERVICES", false, Kind::kText, &S::disable_services, nullptr,
        "any text: start no private server; 1: also no migration on connection"},

@@ -13,16 +13,18 @@ using Level = Finding::Level;
 
 namespace {
 
-// A look that fails is a finding too, unless there is no server to look at.
+// A look that fails is a finding too, unless there is no server to look at. `for_doctor`: migrating does without
+// the rights that it takes.
 template <class Look>
-void add(std::vector<Finding>& out, const char* id, const char* what, Level at_failure, const Look& look) {
+void add(std::vector<Finding>& out, const char* id, const char* what, Level at_failure, const Look& look,
+         bool for_doctor = false) {
   try {
     look();
   } catch (const Error& error) {
     if (error.code() == Exit::kUnreachable) throw;
     const bool denied = error.code() == Exit::kRights;
-    out.push_back(
-        {id, denied ? Level::kNote : at_failure, what, fmt::format("cannot see: {}", error.what()), error.remedy()});
+    out.push_back({id, denied ? Level::kNote : at_failure, what, fmt::format("cannot see: {}", error.what()),
+                   denied && for_doctor ? doctor::kRoleToLook : error.remedy()});
   }
 }
 
@@ -45,7 +47,8 @@ std::vector<Finding> examine(Mongo& mongo, const Catalogue& catalogue) {
   bool replica_set = false;
   for (const auto& finding : out) replica_set = replica_set || finding.id == "members";
 
-  add(out, "disk", "Disk", Level::kNote, [&] { out.push_back(doctor::look_at_disk(mongo)); });
+  add(
+      out, "disk", "Disk", Level::kNote, [&] { out.push_back(doctor::look_at_disk(mongo)); }, true);
   for (auto& finding : doctor::judge_rights(privileges, mongo.database(), replica_set))
     out.push_back(std::move(finding));
   if (heads) out.push_back(doctor::judge_database(*heads, catalogue));
@@ -57,7 +60,8 @@ std::vector<Finding> examine(Mongo& mongo, const Catalogue& catalogue) {
   add(out, "lease", "Lease", Level::kNote, [&] {
     if (auto lease = doctor::look_at_lease(mongo)) out.push_back(std::move(*lease));
   });
-  add(out, "residue", "Kept for undo", Level::kNote, [&] { out.push_back(doctor::look_at_residue(mongo)); });
+  add(
+      out, "residue", "Kept for undo", Level::kNote, [&] { out.push_back(doctor::look_at_residue(mongo)); }, true);
   return out;
 }
 

@@ -16,6 +16,10 @@
 
 namespace fm::doctor {
 
+inline constexpr const char* kRoleToLook =
+    "Not needed for migrating. The role clusterMonitor lets doctor see it, and so does the smaller "
+    "fiftyoneMigratorDoctor of docs/security.md.";
+
 // -- the server
 
 Finding judge_server(const std::string& version);

@@ -72,7 +72,9 @@ Finding judge_access(const Heads& heads, const Catalogue& catalogue) {
   return {"access",
           Level::kOk,
           "SDK versions let in",
-          fmt::format("now, at v{}: {}\nat v{}: {}", version, now, catalogue.client, then),
+          version == catalogue.client
+              ? fmt::format("at v{}: {}", version, now)
+              : fmt::format("now, at v{}: {}\nat v{}: {}", version, now, catalogue.client, then),
           "",
           Document{{"now", now}, {"after", then}}};
 }

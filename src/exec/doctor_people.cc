@@ -64,8 +64,7 @@ std::vector<Finding> judge_rights(const std::optional<Privileges>& privileges, c
   }
   if (!unseen.empty()) {
     out.push_back({"sight", Level::kNote, "Rights to look",
-                   fmt::format("missing, for doctor alone: {}", fmt::join(unseen, ", ")),
-                   "Not needed for migrating. The role clusterMonitor has them; docs/security.md has the smallest one.",
+                   fmt::format("missing, for doctor alone: {}", fmt::join(unseen, ", ")), kRoleToLook,
                    Document{{"missing", texts(unseen)}}});
   }
   return out;

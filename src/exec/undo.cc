@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "bson/read.h"
 #include "exec/database.h"
+#include "exec/residue_apply.h"
 #include "exec/set_aside.h"
 #include "exec/undo_repair.h"
 #include "exec/verify_document.h"
@@ -21,20 +22,24 @@ using bson::Value;
 
 namespace {
 
-// `waits`: what some of them had waits in the undo log.
-Error refusal(const std::vector<DatasetFailure>& failures, bool skip_changed, bool waits) {
-  const auto remedy = skip_changed ? std::string("Take later runs back first: `history` lists them.")
-                      : waits
-                          ? "`residue apply` gives back what waits. --skip-changed leaves them as they are and takes "
-                            "the others back."
-                          : "--skip-changed leaves them as they are and takes the others back.";
-  if (failures.size() == 1) {
-    const auto& error = failures.front().error;
-    return {error.code(), error.what(), skip_changed ? remedy : error.remedy()};
-  }
+constexpr const char* kSkip = "--skip-changed leaves them as they are and takes the others back.";
+
+Error refusal(const std::vector<DatasetFailure>& failures, const std::string& remedy) {
+  if (failures.size() == 1) return {failures.front().error.code(), failures.front().error.what(), remedy};
   std::string text = std::to_string(failures.size()) + " datasets cannot be taken back; nothing was written:";
   for (const auto& failure : failures) text += "\n  " + std::string(failure.error.what());
   return {Exit::kPrecondition, text, remedy};
+}
+
+// A run over media paths has an undo of its own.
+void refuse_media_run(Mongo& mongo, const std::string& run) {
+  for (const auto& one : History(mongo).runs()) {
+    const auto id = bson::text_at(one, "_id");
+    const auto kind = bson::text_at(one, "kind");
+    if (!id.starts_with(run) || !kind.starts_with("media ")) continue;
+    throw Error(Exit::kNotFound, "Run '" + id + "' is a " + kind + ", which undo does not take back",
+                "`fiftyone-migrator media undo " + id + "` does.");
+  }
 }
 
 }  // namespace
@@ -51,6 +56,8 @@ Undo::Undo(Mongo& mongo, const Catalogue& catalogue, std::int64_t now_ms, std::s
 RunRecord Undo::find(Mongo& mongo, const std::string& run) {
   auto runs = Residue(mongo).runs();
   std::erase_if(runs, [](const RunRecord& one) { return is_part(one.run); });
+  const auto begins = [&](const RunRecord& one) { return one.run.starts_with(run); };
+  if (run != "last" && std::none_of(runs.begin(), runs.end(), begins)) refuse_media_run(mongo, run);
   if (runs.empty()) {
     throw Error(Exit::kNotFound, "There is no run that can be taken back",
                 "Only runs with the undo log on keep what they write.");
@@ -221,7 +228,7 @@ RunReport Undo::finish(const Journal::Unfinished& left, const RunRecord& record)
 }
 
 std::vector<BatchRunner::Item> Undo::to_take_back(const RunRecord& record, const std::set<std::string>& half_way,
-                                                  bool interrupted, UndoReport& report) {
+                                                  bool interrupted, std::vector<Waiting>& lifted, UndoReport& report) {
   std::map<std::string, std::optional<std::string>> versions;
   FindOptions options;
   options.projection = Document{{"version", 1}};
@@ -257,17 +264,32 @@ std::vector<BatchRunner::Item> Undo::to_take_back(const RunRecord& record, const
     if (!is_back(one, found->second)) {
       items.push_back({one.id, one.back});
     } else if (waits(one, key)) {
-      report.failures.push_back({one.name,
-                                 Error(Exit::kPrecondition,
-                                       "Dataset '" + one.name +
-                                           "' was taken up by another client since that run, and what it had waits in "
-                                           "the undo log",
-                                       "`fiftyone-migrator residue apply` gives that back. --skip-changed leaves it as "
-                                       "it is and takes the others back."),
-                                 true, key});
+      lifted.push_back({one.id, one.name, found->second.value_or("0.0"), {}, {}});
     }
   }
   return items;
+}
+
+bool Undo::name_lifted(const std::vector<Waiting>& lifted, UndoReport& report) {
+  if (lifted.empty()) return false;
+  bool any = false;
+  const auto found = GiveBack(mongo_, catalogue_, facts_.now_ms, seed_, settings_, observer_).survey(lifted);
+  const auto name = [&](const bson::Value& id, const std::string& dataset, const std::string& why) {
+    const auto text = "Dataset '" + dataset + "' was taken up by another client since that run, and " + why;
+    report.failures.push_back({dataset, Error(Exit::kPrecondition, text, kSkip), true, id_key(id)});
+  };
+  for (const auto& one : found.datasets) {
+    std::vector<std::string> edited;
+    for (const auto& value : one.kept) edited.push_back(value.path);
+    if (one.members.edited > 0) edited.push_back(one.members.example);
+    any = any || one.worth_writing || edited.empty();
+    name(one.id, one.name,
+         one.worth_writing || edited.empty()
+             ? "what it had waits in the undo log"
+             : "of what it had all is back but what was edited since: " + some_of(edited));
+  }
+  for (const auto& failure : found.failures) report.failures.push_back(failure);
+  return any;
 }
 
 UndoReport Undo::run(const RunRecord& record, bool skip_changed, std::size_t finished) {
@@ -290,8 +312,9 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed, std::size_t fin
   std::set<std::string> half_way;
   for (const auto& entry : entries) half_way.insert(id_key(entry.dataset));
 
-  const auto items = to_take_back(record, half_way, interrupted, report);
-  const bool waits = !report.failures.empty();
+  std::vector<Waiting> lifted;
+  const auto items = to_take_back(record, half_way, interrupted, lifted, report);
+  const bool waits = name_lifted(lifted, report);
   report.database = check_config(record, skip_changed, report);
   observer_.phase("checking", items.size());
   std::vector<BatchRunner::Item> unchanged;
@@ -307,7 +330,18 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed, std::size_t fin
   const auto aside = collections_set_aside(mongo_, record.run);
   // The database's version alone is not worth a run.
   const bool any = goes_on || !unchanged.empty() || !entries.empty() || !aside.empty() || !settings_.services.empty();
-  if (!report.failures.empty() && (!skip_changed || !any)) throw refusal(report.failures, skip_changed, waits);
+  if (!report.failures.empty() && (!skip_changed || !any)) {
+    // Where nothing but edited values is left of the run, nothing can be taken back of it.
+    const bool spent = !any && !waits && report.failures.size() == lifted.size();
+    throw refusal(report.failures,
+                  waits ? std::string("`fiftyone-migrator residue apply` gives back what waits.") + (any ? " " : "") +
+                              (any ? kSkip : "")
+                  : spent ? "Nothing else of that run is to be taken back. `fiftyone-migrator residue prune --run " +
+                                record.run + "` removes what it kept; then nothing waits any more."
+                  : skip_changed                ? "Take later runs back first: `history` lists them."
+                  : report.failures.size() == 1 ? report.failures.front().error.remedy()
+                                                : kSkip);
+  }
 
   const auto heads = read_heads(mongo_);
   const auto version_of = [](const std::optional<Document>& config) {

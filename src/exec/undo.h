@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "exec/batch.h"
+#include "exec/give_back.h"
 #include "exec/runner.h"
 
 namespace fm {
@@ -84,9 +85,11 @@ class Undo {
   // Those that go back: written by the run, and not back already. Others that it
   // wrote and that are gone, or were taken up by another client, are named in the
   // report. `interrupted`: the run is unfinished.
-  // Failures: datasets that are back by another client, while what they had waits.
+  // `lifted`: those that are back by another client, while something that they had waits.
   std::vector<BatchRunner::Item> to_take_back(const RunRecord& record, const std::set<std::string>& half_way,
-                                              bool interrupted, UndoReport& report);
+                                              bool interrupted, std::vector<Waiting>& lifted, UndoReport& report);
+  // Names them in the report; whether `residue apply` would give anything back.
+  bool name_lifted(const std::vector<Waiting>& lifted, UndoReport& report);
   void write(const RunRecord& record, const std::vector<Journal::Entry>& half_way,
              const std::vector<BatchRunner::Item>& unchanged, UndoReport& report);
   // Whether the database's version is to go back; throws when it was changed, or

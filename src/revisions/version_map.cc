@@ -17,6 +17,7 @@ namespace fm {
 namespace {
 
 constexpr std::string_view kHeader = "enterprise,open_source,released,source";
+constexpr std::string_view kShortHeader = "enterprise,open_source";
 // SDK 0.10 came with deployment 1.0.
 constexpr std::uint64_t kFirstSharedMinor = 10;
 
@@ -33,7 +34,7 @@ Version release_of(const Version& enterprise) {
 
 [[noreturn]] void bad_row(const std::string& origin, std::size_t line, const std::string& what) {
   throw Error(Exit::kUsage, fmt::format("{}:{}: {}", origin, line, what),
-              fmt::format("The first line is '{}', every other one such a row.", kHeader));
+              fmt::format("The first line is '{}' or '{}', every other one such a row.", kShortHeader, kHeader));
 }
 
 std::string_view take_line(std::string_view& text) {
@@ -83,10 +84,14 @@ VersionMap VersionMap::with_file(const std::filesystem::path& file) const {
 
 VersionMap VersionMap::from_csv(std::string_view csv, const std::string& origin) {
   VersionMap map;
-  if (take_line(csv) != kHeader) bad_row(origin, 1, "not a list of versions");
+  const std::string_view header = take_line(csv);
+  if (header != kHeader && header != kShortHeader) bad_row(origin, 1, "not a list of versions");
   for (std::size_t line = 2; !csv.empty(); ++line) {
     const std::string_view row = take_line(csv);
     if (row.empty()) continue;
+    if (header == kShortHeader && std::count(row.begin(), row.end(), ',') != 1) {
+      bad_row(origin, line, "not the two columns that the first line names");
+    }
     try {
       map.add(parse_row(row));
     } catch (const Error& error) {

@@ -456,7 +456,8 @@ def test_overwriting_a_folder(tool, tmp_path):
     run_import(tool, archive("v1.22.1-video-reldir-tags"), "--name", "v")
     run_import(tool, archive("v0.22.3-image"), "--name", "i")
     export(tool, "v", tmp_path / "out", "--media", "none")
-    assert "not an empty folder" in export(tool, "i", tmp_path / "out", "--media", "none", status=16).err
+    err = export(tool, "i", tmp_path / "out", "--media", "none", status=16).err
+    assert "not an empty folder" in err and "--overwrite" in err
     export(tool, "i", tmp_path / "out", "--media", "none", "--overwrite")
     assert not (tmp_path / "out" / "frames.json").exists() and not (tmp_path / "out" / "tags.json").exists()
     assert os.listdir(tmp_path) == ["out"]

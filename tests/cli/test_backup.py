@@ -3,6 +3,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -738,3 +739,10 @@ def test_migrate_backs_up_first(tool, tmp_path):
     assert tool.db.datasets.find_one()["version"] == "0.25.0"
     assert tool.migrator("restore", backup, "--overwrite").status == 0
     assert tool.db.datasets.find_one() == before
+
+
+def test_counts_say_what_they_count(tool, tmp_path):
+    tool.fill("1.22.1", {"a": "1.22.1"})
+    assert tool.migrator("backup", str(tmp_path / "b"), "--all").status == 0
+    shown = tool.migrator("restore", str(tmp_path / "b"), "--overwrite").out
+    assert re.search(r"^Restored:  2 documents in 2 collections, ", shown, re.M), shown

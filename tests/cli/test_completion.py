@@ -66,6 +66,9 @@ def test_bash_completes_commands_and_options_of_every_command(tool, tmp_path):
     (["migrate", "--error-level", ""], ["0", "1", "2"]),
     (["migrate", "--color", "a"], ["auto", "always"]),
     (["lock", "re"], ["release"]),
+    (["migrate", "--exclude", ""], ["cas", "hub", "enterprise", "datasets"]),
+    (["check", "--client-type", "fiftyone-"], ["fiftyone-teams"]),
+    (["completion", ""], ["bash", "zsh", "fish", "man", "--help-all", "--help"]),
     (["completion", "--bogus"], []),
     (["migrate", "-n", ""], []),
 ])
@@ -99,7 +102,9 @@ def test_manual_page_says_what_help_says(tool):
             assert " ".join(description.split()) in squeezed, path
     for code in (0, 2, 11, 16, 143):
         assert re.search(rf"^\.TP\n{code}\n", page, re.M)
-    assert "\nFIFTYONE_DATABASE_URI\n" in page
+    assert "\nFIFTYONE_DATABASE_URI\n" in page and "the private server.\nThe file" in page and "\nNO_COLOR\n" in page
+    assert "\n-h, --help\n" in page and "An option marked * is also a variable" in page
+    assert re.match(r'\.TH fiftyone-migrator 1 "[\d-]+" "fiftyone-migrator [\d.]+"\n', page)
 
 
 def test_reference_says_what_the_program_says(tool):

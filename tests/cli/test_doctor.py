@@ -382,3 +382,8 @@ def test_members_that_are_gone(replica_set, tmp_path):
     finding = doctor(tool, 16)["members"]
     assert finding["level"] == "blocker" and hosts[1] in finding["found"]
     assert "wait for 2 members with data and 1 can answer" in finding["remedy"]
+
+
+def test_the_same_version_is_told_once(tool):
+    tool.restore("0.14.4-A")  # without a stored version
+    assert tool.migrator("doctor").out.count("at v1.22.1") == 1

@@ -83,7 +83,7 @@ def test_unrecognized(tool, args, rest):
         (["zoo"], "the command 'zoo' is not part of this program, only of the FiftyOne package"),
         (
             ["datasets", "list", "-x"],
-            "the command 'datasets' is not part of this program; see 'fiftyone-migrator info', "
+            "the command 'datasets' is not part of this program; see 'fiftyone-migrator dataset list', "
             "or use that of the FiftyOne package",
         ),
     ],

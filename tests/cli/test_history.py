@@ -77,6 +77,16 @@ def test_what_is_lost_is_recorded(old):
     assert only_run(old)["command"] == "fiftyone migrate -v 1.12.0 -n c"
 
 
+def test_what_the_undo_log_has_is_not_lost(old):
+    old.db.datasets.update_one({"name": "c"}, {"$set": {"version": "1.22.1", "label_schemas": {"f": {}}}})
+    old.db.config.update_one({}, {"$set": {"version": "1.22.1"}})
+    assert old.migrator("migrate", "1.12.0", "-n", "c", "--yes").status == 0
+    text = old.migrator("history", only_run(old)["run"]).out
+    assert "\nGoes into the undo log, and comes back on the way up:" in text and "Lost" not in text
+    assert old.migrator("residue", "prune", "--all", "--yes").status == 0
+    assert "\nLost on the way down:" in old.migrator("history", only_run(old)["run"]).out
+
+
 def test_by_its_beginning(old):
     old.migrator("migrate", "1.0.0", "--yes")
     old.migrator("migrate", "1.4.0", "--yes")

@@ -213,3 +213,14 @@ def test_without_the_module_for_stores(demo, tmp_path):
     local = demo.migrator("-o", "json", "media", "upload", "demo", str(tmp_path / "target"), "--skip-failures")
     assert local.status == 3 and local.json["uploaded"] == 0
     assert demo.migrator("media", "rewrite", "demo", "--from", "/data/demo", "--to", "s3://b").status == 0
+
+
+def test_undo_names_the_command_that_takes_it_back(demo):
+    rules = "media", "rewrite", "demo", "--from", "/data/demo", "--to", "s3://b"
+    assert demo.migrator(*rules).status == 0
+    run = demo.migrator("history", "-o", "json").json["runs"][0]["run"]
+    r = demo.migrator("undo", run, "--yes")
+    assert r.status == 10 and "is a media rewrite" in r.err and "`fiftyone-migrator media undo %s`" % run in r.err
+    shown = demo.migrator("history", run).out
+    assert "\nDataset:   demo\n" in shown and "\nRules:     " in shown
+    assert demo.migrator("media", "undo", run).status == 0

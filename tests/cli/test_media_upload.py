@@ -201,6 +201,8 @@ def test_what_is_remote_and_what_is_null_stays(cloud, s3):
     r = upload(cloud, "demo", "s3://bucket/x", "--media-field", "thumb", "--update-filepaths")
     assert r.status == 0 and (r.json["uploaded"], r.json["documents"]) == (1, 1), r.err
     assert [d["thumb"] for d in cloud.db["samples.demo"].find().sort("_id")] == [*remote, "s3://bucket/x/x.jpg"]
+    again = cloud.migrator("media", "upload", "demo", "s3://bucket/x", "--media-field", "thumb")
+    assert again.status == 0 and "nothing to upload" in again.out and "still names" not in again.out
 
 
 def test_equal_content_goes_once(cloud, s3):

@@ -50,6 +50,8 @@ def test_version(tool):
         (["inof"], "There is no command 'inof'; did you mean 'info'?"),
         (["migrat"], "There is no command 'migrat'; did you mean 'migrate'?"),
         (["revisions", "lst"], "There is no command 'lst'; did you mean 'list'?"),
+        (["residue", "frob"], "There is no command 'frob'"),
+        (["migrate", "--rate"], "--rate needs a value"),
         (["migrate", "--allow-los"], "There is no option '--allow-los'; did you mean '--allow-loss'?"),
         (["info", "--outptu=json"], "There is no option '--outptu'; did you mean '--output'?"),
         (["--exclude", "cas", "migrate"], "The option '--exclude' stands behind the command, migrate"),
@@ -554,6 +556,31 @@ def test_lint(tool, tmp_path):
 # -- the private server
 
 
+@pytest.mark.parametrize("command", ["migrate", "plan"])
+def test_an_enterprise_version_on_an_open_source_database(tool, command):
+    tool.fill("1.0.0", {"a": "1.0.0"})
+    r = tool.migrator(command, "2.15.0")
+    assert r.status == 14 and "2.15.0 is a version of FiftyOne Enterprise" in r.err and "release is 1.12.0." in r.err
+
+
+def test_an_unknown_version_is_no_matter_of_options_of_others(tool):
+    r = tool.migrator("versions", "99")
+    assert r.status == 14 and "--os-version" not in r.err and "--versions" in r.err
+
+
+@pytest.mark.parametrize("database, args, admin", [
+    ("0.18.0", ["1.22.1"], True),  # lifted by an admin
+    ("1.22.1", ["0.18.0"], False),  # newer than the client
+    ("0.18.0", ["2.25.0", "--client-type", "fiftyone-teams"], False),  # of another type
+])
+def test_check_says_whether_admins_are_let_in(tool, database, args, admin):
+    tool.fill(database, {"a": database})
+    r = tool.migrator("check", "--client-version", *args)
+    assert r.status == 14 and ("unless it is an admin, which takes it up to v1.22.1:" in r.out) == admin
+    assert ("admin" in r.out) == admin
+    assert tool.migrator("check", "--client-version", *args, "-o", "json").json["admin_lifts"] == admin
+
+
 def test_private_server(tool, tmp_path):
     private = {
         "FIFTYONE_DATABASE_URI": None,
@@ -562,7 +589,7 @@ def test_private_server(tool, tmp_path):
         "FIFTYONE_MIGRATOR_MONGOD": harness.find_mongod(),
     }
     r = tool.migrator("migrate", **private)
-    assert r.status == 0 and r.out.startswith("Migrated the database and 0 datasets to v1.22.1")
+    assert r.status == 0 and r.out.startswith("Migrated the database to v1.22.1 in")
     r = tool.migrator("info", **private)
     assert r.status == 0
     assert r.out.startswith("Database:  fiftyone (private server, %s)\n" % (tmp_path / "db"))

@@ -193,6 +193,17 @@ def test_each_right_is_missed_before_the_first_write(guarded, tmp_path, left_out
     assert 'db.grantRolesToUser("%s"' % user in rights["remedy"]
 
 
+def test_the_doctor_of_the_smallest_user_names_the_role_to_look(guarded, tmp_path):
+    server, root = guarded
+    database_of(root, "least", "1.4.1-A")
+    tool = tool_as(server, root, user_with(root, "least", RIGHTS), tmp_path)
+    r = tool.migrator("doctor", "-o", "json")
+    found = {f["id"]: f for f in r.json["findings"]}
+    assert r.status == 0 and found["rights"]["level"] == "ok"
+    for id in "disk", "residue", "sight":
+        assert "fiftyoneMigratorDoctor" in found[id]["remedy"] and "createRole" not in found[id]["remedy"], id
+
+
 def test_all_missing_rights_at_once(guarded, tmp_path):
     server, root = guarded
     database_of(root, "least", "1.4.1-A")

@@ -116,3 +116,14 @@ def test_the_command_of_the_original_keeps_its_layout(deployment):
     """It is read by scripts."""
     plain = deployment.fiftyone("migrate", "--info").out
     assert max(map(cells, plain.splitlines())) > 100
+
+
+@pytest.mark.parametrize("command", ["verify", "info", "dataset export"])
+def test_names_do_not_steer_the_terminal(tool, command, tmp_path):
+    name = "a\033]0;mine\007b\033[2Jc"
+    tool.fill("1.22.1", {"x": "1.22.1"})
+    tool.db.datasets.update_one({}, {"$set": {"name": name, "sample_fields": []}})
+    words = [name, str(tmp_path / "out")] if command == "dataset export" else []
+    shown = tool.on_terminal(b"", *command.split(), *words)
+    assert "a ]0;mine b [2Jc" in shown.out
+    assert not re.search("\033(?!\\[[\\d;]*m)|\007", shown.out), shown.out

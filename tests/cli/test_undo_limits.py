@@ -110,6 +110,41 @@ def test_datasets_that_a_client_took_up_are_named(tool, all_of_them):
     ran(tool, "undo", r.json["run"], "--yes", "-q")  # nothing is left of it
 
 
+@pytest.mark.parametrize("others", [True, False])
+def test_where_only_edited_values_are_left_they_are_named(tool, others):
+    """A client took datasets up and edited one, and all else was given back."""
+    lowered(tool, "0.22.0")
+    if not others:
+        tool.db.datasets.delete_many({"name": {"$ne": IMAGES}})
+    run = last(tool)
+    if others:
+        for name in LOG:
+            tool.db[name].rename("hidden." + name)
+        ran(tool, "migrate", "1.22.1", "-n", IMAGES, "-q", "--yes", "--undo-log", "off")
+        for name in LOG:
+            tool.db["hidden." + name].rename(name)
+    else:
+        lift(tool)
+    tool.db.datasets.update_one({"name": IMAGES}, {"$set": {"app_config.color_scheme.color_by": "mine"}})
+    assert "`fiftyone-migrator residue apply` gives" in tool.migrator("undo", run, "--yes").err
+    ran(tool, "residue", "apply", IMAGES, "--yes", "-q", status=(3,))
+    r = ran(tool, "residue", "apply", IMAGES, "--yes", status=(3,))
+    assert "all else is back" in r.out and "residue prune --run" in r.out
+    before = content(tool)
+    r = tool.migrator("undo", run, "--yes")
+    assert r.status == 16 and content(tool) == before
+    assert "app_config.color_scheme.color_by" in r.err and "residue apply" not in r.err
+    if others:
+        assert "--skip-changed" in r.err
+        r = ran(tool, "undo", run, "--yes", "--skip-changed", "-o", "json", status=(3,))
+        assert r.json["datasets"] > 0 and [f["dataset"] for f in r.json["failures"]] == [IMAGES]
+        assert set(tool.versions()[0].values()) == {"1.22.1"}
+    else:
+        assert "residue prune --run %s" % run in r.err and "--skip-changed" not in r.err
+        ran(tool, "residue", "prune", "--run", run, "--yes", "-q")
+        assert waiting(tool) == {} and content(tool) == before
+
+
 @pytest.mark.parametrize("numbers", [(16, 30, 37, 44), pytest.param(range(2, 400), marks=pytest.mark.long)])
 def test_an_undo_that_was_killed_goes_on_wherever_it_was(tool, numbers):
     """Also between the write of a dataset and the note that nothing waits for it any more, and after its very end."""

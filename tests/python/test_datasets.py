@@ -3,6 +3,7 @@ import concurrent.futures
 import datetime
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from datasets import NOW, PACKAGE, ROOT, three_samples
 
 import fiftyone_migrator as fm
+import fiftyone_migrator.storage as fos
 
 DOCS = "See https://docs.voxel51.com/user_guide/config.html#database-migrations for more information"
 
@@ -545,3 +547,55 @@ else:
     os._exit(0)
 """)
     assert out.splitlines() == ["3 [1, None, None]"] * 2 + ["3"]
+
+
+def test_connection_strings_go_by_the_environment(place, tmp_path, monkeypatch):
+    """Command lines can be read by everybody; and what is assigned wins over files that the environment names."""
+    stub = tmp_path / "fiftyone-migrator"
+    stub.write_text("#!%s\nimport json, os, sys\nprint(json.dumps([sys.argv[1:], dict(os.environ)]))\n" % sys.executable)
+    stub.chmod(0o755)
+    monkeypatch.setenv("FM_BIN_DIR", str(tmp_path))
+    for name in "FIFTYONE_DATABASE_URI_FILE", "CAS_DATABASE_URI_FILE":
+        monkeypatch.setenv(name, str(stub))
+    uris = {"database_uri": "mongodb://u:S3cretA@h", "cas_database_uri": "mongodb://u:S3cretB@h"}
+    words, env = fm.Database(uris["database_uri"], "x", cas_database_uri=uris["cas_database_uri"], cas_database_name="y").plan()
+    assert "S3cret" not in " ".join(words) and "cas_database_name=y" in words
+    assert (env["FIFTYONE_DATABASE_URI"], env["CAS_DATABASE_URI"]) == tuple(uris.values())
+    assert "FIFTYONE_DATABASE_URI_FILE" not in env and "CAS_DATABASE_URI_FILE" not in env
+    words, env = fm.Database(uris["database_uri"], "x").plan()
+    assert env["CAS_DATABASE_URI_FILE"] == str(stub)  # nothing is assigned
+
+
+def test_an_assigned_database_wins_over_a_file(place, tmp_path, monkeypatch):
+    place.add("a", three_samples())
+    (tmp_path / "uri").write_text("mongodb://127.0.0.1:1")
+    monkeypatch.setenv("FIFTYONE_DATABASE_URI_FILE", str(tmp_path / "uri"))
+    assert place.with_settings().list_datasets() == ["a"]
+    assert place.with_settings().verify()["datasets"] == 1
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda d, tmp: d.set_values("i", ["a"]),
+    lambda d, tmp: d.values("nope"),
+    lambda d, tmp: d.export(str(tmp), dataset_type=int),
+    lambda d, tmp: fos.copy_files(["a"], ["b", "c"]),
+    lambda d, tmp: d.set_values("i", ["text", 1, 2]),
+])
+def test_wrong_arguments_are_errors_of_both_kinds(place, tmp_path, wrong):
+    d = place.add("a", three_samples())
+    for kind in ValueError, fm.MigratorError:
+        with pytest.raises(kind) as caught:
+            wrong(d, tmp_path / "out")
+    assert caught.value.code == 2
+
+
+def test_progress_says_of_what(place, tmp_path, capfd):
+    place.add("a", three_samples()).export(str(tmp_path / "out"), export_media=False, progress=True)
+    assert re.search(r"\d+ of \d+ bytes", capfd.readouterr().err)
+
+
+def test_a_loss_is_allowed_in_the_words_of_python(place):
+    place.add("a", three_samples(), label_schemas={"f": {}})
+    place.raw.config.insert_one({"version": "1.22.1", "type": "fiftyone"})
+    with pytest.raises(fm.errors.IncompatibleError, match="allow_loss=True"):
+        place.with_settings(undo_log=False).migrate_all("1.12.0")

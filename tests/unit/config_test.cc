@@ -119,6 +119,16 @@ TEST_F(Config, CollectionsOfServices) {
             (std::map<std::string, std::string>{{"cas.groups", "teams"}, {"hub.secrets", "own"}}));
 }
 
+TEST_F(Config, TheDatabasesMayStandInTheFile) {
+  write_config(R"({"database_uri": "mongodb://a", "database_name": "b", "cas_database_uri": "mongodb://c",
+                   "cas_database_name": "d"})");
+  const Settings settings = load();
+  EXPECT_EQ(settings.cas_database_uri->reveal(), "mongodb://c");
+  EXPECT_EQ(settings.cas_database_name, "d");
+  variables_["CAS_DATABASE_URI_FILE"] = write("uri", "mongodb://e\n").string();
+  EXPECT_EQ(load().cas_database_uri->reveal(), "mongodb://e");
+}
+
 // ---- The ladder, for every line of the table: each step beats those below it.
 
 // A valid text for the line, different for each `step`.

@@ -67,6 +67,14 @@ TEST(Table, HeadingsGoOnInFurtherLines) {
             "x\n");
 }
 
+TEST(Table, IdsOfRunsAreNeverCut) {
+  EXPECT_EQ(text_table({"run", "what"}, {{"20261126-010206-hdx0", "one two three"}}, 32),
+            "run                   what\n"
+            "--------------------  ----------\n"
+            "20261126-010206-hdx0  one two\n"
+            "                      three\n");
+}
+
 TEST(Table, ColumnsKeepSomeCells) {
   EXPECT_EQ(text_table({"n", "what"}, {{"1", "0123456789"}}, 3),
             "n    what\n"

@@ -165,6 +165,12 @@ TEST_F(VersionsFile, AddsAndReplaces) {
   EXPECT_EQ(versions.pairs().size(), map().pairs().size() + 2);
 }
 
+TEST_F(VersionsFile, TwoColumnsAreEnough) {
+  const VersionMap versions = map().with_file(write("enterprise,open_source\r\n2.26.0,1.23.0\r\n"));
+  EXPECT_EQ(versions.newest(), (VersionPair{"2.26.0", "1.23.0", "", ""}));
+  EXPECT_EQ(error("enterprise,open_source\n2.26.0,1.23.0,x\n"), ":2: not the two columns that the first line names");
+}
+
 TEST_F(VersionsFile, RefusesWhatItCannotRead) {
   const std::string header = "enterprise,open_source,released,source\n";
   EXPECT_EQ(error(""), ":1: not a list of versions");
