@@ -144,6 +144,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   check_services(chosen, adopting ? Edition::kEnterprise : deployment.found.heads.edition, settings);
   std::optional<ServiceMigration> services;
   if (chosen.others()) services.emplace(chosen, settings, globals, deployment, log);
+  if (const auto suspicion = services ? services->suspicion() : std::nullopt) log.warning(*suspicion);
   Progress progress(globals.progress_mode(), &log);
   MigrateObserver observer(progress, log, options.verbose);
   auto& mongo = deployment.session.mongo();

@@ -142,13 +142,15 @@ int run_undo(const UndoOptions& options, const Globals& globals) {
   const auto drawn = exclusive.draw(plan);
   const auto by = run_id(drawn.now_ms, drawn.seed);
   log.name_run(by);
-  services.prepare(observer);
+  MigrateObserver warns(progress, log, false);
+  services.prepare(warns);
   if (services.any()) {
     services.check(options.skip_changed, observer);
+    run_settings.take_left = [&] { return services.take_left(); };
     run_settings.services = services.parts();
     run_settings.details.append("services", services.details());
-    run_settings.before_writes = [&] { services.go_before(by, drawn.now_ms, drawn.seed, observer); };
-    run_settings.after_writes = [&] { services.go_after(by, drawn.now_ms, drawn.seed, observer); };
+    run_settings.before_writes = [&] { services.go_before(by, drawn.now_ms, drawn.seed, warns); };
+    run_settings.after_writes = [&] { services.go_after(by, drawn.now_ms, drawn.seed, warns); };
   }
   const auto report = Undo(mongo, globals.catalogue(), drawn.now_ms, drawn.seed, run_settings, observer)
                           .run(record, options.skip_changed, finished);

@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "cli/deployment.h"
+#include "exec/residue.h"
+#include "plan/plan.h"
 #include "revisions/service.h"
 #include "store/lease.h"
 
@@ -24,6 +26,14 @@ class ServiceHomes {
   // Takes the lease of the second database, after that of the first; whether it
   // was not held before.
   bool lock();
+
+  // Notes in what a run takes along which database that of cas is.
+  void name_cas(RunServices& services, const Parameters& parameters);
+  // Throws Error(kPrecondition) when the run went to another database of cas.
+  void require_same_cas(const RunRecord& run, const Parameters& parameters);
+  // The same for a run that is half-way; and what lets suspect another one than
+  // the deployment's: the name that the last run used. Reads the records of runs.
+  std::optional<std::string> suspect_cas(const Parameters& parameters);
 
  private:
   Deployment& main_;

@@ -138,15 +138,31 @@ void ServiceMigration::set_control(Control& control) {
   if (homes_.cas()) control.watch(*homes_.cas());
 }
 
+std::optional<std::string> ServiceMigration::suspicion() {
+  if (!homes_.cas()) return std::nullopt;
+  if (auto other = homes_.suspect_cas(parameters_)) return other;
+  const auto head = std::ranges::find(heads_, Service::kCas, &ServiceHead::service);
+  if (head == heads_.end() || head->present || !head->guessed) return std::nullopt;
+  const auto& stored = main_.found.heads.database;
+  const auto* pair = stored && Version::try_parse(*stored) ? versions_.newest_for_open_source(*stored) : nullptr;
+  const auto first = Version::parse(first_version(Service::kCas));
+  if (!pair || VersionMap::deployment_number(pair->enterprise) < first) return std::nullopt;
+  return fmt::format("The database '{}' has no collection of cas: is CAS_DATABASE_NAME right?",
+                     homes_.cas()->database());
+}
+
 bool ServiceMigration::unfinished() const {
   return std::ranges::any_of(heads_, [](const ServiceHead& head) { return head.unfinished_to.has_value(); });
 }
 
 void note_done(ServiceHomes& homes, const std::string& run, const ServiceReport& done) {
   History(homes.main())
-      .note_service(
-          run, name_of(done.service),
-          Document{{"state", "done"}, {"edited", done.edited}, {"removed", done.removed}, {"restored", done.restored}});
+      .note_service(run, name_of(done.service),
+                    Document{{"state", "done"},
+                             {"edited", done.edited},
+                             {"removed", done.removed},
+                             {"restored", done.restored},
+                             {"left", static_cast<std::int64_t>(done.left.size())}});
 }
 
 void finish_half_way(ServiceHomes& homes, Service service, ServiceRunner runner) {
@@ -303,10 +319,11 @@ void ServiceMigration::check_saved(const SavedServices& saved, const std::string
   check_services(saved, heads_, homes_.cas() ? homes_.cas()->database() : "", cas_identity(), file);
 }
 
-RunServices ServiceMigration::parts() const {
+RunServices ServiceMigration::parts() {
   RunServices out;
   for (const auto& route : plan_.up) out.up.emplace_back(name_of(route.service));
   for (const auto& route : plan_.down) out.down.emplace_back(name_of(route.service));
+  homes_.name_cas(out, parameters_);
   return out;
 }
 
@@ -417,8 +434,12 @@ Array ServiceMigration::plan_documents() const {
     Array losses;
     Array duplicates;
     Array warnings;
+    Array absent;
+    std::int64_t more_warnings = 0;
     for (const auto& [service, found] : surveys_) {
       if (service != route.service) continue;
+      for (const auto& text : found.absent) absent.append(text);
+      more_warnings = found.more_warnings;
       for (const auto& text : found.warnings) warnings.append(text);
       for (const auto& one : found.collections) {
         collections.append(Document{
@@ -438,6 +459,7 @@ Array ServiceMigration::plan_documents() const {
         duplicates.append(Document{{"collection", one.collection},
                                    {"index", one.index},
                                    {"there", one.there},
+                                   {"keys", one.keys},
                                    {"documents", one.documents},
                                    {"examples", std::move(examples)}});
       }
@@ -452,7 +474,9 @@ Array ServiceMigration::plan_documents() const {
                         {"documents", std::move(collections)},
                         {"losses", std::move(losses)},
                         {"duplicates", std::move(duplicates)},
-                        {"warnings", std::move(warnings)}});
+                        {"warnings", std::move(warnings)},
+                        {"more_warnings", more_warnings},
+                        {"absent", std::move(absent)}});
   };
   for (const auto& route : plan_.up) add(route);
   for (const auto& route : plan_.down) add(route);

@@ -31,6 +31,10 @@ class ServiceMigration {
   // watches the server of cas from now on.
   void set_control(Control& control);
 
+  // Throws Error(kPrecondition) when a run is half-way in another database of cas;
+  // what lets suspect that it is not the deployment's, in words.
+  std::optional<std::string> suspicion();
+
   // Whether a killed run left a service half-way.
   bool unfinished() const;
   // Finishes such runs. The lease of the main database is held.
@@ -75,7 +79,7 @@ class ServiceMigration {
   void check_saved(const SavedServices& saved, const std::string& file);
 
   // What a run takes along.
-  RunServices parts() const;
+  RunServices parts();
   // Services that go up, before the datasets; those that go down, after them.
   // What fails is thrown with where each service stands.
   void run_up(RunObserver& observer, std::int64_t now_ms, const std::string& seed);

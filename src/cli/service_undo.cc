@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -48,7 +49,10 @@ ServiceUndo::ServiceUndo(const RunRecord& run, const Settings& settings, const G
       control_(control),
       parameters_(parameters_of(settings)),
       homes_(with_cas(run, settings), settings, main, log) {
-  if (homes_.cas()) control_.watch(*homes_.cas());
+  if (homes_.cas()) {
+    control_.watch(*homes_.cas());
+    homes_.require_same_cas(run, parameters_);
+  }
   const auto parts = [&](std::vector<std::string> services) {
     std::vector<Part> out;
     std::ranges::reverse(services);
@@ -57,7 +61,7 @@ ServiceUndo::ServiceUndo(const RunRecord& run, const Settings& settings, const G
       if (!service) continue;
       // None where the run ended before it came to that service.
       auto record = Residue(homes_.of(*service)).run(part_of_run(run.run, name));
-      if (record) out.push_back({*service, std::move(*record)});
+      if (record && !record->undone_by) out.push_back({*service, std::move(*record)});
     }
     return out;
   };
@@ -95,11 +99,17 @@ void ServiceUndo::prepare(RunObserver& observer) {
 }
 
 void ServiceUndo::check(bool skip_changed, RunObserver& observer) {
-  if (skip_changed) return;
   std::vector<std::string> all;
-  for (const auto* parts : {&before_, &after_}) {
+  for (auto* parts : {&before_, &after_}) {
+    if (skip_changed) {
+      std::erase_if(*parts, [&](const Part& part) {
+        const auto moved = runner(part.service, run_.run, observer).moved_since(part.service, part.record);
+        if (moved) leave(part.service, *moved);
+        return moved.has_value();
+      });
+      continue;
+    }
     for (const auto& [service, record] : *parts) {
-      if (record.undone_by) continue;
       for (const auto& text : runner(service, run_.run, observer).obstacles(service, record)) {
         all.push_back(fmt::format("{}: {}", name_of(service), text));
       }
@@ -115,10 +125,11 @@ void ServiceUndo::check(bool skip_changed, RunObserver& observer) {
       "Take later runs back first (history lists them), or leave what was changed as it is: --skip-changed.");
 }
 
-RunServices ServiceUndo::parts() const {
+RunServices ServiceUndo::parts() {
   RunServices out;
   for (const auto& part : before_) out.up.emplace_back(name_of(part.service));
   for (const auto& part : after_) out.down.emplace_back(name_of(part.service));
+  homes_.name_cas(out, parameters_);
   return out;
 }
 
@@ -138,10 +149,10 @@ Array ServiceUndo::details() const {
 void ServiceUndo::go(const std::vector<Part>& parts, const std::string& by, std::int64_t now_ms,
                      const std::string& seed, RunObserver& observer) {
   for (const auto& [service, record] : parts) {
-    if (record.undone_by) continue;
     observer.phase(name_of(service), 0);
     reports_.push_back(runner(service, by, observer).undo(service, record, now_ms, seed));
     note_done(homes_, by, reports_.back());
+    for (const auto& text : reports_.back().left) leave(service, text);
   }
 }
 
@@ -153,6 +164,12 @@ void ServiceUndo::go_before(const std::string& by, std::int64_t now_ms, const st
 void ServiceUndo::go_after(const std::string& by, std::int64_t now_ms, const std::string& seed, RunObserver& observer) {
   go(after_, by, now_ms, seed, observer);
 }
+
+void ServiceUndo::leave(Service service, const std::string& what) {
+  left_.push_back({name_of(service), Error(Exit::kPrecondition, what), true, ""});
+}
+
+std::vector<DatasetFailure> ServiceUndo::take_left() { return std::exchange(left_, {}); }
 
 std::string ServiceUndo::text() const {
   std::string out;
@@ -169,12 +186,15 @@ std::string ServiceUndo::text() const {
 Array ServiceUndo::documents() const {
   Array out;
   for (const auto& one : reports_) {
+    Array left;
+    for (const auto& text : one.left) left.append(text);
     out.append(Document{{"service", name_of(one.service)},
                         {"from", one.from.empty() ? Value() : Value(one.from)},
                         {"to", one.to.empty() ? Value() : Value(one.to)},
                         {"edited", one.edited},
                         {"removed", one.removed},
-                        {"restored", one.restored}});
+                        {"restored", one.restored},
+                        {"left", std::move(left)}});
   }
   return out;
 }

@@ -14,7 +14,8 @@ namespace fm::cli {
 class ServiceUndo {
  public:
   // Opens the database of cas where the run went there; throws Error(kUsage)
-  // when its settings are missing. `main` and `control` outlive this.
+  // when its settings are missing, Error(kPrecondition) when they are of another one. `main` and `control` outlive
+  // this.
   ServiceUndo(const RunRecord& run, const Settings& settings, const Globals& globals, Deployment& main, const Log& log,
               Control& control);
 
@@ -24,16 +25,19 @@ class ServiceUndo {
   // Takes the lease of the second database, and finishes what runs other than
   // this one left half-way in its services.
   void prepare(RunObserver& observer);
-  // Throws Error(kPrecondition) naming what was changed since, and does nothing
-  // with `skip_changed`.
+  // Throws Error(kPrecondition) naming what was changed since. With `skip_changed`
+  // services that were moved since are left as they are.
   void check(bool skip_changed, RunObserver& observer);
 
   // What the undo takes along: what went up goes down, after the datasets.
-  RunServices parts() const;
+  RunServices parts();
   bson::Array details() const;
   // `by`: the id of the undo.
   void go_before(const std::string& by, std::int64_t now_ms, const std::string& seed, RunObserver& observer);
   void go_after(const std::string& by, std::int64_t now_ms, const std::string& seed, RunObserver& observer);
+
+  // What was left since the last call: services, documents, indexes.
+  std::vector<DatasetFailure> take_left();
 
   std::string text() const;
   bson::Array documents() const;
@@ -44,6 +48,7 @@ class ServiceUndo {
     RunRecord record;
   };
   ServiceRunner runner(Service service, const std::string& by, RunObserver& observer);
+  void leave(Service service, const std::string& what);
   void go(const std::vector<Part>& parts, const std::string& by, std::int64_t now_ms, const std::string& seed,
           RunObserver& observer);
 
@@ -55,6 +60,7 @@ class ServiceUndo {
   std::vector<Part> before_;  // in the order of work
   std::vector<Part> after_;
   std::vector<ServiceReport> reports_;
+  std::vector<DatasetFailure> left_;
 };
 
 }  // namespace fm::cli

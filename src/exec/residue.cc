@@ -222,11 +222,16 @@ RunRecord run_of(const Document& record) {
   out.brought_back = words_of(record, "brought_back");
   out.repair = bson::text_at(record, "kind") == "repair";
   if (const auto* services = record.find("services"); services && services->as<Document>()) {
-    out.services = {words_of(*services->as<Document>(), "up"), words_of(*services->as<Document>(), "down")};
+    out.services = {words_of(*services->as<Document>(), "up"), words_of(*services->as<Document>(), "down"),
+                    bson::text_at(*services->as<Document>(), "main_database"),
+                    bson::text_at(*services->as<Document>(), "cas_database"),
+                    bson::text_at(*services->as<Document>(), "cas_identity")};
   }
   if (const auto* version = record.find("version"); version && version->as<Document>()) {
     out.version = *version->as<Document>();
   }
+  out.from = bson::text_at(record, "from");
+  out.to = bson::text_at(record, "to");
   if (const auto* list = record.find("dropped"); list && list->as<Array>()) out.dropped = *list->as<Array>();
   if (const auto* list = record.find("made"); list && list->as<Array>()) out.made = *list->as<Array>();
   return out;
@@ -313,9 +318,19 @@ RunRecord Residue::begin(RunRecord run) {
   if (run.undoes) record.append("undoes", *run.undoes);
   if (!run.brought_back.empty()) record.append("brought_back", list_of(run.brought_back));
   if (!run.services.empty()) {
-    record.append("services", Document{{"up", list_of(run.services.up)}, {"down", list_of(run.services.down)}});
+    Document services{{"up", list_of(run.services.up)}, {"down", list_of(run.services.down)}};
+    if (!run.services.cas_database.empty()) {
+      services.append("main_database", run.services.main_database);
+      services.append("cas_database", run.services.cas_database);
+      services.append("cas_identity", run.services.cas_identity);
+    }
+    record.append("services", std::move(services));
   }
-  if (run.version) record.append("version", *run.version);
+  if (run.version) {
+    record.append("version", *run.version);
+    record.append("from", run.from);
+    record.append("to", run.to);
+  }
   if (!run.dropped.empty()) record.append("dropped", run.dropped);
   if (!run.made.empty()) record.append("made", run.made);
   mongo_.insert(kResidue, {record});

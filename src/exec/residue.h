@@ -2,7 +2,8 @@
 // back, and for giving back on the way up what a way down had no place for.
 //
 //   {_id: {run: RUN}, kind: "run" | "repair", seq, now, seed, target, config, database, undoes, undone_by,
-//    brought_back: [collections], services: {up, down}, version, dropped, made}
+//    brought_back: [collections], services: {up, down, main_database, cas_database, cas_identity}, version, from, to,
+//    dropped, made}
 //   {_id: {run: RUN, service, collection, document: ID, part: N}, run, seq, service, collection, document, name,
 //    direction, from, to, open: [revisions], before, others: [{collection, document}], after, after_others,
 //    consumed: [{run, revisions}], revived: [{run, revisions}], files: [<GridFS ids>], members: [collections]}
@@ -90,6 +91,11 @@ struct Image {
 struct RunServices {
   std::vector<std::string> up;
   std::vector<std::string> down;
+  // Where that of cas is, if it is among them: the name of its database, beside
+  // that of the datasets, and what database_identity says of its users.
+  std::string main_database = {};
+  std::string cas_database = {};
+  std::string cas_identity = {};
 
   bool empty() const { return up.empty() && down.empty(); }
 };
@@ -118,6 +124,10 @@ struct RunRecord {
   // Of a service: its document in `migrator.versions` as it was; empty where it
   // had none. `target` is where the run takes the service.
   std::optional<bson::Document> version;
+  // The versions that the run took it to stand at before and after, also where none
+  // was stored; "" where it was not known.
+  std::string from = {};
+  std::string to = {};
   // Collections that the run drops, as they were made, and those that it makes
   // again: [{collection, options, indexes}].
   bson::Array dropped = {};

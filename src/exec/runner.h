@@ -33,7 +33,9 @@ struct RunSettings {
   // ends the run.
   std::function<void()> before_writes = {};
   std::function<void()> after_writes = {};
-  RunServices services = {};    // what these two take along
+  RunServices services = {};  // what these two take along
+  // Of an undo: what services leave as it is, since the last call.
+  std::function<std::vector<DatasetFailure>()> take_left = {};
   bson::Document details = {};  // further keys of the run in the history
   std::int64_t range_size = 10000;
   RunOrigin origin = {};       // for the history

@@ -137,7 +137,7 @@ void ServiceRunner::edit_batch(ServiceWork& work, const std::string& collection,
       edits.emplace_back().before = std::move(bytes);
       continue;
     }
-    if (settings_.undo_log && !work.open.empty()) {
+    if (settings_.undo_log) {
       if (auto kept = only_image(work, collection, bytes)) edits.push_back(std::move(*kept));
     }
     const auto found = images.find(id_key(*bson::View(bytes).get("_id")));
@@ -151,8 +151,9 @@ void ServiceRunner::edit_batch(ServiceWork& work, const std::string& collection,
 std::optional<ServiceEdit> ServiceRunner::only_image(ServiceWork& work, const std::string& collection,
                                                      const bson::Bytes& bytes) {
   const auto& route = work.route.route;
+  const auto start = route.from.empty() ? first_version(work.route.service) : route.from;
   if (steps(work, route.from, route.to).edit(collection, bytes)) return std::nullopt;
-  if (!steps(work, route.to, route.from).edit(collection, bytes)) return std::nullopt;
+  if (!steps(work, route.to, start).edit(collection, bytes)) return std::nullopt;
   ServiceEdit out;
   out.before = bytes;
   out.after = bytes.decode();
@@ -276,8 +277,13 @@ void ServiceRunner::write(ServiceWork& work, const std::string& collection, cons
   if (batch.empty()) return;
   const auto images = images_of(work, collection, batch);
   if (settings_.undo_log) {
-    // An undo that goes on has kept what it has done already.
-    work.residue.keep(images, !work.run.undoes.empty());
+    // An undo that goes on has kept what it has done already, and so has a run that
+    // comes to a document of its own once more.
+    std::vector<Image> written;
+    std::vector<Image> looked_at;
+    for (std::size_t i = 0; i < batch.size(); ++i) (batch[i].only_image ? looked_at : written).push_back(images[i]);
+    work.residue.keep(written, !work.run.undoes.empty());
+    work.residue.keep(looked_at, true);
   } else if (!work.open.empty() && home_.collection_names().contains(kResidue)) {
     Array ids;
     for (const auto& image : images) ids.append(image.document);
@@ -396,8 +402,8 @@ std::optional<ServiceEdit> ServiceRunner::edit_again(ServiceWork& work, const st
   }
   if (!work.run.undoes.empty()) {
     const auto images = work.residue.images(work.run.undoes, service, collection, ids);
-    std::vector<std::string> conflicts;
-    return images.empty() ? std::nullopt : taken_back(collection, images.begin()->second, now, conflicts);
+    return images.empty() ? derived(work, collection, bson::encode(now), work.report.left)
+                          : taken_back(collection, images.begin()->second, now, work.report.left);
   }
   const auto open =
       work.has_images ? work.residue.open(service, collection, ids) : std::map<std::string, std::vector<Image>>();

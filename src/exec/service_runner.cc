@@ -91,8 +91,6 @@ bool may_restore(const ServiceRoute& route, const std::set<std::string>& there) 
   return route.route.direction != Direction::kDown && !route.route.from.empty() && there.contains(kResidue);
 }
 
-std::string shown(const std::string& version) { return version.empty() ? "an unknown version" : "v" + version; }
-
 using Checksums = std::vector<std::pair<std::string, std::string>>;
 
 Checksums checksums_of(const ServiceRoute& route) {
@@ -123,6 +121,8 @@ void refuse_other_revisions(const ServiceRoute& route, const ServiceRun& run) {
 }
 
 }  // namespace
+
+std::string shown_version(const std::string& version) { return version.empty() ? "an unknown version" : "v" + version; }
 
 ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_ms, const std::string& seed) {
   const ServiceSteps steps(route, parameters_, now_ms, seed, main_);
@@ -263,7 +263,9 @@ std::optional<ServiceReport> ServiceRunner::roll_forward(Service service) {
     if (!part) {
       throw Error(Exit::kFailed, fmt::format("The undo log of {} is gone, in the middle of its undo", run->undoes));
     }
-    return take_back(service, *part, std::move(*run));
+    auto report = take_back(service, *part, std::move(*run));
+    for (const auto& text : report.left) observer_.message({ops::Message::Level::kWarning, text + ", left as it is"});
+    return report;
   }
   const auto doc = home_.find_one(kServiceVersions, Document{{"_id", name_of(service)}});
   const auto* from = doc->find("version");
@@ -280,7 +282,7 @@ ServiceReport ServiceRunner::go(const ServiceRoute& route, ServiceRun run, bool 
   work.report = {service, route.route.from, route.route.to};
   const ServiceSteps steps(route, parameters_, work.run.now_ms, work.run.seed, main_);
   observer_.message({ops::Message::Level::kInfo, fmt::format("Migrating {} from {} to v{}", name_of(service),
-                                                             shown(route.route.from), route.route.to)});
+                                                             shown_version(route.route.from), route.route.to)});
   for (const auto* revision : route.route.revisions) {
     if (down) work.open.push_back(revision->id);
   }
@@ -304,6 +306,8 @@ ServiceReport ServiceRunner::go(const ServiceRoute& route, ServiceRun run, bool 
     if (settings_.undo_log) {
       auto record = record_of(work.run.run, work.run.now_ms, work.run.seed, work.run.to);
       record.version = work.version.document();
+      record.from = route.route.from;
+      record.to = route.route.to;
       if (route.leaves && settings_.allow_drop) record.dropped = definitions(service);
       work.seq = work.residue.begin(std::move(record)).seq;
     }
@@ -369,7 +373,8 @@ void ServiceRunner::drop_indexes(ServiceWork& work, const ServiceSteps& steps) {
   }
 }
 
-void ServiceRunner::make_indexes(ServiceWork& work, const std::vector<ServiceIndex>& indexes) {
+std::vector<ServiceIndex> ServiceRunner::make_indexes(ServiceWork& work, const std::vector<ServiceIndex>& indexes) {
+  std::vector<ServiceIndex> left;
   auto& version = work.version;
   const auto there = home_.collection_names();
   for (const auto& [collection, index] : indexes) {
@@ -377,8 +382,11 @@ void ServiceRunner::make_indexes(ServiceWork& work, const std::vector<ServiceInd
     if (is_made(home_.indexes(collection), index)) continue;
     const auto key = collection + "/" + index.name();
     version.add_index(key);
-    if (!make_index(collection, index.definition())) version.forget_index(key);
+    if (make_index(collection, index.definition())) continue;
+    version.forget_index(key);
+    left.push_back({collection, index});
   }
+  return left;
 }
 
 bool ServiceRunner::make_index(const std::string& collection, const Document& definition) {

@@ -65,6 +65,7 @@ struct ServiceReport {
   std::int64_t edited = 0;
   std::int64_t removed = 0;
   std::int64_t restored = 0;
+  std::vector<std::string> left = {};  // what an undo leaves as it is, in words
 };
 
 struct ServiceSettings {
@@ -102,20 +103,27 @@ class ServiceRunner {
 
   // What a run did to a service (`part`: its record) is taken back, by a merge
   // of what it found, what it left and what is there now: what others have
-  // changed since stays. It may have ended half-way. The documents and their
-  // images are read once each, and written where they change.
+  // changed since stays. It may have ended half-way. Documents that it kept
+  // nothing of came since: they go the way back by its steps, where the run had
+  // come to its end. The documents and their images are read once each, the ids of
+  // images once more, and written where they change.
   //
-  // What keeps it from being taken back, in words: values that the run wrote
-  // and that were changed since, or a service that was moved since.
+  // Whether the service was moved since, in words.
+  std::optional<std::string> moved_since(Service service, const RunRecord& part);
+  // What keeps it from being taken back, in words: that, values that the run wrote
+  // and that were changed since, what its steps cannot take back, and values that
+  // stand twice where a unique index comes back.
   std::vector<std::string> obstacles(Service service, const RunRecord& part);
-  // Leaves as they are, with a warning, values that were changed since. Done
-  // twice, or killed and done again, is done once.
+  // Such documents and indexes are left as they are, whole, and named in the report;
+  // the run then does not count as taken back. Done twice, or killed and done again,
+  // is done once.
   ServiceReport undo(Service service, const RunRecord& part, std::int64_t now_ms, const std::string& seed);
 
  private:
   ServiceReport go(const ServiceRoute& route, ServiceRun run, bool begun);
   void drop_indexes(ServiceWork& work, const ServiceSteps& steps);
-  void make_indexes(ServiceWork& work, const std::vector<ServiceIndex>& indexes);
+  // Those that are left out, because values stand twice.
+  std::vector<ServiceIndex> make_indexes(ServiceWork& work, const std::vector<ServiceIndex>& indexes);
   // False, with a warning, where values stand twice.
   bool make_index(const std::string& collection, const bson::Document& definition);
   // Those to be made, and those that are there on the collections that are `written`
@@ -157,15 +165,25 @@ class ServiceRunner {
   // batches of one collection.
   using TouchedBatch = std::vector<std::pair<Image, std::optional<bson::Document>>>;
   void touched(const RunRecord& part, const std::function<void(const std::string&, TouchedBatch)>& visit);
+  // The way of what the run kept nothing of, from the version document as it was
+  // before the undo; without revisions where there is none.
+  ServiceRoute way_back(Service service, const RunRecord& part, const bson::Document& found);
+  // Those documents, in batches, of the collections on that way and of `others`;
+  // without those that the undo has written before it was killed.
+  void untouched(ServiceWork& work, const RunRecord& part, const std::set<std::string>& others,
+                 const std::function<void(const std::string&, const std::vector<bson::Bytes>&)>& visit);
+  std::optional<ServiceEdit> derived(ServiceWork& work, const std::string& collection, const bson::Bytes& bytes,
+                                     std::vector<std::string>& left);
   static std::optional<ServiceEdit> taken_back(const std::string& collection, const Image& image,
                                                const std::optional<bson::Document>& now,
                                                std::vector<std::string>& conflicts);
   void make_collections(const RunRecord& part);
-  void make_their_indexes(const RunRecord& part);
+  void make_their_indexes(const RunRecord& part, std::vector<std::string>& left);
   void drop_collections(const RunRecord& part);
   void drop_made_indexes(ServiceWork& work, const RunRecord& part);
-  // `own`: the record of the undo, as it began.
-  void make_dropped_indexes(ServiceWork& work, const RunRecord& part, const RunRecord& own);
+  // Those that the run dropped; `noted`: when the undo began.
+  std::vector<ServiceIndex> dropped_indexes(Service service, const RunRecord& part,
+                                            const std::vector<std::string>& noted);
 
   Mongo& home_;
   Mongo& main_;

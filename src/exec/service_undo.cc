@@ -32,7 +32,9 @@ std::vector<std::string> without(std::vector<std::string> a, const std::vector<s
   return a;
 }
 
-std::string shown(const std::string& version) { return version.empty() ? "an unknown version" : "v" + version; }
+std::string no_index(const std::string& collection, const std::string& index) {
+  return fmt::format("{}: the unique index {} cannot be made again, because values stand twice", collection, index);
+}
 
 }  // namespace
 
@@ -61,7 +63,7 @@ void ServiceRunner::touched(const RunRecord& part, const std::function<void(cons
   flush();
 }
 
-// Nothing where there is nothing to write, nor an image to close or open.
+// Nothing where the document is gone, or stays as it is because of a conflict.
 std::optional<ServiceEdit> ServiceRunner::taken_back(const std::string& collection, const Image& image,
                                                      const std::optional<Document>& now,
                                                      std::vector<std::string>& conflicts) {
@@ -71,6 +73,7 @@ std::optional<ServiceEdit> ServiceRunner::taken_back(const std::string& collecti
   out.revived = image.consumed;
   const auto conflict = [&](const std::string& what) {
     conflicts.push_back(fmt::format("{} '{}': {}", collection, image.name, what));
+    return std::nullopt;
   };
   if (!now) {
     // Removed by the run, or by somebody since.
@@ -81,38 +84,139 @@ std::optional<ServiceEdit> ServiceRunner::taken_back(const std::string& collecti
   out.before = bson::encode(*now);
   out.after = now;
   if (!image.before) {
-    if (*now == *image.after) {
-      out.after.reset();
-    } else {
-      conflict("changed since");
-    }
+    if (!(*now == *image.after)) return conflict("changed since");
+    out.after.reset();
   } else if (!image.after) {
-    if (!(*now == *image.before)) conflict("made again since");
+    if (!(*now == *image.before)) return conflict("made again since");
   } else {
     auto merged = bson::merge(*image.after, *now, *image.before);
-    if (!merged.conflicts.empty()) conflict(fmt::format("{}", fmt::join(merged.conflicts, ", ")));
+    if (!merged.conflicts.empty()) {
+      return conflict(fmt::format("{} changed since", fmt::join(merged.conflicts, ", ")));
+    }
     out.after = std::move(merged.document);
   }
+  // An image of that, too: without one it would have come since, to whoever takes
+  // the undo back.
   out.only_image = out.after && *out.after == *now;
-  if (out.only_image && out.consumed.empty() && out.revived.empty()) return std::nullopt;
   return out;
 }
 
+ServiceRoute ServiceRunner::way_back(Service service, const RunRecord& part, const Document& found) {
+  ServiceRoute none{service, {part.to, part.from, Direction::kDown, {}, true}, false};
+  // Half-way, nobody can tell at which version a document came; and what an
+  // earlier undo of the run has left stays left.
+  const bool arrived = bson::text_at(found, "run.run") != part.run && ServiceVersion::stands_at(found) == part.target;
+  if (!arrived || part.from == part.to) return none;
+  const auto from = part.to.empty() ? std::nullopt : std::optional(part.to);
+  return service_route(catalogue_, service, from, part.from.empty() ? first_version(service) : part.from);
+}
+
+void ServiceRunner::untouched(ServiceWork& work, const RunRecord& part, const std::set<std::string>& others,
+                              const std::function<void(const std::string&, const std::vector<bson::Bytes>&)>& visit) {
+  const auto& route = work.route.route;
+  std::vector<std::string> names;
+  if (!route.revisions.empty()) names = steps(work, route.from, route.to).collections();
+  for (const auto& name : others) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  const auto there = home_.collection_names();
+  const std::string service = name_of(work.route.service);
+  const auto flush = [&](const std::string& name, std::vector<bson::Bytes> batch) {
+    Array ids;
+    for (const auto& bytes : batch) ids.append(*bson::View(bytes).get("_id"));
+    std::set<std::string> known;
+    FindOptions options;
+    options.projection = Document{{"document", 1}};
+    home_.find(
+        kResidue,
+        Document{{"document", Document{{"$in", ids}}}, {"run", part.run}, {"service", service}, {"collection", name}},
+        options, [&](bson::View view) { known.insert(id_key(*view.get("document"))); });
+    const auto own = work.residue.images(work.run.run, service, name, ids);
+    std::erase_if(batch, [&](const bson::Bytes& bytes) {
+      const auto key = id_key(*bson::View(bytes).get("_id"));
+      const auto done = own.find(key);
+      return known.contains(key) || (done != own.end() && done->second.after && bytes.decode() == *done->second.after);
+    });
+    if (!batch.empty()) visit(name, batch);
+  };
+  for (const auto& name : names) {
+    if (!there.contains(name)) continue;
+    std::vector<bson::Bytes> batch;
+    read_in_order(home_, name, std::nullopt, [&](bson::View view) {
+      batch.push_back(view.copy());
+      if (batch.size() >= kServiceBatch) flush(name, std::exchange(batch, {}));
+    });
+    flush(name, std::exchange(batch, {}));
+  }
+}
+
+// What the way back makes of a document that came since.
+std::optional<ServiceEdit> ServiceRunner::derived(ServiceWork& work, const std::string& collection,
+                                                  const bson::Bytes& bytes, std::vector<std::string>& left) {
+  const auto& route = work.route.route;
+  if (route.revisions.empty()) return std::nullopt;
+  const auto leave = [&](const std::string& why) {
+    left.push_back(fmt::format("{} '{}': {}", collection, example_of(bytes.decode()), why));
+    return std::nullopt;
+  };
+  try {
+    if (work.unknown) {
+      if (!steps(work, route.from, route.to).edit(collection, bytes)) return std::nullopt;
+      return leave("came since, and it is not known at which version that run found the service");
+    }
+    if (auto kept = only_image(work, collection, bytes)) return kept;
+    return edit(work, collection, bytes, nullptr);
+  } catch (const Error& error) {
+    if (error.code() != Exit::kPrecondition) throw;
+    return leave(error.what());
+  }
+}
+
+std::optional<std::string> ServiceRunner::moved_since(Service service, const RunRecord& part) {
+  ServiceVersion version(home_, service);
+  const auto left = version.unfinished();
+  if (left && (left->run == part.run || left->undoes == part.run)) return std::nullopt;
+  const auto stands = ServiceVersion::stands_at(version.document());
+  if (stands == part.target || (part.version && stands == ServiceVersion::stands_at(*part.version))) {
+    return std::nullopt;
+  }
+  return fmt::format("the service is at {}, and that run left it at {}", shown_version(stands),
+                     shown_version(part.target));
+}
+
 std::vector<std::string> ServiceRunner::obstacles(Service service, const RunRecord& part) {
+  if (auto moved = moved_since(service, part)) return {std::move(*moved)};
   std::vector<std::string> out;
   ServiceVersion version(home_, service);
-  const auto now = version.document();
   const auto left = version.unfinished();
-  const bool half_way = left && (left->run == part.run || left->undoes == part.run);
-  const auto stands = ServiceVersion::stands_at(now);
-  const bool back = part.version && stands == ServiceVersion::stands_at(*part.version);
-  if (!half_way && stands != part.target && !back) {
-    out.push_back(fmt::format("the service is at {}, and that run left it at {}", shown(stands), shown(part.target)));
-    return out;
-  }
+  const bool goes_on = left && left->undoes == part.run;
+  const auto own = goes_on ? Residue(home_).run(left->run) : std::nullopt;
+  const auto route = way_back(service, part, own && own->version ? *own->version : version.document());
+  ServiceWork work{route, goes_on ? *left : ServiceRun(), version, Residue(home_), {}};
+  work.unknown = part.from.empty();
+  const auto noted = own && own->version ? indexes_of(*own->version) : version.indexes();
+  auto duplicates = unique_indexes(dropped_indexes(service, part, noted), home_.collection_names(), {}, {});
+  const auto stays = [&](const std::string& collection, const Document& document) {
+    if (duplicates.collections().contains(collection)) duplicates.add(collection, document, example_of(document), true);
+  };
   touched(part, [&](const std::string& collection, const TouchedBatch& batch) {
-    for (const auto& [image, document] : batch) taken_back(collection, image, document, out);
+    for (const auto& [image, now] : batch) {
+      const auto one = taken_back(collection, image, now, out);
+      if (one ? one->after : now) stays(collection, one ? *one->after : *now);
+    }
   });
+  untouched(work, part, duplicates.collections(),
+            [&](const std::string& collection, const std::vector<bson::Bytes>& batch) {
+              for (const auto& bytes : batch) {
+                const auto one = derived(work, collection, bytes, out);
+                if (!one) stays(collection, bytes.decode());
+                if (one && one->after) stays(collection, *one->after);
+              }
+            });
+  for (const auto& one : std::move(duplicates).take()) {
+    out.push_back(fmt::format("{}: the unique index {} cannot be made again, {} stands twice, in {}", one.collection,
+                              one.index, one.keys, fmt::join(one.examples, "; ")));
+  }
   return out;
 }
 
@@ -132,45 +236,66 @@ ServiceReport ServiceRunner::take_back(Service service, const RunRecord& part, S
   const auto before = part.version.value_or(Document());
   ServiceVersion version(home_, service);
   const auto from = ServiceVersion::stands_at(version.document());
-  const bool up = !run.to.empty() && !from.empty() && Version::parse(from) < Version::parse(run.to);
-  const ServiceRoute route{
-      service, {from, run.to, up ? Direction::kUp : Direction::kDown, {}, true}, !before.has("version")};
-  ServiceWork work{route, std::move(run), version, Residue(home_), {}};
-  work.report = {service, part.target, work.run.to};
-  observer_.message(
-      {ops::Message::Level::kInfo, fmt::format("Taking {} back to {}", name_of(service), shown(work.run.to))});
-  auto own = record_of(work.run.run, work.run.now_ms, work.run.seed, work.run.to);
+  auto own = record_of(run.run, run.now_ms, run.seed, run.to);
   own.undoes = part.run;
-  own.version = work.version.document();
+  own.version = version.document();
+  own.from = part.to;
+  own.to = part.from;
   own.dropped = part.made;
   const auto there = home_.collection_names();
   for (const auto& one : part.dropped) {
     if (!there.contains(bson::text_at(*one.as<Document>(), "collection"))) own.made.append(one);
   }
+  observer_.message(
+      {ops::Message::Level::kInfo, fmt::format("Taking {} back to {}", name_of(service), shown_version(run.to))});
+  // One that goes on finds what the first attempt wrote down.
+  const auto begun = Residue(home_).begin(std::move(own));
+  const auto found = begun.version.value_or(Document());
+  const auto route = way_back(service, part, found);
+  ServiceWork work{route, std::move(run), version, Residue(home_), {}};
+  work.unknown = part.from.empty();
+  work.seq = begun.seq;
+  work.report = {service, part.target, work.run.to};
+  auto& left = work.report.left;
   try {
-    // One that goes on finds what the first attempt wrote down.
-    const auto begun = work.residue.begin(std::move(own));
-    work.seq = begun.seq;
     work.version.begin(from, work.run);
     drop_made_indexes(work, part);
     make_collections(part);
     touched(part, [&](const std::string& collection, const TouchedBatch& batch) {
       std::vector<ServiceEdit> edits;
-      std::vector<std::string> kept;
       for (const auto& [image, now] : batch) {
-        if (auto one = taken_back(collection, image, now, kept)) edits.push_back(std::move(*one));
+        if (auto one = taken_back(collection, image, now, left)) edits.push_back(std::move(*one));
       }
-      for (const auto& text : kept) observer_.message({ops::Message::Level::kWarning, text + ", left as it is"});
       write(work, collection, edits);
       if (settings_.control) settings_.control->checkpoint();
     });
-    make_their_indexes(part);
+    // A way down like others: what it takes away comes back on a way up.
+    if (route.route.direction == Direction::kDown) {
+      for (const auto* revision : route.route.revisions) work.open.push_back(revision->id);
+    }
+    untouched(work, part, {}, [&](const std::string& collection, const std::vector<bson::Bytes>& batch) {
+      std::vector<ServiceEdit> edits;
+      for (const auto& bytes : batch) {
+        if (auto one = derived(work, collection, bytes, left)) edits.push_back(std::move(*one));
+      }
+      write(work, collection, edits);
+      if (settings_.control) settings_.control->checkpoint();
+    });
+    make_their_indexes(part, left);
     drop_collections(part);
-    make_dropped_indexes(work, part, begun);
-    work.version.finish_undo(before);
-    // Last: what is marked is not looked at again.
-    work.residue.undone(part.run, work.run.run);
-    if (part.undoes) work.residue.undone(*part.undoes, std::nullopt);
+    auto stored = before;
+    for (const auto& [collection, index] : make_indexes(work, dropped_indexes(service, part, indexes_of(found)))) {
+      left.push_back(no_index(collection, index.name()));
+      Array made;
+      for (const auto& key : without(indexes_of(stored), {collection + "/" + index.name()})) made.append(key);
+      stored.set("indexes", std::move(made));
+    }
+    work.version.finish_undo(stored);
+    if (left.empty()) {
+      // Last: what is marked is not looked at again.
+      work.residue.undone(part.run, work.run.run);
+      if (part.undoes) work.residue.undone(*part.undoes, std::nullopt);
+    }
   } catch (const Error& error) {
     note_failure(work, error);
     throw;
@@ -188,14 +313,16 @@ void ServiceRunner::make_collections(const RunRecord& part) {
   }
 }
 
-void ServiceRunner::make_their_indexes(const RunRecord& part) {
+void ServiceRunner::make_their_indexes(const RunRecord& part, std::vector<std::string>& left) {
   for (const auto& one : part.dropped) {
     const auto& definition = *one.as<Document>();
     const auto name = bson::text_at(definition, "collection");
     const auto present = home_.index_names(name);
     for (const auto& index : *definition.find("indexes")->as<Array>()) {
       const auto& wanted = *index.as<Document>();
-      if (!present.contains(bson::text_at(wanted, "name"))) make_index(name, wanted);
+      const auto index_name = bson::text_at(wanted, "name");
+      if (present.contains(index_name) || make_index(name, wanted)) continue;
+      left.push_back(no_index(name, index_name));
     }
   }
 }
@@ -219,20 +346,21 @@ void ServiceRunner::drop_made_indexes(ServiceWork& work, const RunRecord& part) 
   }
 }
 
-void ServiceRunner::make_dropped_indexes(ServiceWork& work, const RunRecord& part, const RunRecord& own) {
+std::vector<ServiceIndex> ServiceRunner::dropped_indexes(Service service, const RunRecord& part,
+                                                         const std::vector<std::string>& noted) {
   const auto before = part.version.value_or(Document());
   // Not those that are noted now: one may be noted and not made yet.
-  const auto wanted = without(indexes_of(before), indexes_of(own.version.value_or(Document())));
-  if (wanted.empty()) return;
+  const auto wanted = without(indexes_of(before), noted);
+  std::vector<ServiceIndex> out;
+  if (wanted.empty()) return out;
   // All that a way up to that version makes.
-  const auto route = service_route(catalogue_, work.route.service, std::nullopt, ServiceVersion::stands_at(before));
-  const ServiceSteps steps(route, parameters_, work.run.now_ms, work.run.seed, main_);
-  std::vector<ServiceIndex> indexes;
+  const auto route = service_route(catalogue_, service, std::nullopt, ServiceVersion::stands_at(before));
+  const ServiceSteps steps(route, parameters_, part.now_ms, part.seed, main_);
   for (const auto& one : steps.indexes()) {
     const auto key = one.collection + "/" + one.index.name();
-    if (!one.index.drop && std::ranges::find(wanted, key) != wanted.end()) indexes.push_back(one);
+    if (!one.index.drop && std::ranges::find(wanted, key) != wanted.end()) out.push_back(one);
   }
-  make_indexes(work, indexes);
+  return out;
 }
 
 }  // namespace fm

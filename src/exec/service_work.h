@@ -31,6 +31,7 @@ struct ServiceWork {
   ServiceReport report;
   std::int64_t seq = 0;                // of the run, in the residue
   bool has_images = false;             // of earlier ways down
+  bool unknown = false;                // where the run that is taken back found the service
   std::set<std::string> dropped = {};  // collections whose documents all go
   std::vector<std::string> open;       // revisions that this way down leaves open
   std::map<std::pair<std::string, std::string>, std::unique_ptr<Way>> ways = {};
@@ -38,6 +39,9 @@ struct ServiceWork {
 
 // A word by which people know the document.
 std::string example_of(const bson::Document& doc);
+
+// "" where it is not known.
+std::string shown_version(const std::string& version);
 
 // Work goes batch by batch.
 inline constexpr std::size_t kServiceBatch = 500;

@@ -316,6 +316,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed, std::size_t fin
   const auto items = to_take_back(record, half_way, interrupted, lifted, report);
   const bool waits = name_lifted(lifted, report);
   report.database = check_config(record, skip_changed, report);
+  add_left(report);
   observer_.phase("checking", items.size());
   std::vector<BatchRunner::Item> unchanged;
   std::size_t looked_at = 0;
@@ -403,6 +404,11 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed, std::size_t fin
   return report;
 }
 
+void Undo::add_left(UndoReport& report) {
+  if (!settings_.take_left) return;
+  for (auto& one : settings_.take_left()) report.failures.push_back(std::move(one));
+}
+
 void Undo::write(const RunRecord& record, const std::vector<Journal::Entry>& half_way,
                  const std::vector<BatchRunner::Item>& unchanged, UndoReport& report) {
   if (!half_way.empty()) resume(half_way, record, report.failures, report.datasets, false);
@@ -418,6 +424,7 @@ void Undo::write(const RunRecord& record, const std::vector<Journal::Entry>& hal
     }
   });
   if (settings_.after_writes) settings_.after_writes();
+  add_left(report);
   Residue residue(mongo_);
   residue.of_run(facts_.run, [&](const Image& image) { residue.settle({image}); });
   if (!report.failures.empty()) return;  // it can be taken back again, for the rest

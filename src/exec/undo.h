@@ -59,8 +59,9 @@ class Undo {
   // naming everything that was changed since, unless `skip_changed`: then only where
   // nothing is left to take back. A run of which something was left out can be
   // taken back again. An interrupted run may be given: what it left half-way goes
-  // back too. Services go back in the settings' before_writes and after_writes.
-  // `finished`: datasets that finish() has taken back before, of the same undo.
+  // back too. Services go back in the settings' before_writes and after_writes;
+  // what they leave (take_left) is a failure like others. `finished`: datasets that
+  // finish() has taken back before, of the same undo.
   UndoReport run(const RunRecord& record, bool skip_changed, std::size_t finished = 0);
 
   // What a killed undo left half-way goes on.
@@ -92,6 +93,7 @@ class Undo {
   bool name_lifted(const std::vector<Waiting>& lifted, UndoReport& report);
   void write(const RunRecord& record, const std::vector<Journal::Entry>& half_way,
              const std::vector<BatchRunner::Item>& unchanged, UndoReport& report);
+  void add_left(UndoReport& report);
   // Whether the database's version is to go back; throws when it was changed, or
   // names it in the report.
   bool check_config(const RunRecord& record, bool skip_changed, UndoReport& report);
