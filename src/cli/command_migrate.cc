@@ -243,7 +243,14 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     if (cost) document.append("estimate", estimate_document(*cost));
     document = frame.around(std::move(document), services ? services->plan_documents() : bson::Array());
     if (options.html) {
-      const PlanPageFacts facts{mongo.database(), place(settings), target.enterprise, program_version(), clock_ms()};
+      const PlanPageFacts facts{mongo.database(),
+                                place(settings),
+                                target.enterprise,
+                                services ? services->plan_documents() : bson::Array(),
+                                chosen.has(Service::kDatasets),
+                                settings.undo_log,
+                                program_version(),
+                                clock_ms()};
       write_file(*options.html, plan_page(plan, planned.heads, survey, cost, facts));
     }
     if (options.save) {

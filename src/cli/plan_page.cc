@@ -7,51 +7,18 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "cli/counted.h"
-#include "cli/log.h"
+#include "cli/page_html.h"
+#include "cli/plan_page_services.h"
 #include "cli/plan_text.h"
-#include "cli/printable.h"
 #include "embedded/plan_page_files.h"
 
 namespace fm::cli {
 
 namespace {
 
+using namespace page;
+
 using Fields = std::map<std::string_view, std::string>;
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : clean_utf8(std::string(text))) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        // A page may not hold NUL, and the other control characters are no text.
-        out += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? ' ' : c;
-    }
-  }
-  return out;
-}
-
-// A text that may be written in any direction.
-std::string name(std::string_view text) { return "<bdi>" + escaped(text) + "</bdi>"; }
-
-std::string count(std::int64_t n) { return format_count(n); }
-std::string count(std::size_t n) { return format_count(static_cast<std::int64_t>(n)); }
-
-std::string bytes(std::int64_t n) { return format_bytes(static_cast<std::uint64_t>(std::max<std::int64_t>(n, 0))); }
 
 std::string file(std::string_view wanted) {
   for (const auto& one : embedded::plan_page_files()) {
@@ -92,39 +59,6 @@ const char* look_of(DownLabel label) {
   return label == DownLabel::kExact ? "good" : label == DownLabel::kLossy ? "warn" : "bad";
 }
 
-// A table that becomes a list of cards on a phone.
-class Rows {
- public:
-  struct Column {
-    const char* heading;
-    const char* look;  // "name", "number", "short" or "text"
-  };
-  // `plain`: narrow enough to stay a table there.
-  explicit Rows(std::vector<Column> columns, bool plain = false) : columns_(std::move(columns)), plain_(plain) {}
-
-  void add(const std::vector<std::string>& cells) {
-    body_ += "<tr>";
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      body_ += std::string("<td class=\"") + columns_[i].look + "\" data-label=\"" + columns_[i].heading + "\">" +
-               cells[i] + "</td>";
-    }
-    body_ += "</tr>\n";
-  }
-  std::string table() const {
-    std::string head;
-    for (const auto& column : columns_) {
-      head += std::string("<th scope=\"col\" class=\"") + column.look + "\">" + column.heading + "</th>";
-    }
-    return std::string("<table class=\"") + (plain_ ? "plain" : "stacked") + "\">\n<thead><tr>" + head +
-           "</tr></thead>\n<tbody>\n" + body_ + "</tbody></table>\n";
-  }
-
- private:
-  std::vector<Column> columns_;
-  bool plain_;
-  std::string body_;
-};
-
 class Page {
  public:
   Page(const Plan& plan, const Heads& heads, const Survey& survey, const std::optional<Estimate>& estimate,
@@ -135,7 +69,8 @@ class Page {
         estimate_(estimate),
         facts_(facts),
         refused_(all_refused(plan, survey)),
-        revisions_(planned_revisions(plan)) {}
+        revisions_(planned_revisions(plan)),
+        services_(facts.services, facts.undo_log) {}
 
   std::string make() const;
 
@@ -159,6 +94,7 @@ class Page {
   const PlanPageFacts& facts_;
   std::vector<DatasetFailure> refused_;
   std::vector<PlannedRevision> revisions_;
+  ServicesOnPage services_;
 };
 
 std::string Page::facts() const {
@@ -179,7 +115,12 @@ std::string Page::verdict() const {
   const auto box = [](const char* look, const std::string& text, const std::string& more) {
     return std::string("<div class=\"verdict ") + look + "\">" + text + "<p>" + more + "</p></div>\n";
   };
-  if (plan_.nothing_to_do() && refused_.empty()) {
+  if (services_.refused()) {
+    return box("bad", "Values stand twice where a service is to have a unique index: nothing would be written.",
+               "See below which. With --error-level 1 these indexes are left out.");
+  }
+  if (plan_.nothing_to_do() && refused_.empty() && services_.moved() == 0) {
+    if (!facts_.datasets) return box("", "There is nothing to do.", "The services stand where they are to be.");
     return box("", "There is nothing to do.", "Everything is at v" + escaped(plan_.target) + " already.");
   }
   if (!refused_.empty()) {
@@ -187,14 +128,17 @@ std::string Page::verdict() const {
                counted(refused_.size(), "dataset") + " cannot be migrated: as it stands, nothing would be written.",
                "See below why. With --error-level 1 the others are migrated.");
   }
-  if (!survey_.losses.empty() && survey_.undo_log) {
-    return box(
-        "",
-        "What the older version has no place for goes into the undo log: " + escaped(in_words(survey_.losses)) + ".",
-        "It comes back on the way up.");
+  const bool loses = !survey_.losses.empty() || services_.losses() > 0;
+  auto what = survey_.losses.empty() ? std::string() : escaped(in_words(survey_.losses));
+  if (services_.losses() > 0) {
+    what += (what.empty() ? "" : "; ") + (counted(services_.losses(), "value") + " of services");
   }
-  if (!survey_.losses.empty()) {
-    return box("warn", "Values are lost on the way down: " + escaped(in_words(survey_.losses)) + ".",
+  if (loses && facts_.undo_log) {
+    return box("", "What the older version has no place for goes into the undo log: " + what + ".",
+               "It comes back on the way up.");
+  }
+  if (loses) {
+    return box("warn", "Values are lost on the way down: " + what + ".",
                "The migration asks for --allow-loss before it writes anything.");
   }
   return box("", "Nothing refuses this migration, and nothing is lost.", "");
@@ -203,12 +147,17 @@ std::string Page::verdict() const {
 std::string Page::cards() const {
   std::string out = card(count(plan_.datasets.size() - survey_.refused.size()), "datasets to migrate");
   if (plan_.unchanged > 0) out += card(count(plan_.unchanged), "already there, the database counted");
-  out += card(count(survey_.documents()), "documents to write");
+  if (services_.any()) {
+    out += card(count(services_.moved()), "services to migrate");
+    out += card(count(services_.documents()), "documents of services to write");
+  }
+  out += card(count(survey_.documents()), services_.any() ? "documents of datasets to write" : "documents to write");
   out += card(bytes(survey_.bytes()), "of data to write");
   out += card(count(revisions_.size()), "revisions");
   if (estimate_) out += card(time_text(estimate_->seconds()), "expected time");
   std::int64_t lost = 0;
   for (const auto& loss : survey_.losses) lost += loss.values;
+  lost += services_.losses();
   if (lost > 0) out += card(count(lost), survey_.undo_log ? "values into the undo log" : "values lost", "warn");
   if (!refused_.empty()) out += card(count(refused_.size()), "datasets refused", "bad");
   return out;
@@ -252,6 +201,7 @@ std::string Page::estimate() const {
 std::string Page::timeline() const {
   std::string out =
       "<li class=\"frame\">Every dataset is checked, and whatever refuses does so before the first write</li>\n";
+  out += services_.steps(Direction::kUp);
   for (const auto& [revision, direction, datasets] : revisions_) {
     out += "<li><b>" + escaped(revision->text) + "</b> ";
     out += (direction == Direction::kUp ? "" : "Undoes: ") + escaped(revision->title);
@@ -261,6 +211,7 @@ std::string Page::timeline() const {
   }
   const bool writes = !plan_.database.empty() || plan_.save_database_version;
   if (writes) out += "<li>The database is marked as v" + escaped(plan_.database_version) + "</li>\n";
+  out += services_.steps(Direction::kDown);
   return out + "<li class=\"frame\">Versions are read again; what is not where it should be is named</li>\n";
 }
 
@@ -328,11 +279,13 @@ std::string Page::make() const {
   const auto style = file("page/plan.css");
   const auto script = file("page/plan.js");
   const auto from = heads_.database ? "v" + *heads_.database + " → " : "";
-  const auto heading = facts_.database + ": " + from + "v" + plan_.target;
+  // The services have their versions below.
+  const auto way = facts_.datasets ? from + "v" + plan_.target : std::string("services");
+  const auto heading = facts_.database + ": " + way;
   return fill(
       file("page/plan.html"),
       {{"title", escaped("Migration plan " + heading)},
-       {"heading", name(facts_.database) + ": " + escaped(from + "v" + plan_.target)},
+       {"heading", name(facts_.database) + ": " + escaped(way)},
        {"style", style},
        {"script", script},
        {"style_hash", sha256_base64(style)},
@@ -341,6 +294,7 @@ std::string Page::make() const {
        {"verdict", verdict()},
        {"cards", cards()},
        {"refused", section("refused", "Refused", refusals())},
+       {"services", section("services", "Services", services_.content())},
        {"losses", section("losses", survey_.undo_log ? "Into the undo log, until the way up" : "Lost on the way down",
                           tallies(survey_.losses))},
        {"returns", section("returns", "Comes back from the undo log", tallies(survey_.returns))},

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "bson/document.h"
 #include "exec/estimate.h"
 #include "exec/survey.h"
 #include "plan/plan.h"
@@ -16,6 +17,11 @@ struct PlanPageFacts {
   std::string database;  // its name
   std::string server;    // its URI, without secrets
   std::optional<std::string> enterprise_target;
+  // Of an Enterprise deployment, as `plan -o json` has them; and whether datasets are
+  // part of the plan.
+  bson::Array services = {};
+  bool datasets = true;
+  bool undo_log = true;
   std::string tool;          // name and version
   std::int64_t made_ms = 0;  // UTC
 };
