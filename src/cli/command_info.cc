@@ -34,8 +34,10 @@ struct Facts {
   const Deployment& deployment;
   const Parked parked;
   const std::vector<Waiting> waiting;
-  std::vector<ServiceHead> services;      // of an Enterprise deployment; cas only where its settings are there
-  std::optional<std::string> enterprise;  // newest Enterprise version with the database's data model
+  std::vector<ServiceHead> services;             // of an Enterprise deployment; cas only where its settings are there
+  std::optional<std::string> enterprise;         // newest Enterprise version with the database's data model
+  std::optional<Error> no_cas;                   // why that of cas is not among them
+  std::vector<std::string> services_to_upgrade;  // those of `services` that `migrate` would take up
   std::optional<Plan> upgrade;
   std::string no_upgrade;  // why there is no plan
   std::optional<UnfinishedRun> unfinished;
@@ -87,9 +89,12 @@ std::string some_names(const std::vector<std::string>& names) {
 }
 
 std::string upgrade_text(const Facts& facts) {
-  if (!facts.upgrade) return facts.no_upgrade;
+  const auto& services = facts.services_to_upgrade;
+  const auto others =
+      fmt::format("{}{}", services.size() == 1 ? "the service " : "the services ", fmt::join(services, ", "));
+  if (!facts.upgrade) return facts.no_upgrade + (services.empty() ? "" : "; " + others + " (see plan)");
   const auto& plan = *facts.upgrade;
-  if (plan.nothing_to_do()) return "nothing to do";
+  if (plan.nothing_to_do()) return services.empty() ? "nothing to do" : others + " (see plan)";
   const bool database = !plan.database.empty() || plan.save_database_version;
   const auto datasets = database && plan.datasets.empty() ? "" : counted(plan.datasets.size(), "dataset");
   std::string out = fmt::format("{}{}{} to {}", database ? "the database" : "",
@@ -100,6 +105,7 @@ std::string upgrade_text(const Facts& facts) {
   const auto refused = static_cast<std::int64_t>(plan.refused.size()) - half_way;
   if (half_way > 0) out += fmt::format("; {} half-way", format_count(half_way));
   if (refused > 0) out += fmt::format("; {} refused", format_count(refused));
+  if (!services.empty()) out += "; " + others;
   return out + " (see plan)";
 }
 
@@ -123,6 +129,7 @@ std::string info_text(const Facts& facts, const Style& style) {
        heads.database.value_or("none stored") + (facts.enterprise ? " (Enterprise " + *facts.enterprise + ")" : ""));
   line("Newest:", catalogue.client + ", compatible with " + catalogue.compatible.str());
   line("Upgrade:", upgrade_text(facts));
+  if (facts.no_cas) line("Cas:", fmt::format("cannot be read: {}", facts.no_cas->what()));
   for (const auto& service : facts.services) line(service_label(service).c_str(), shown(service));
   if (facts.unfinished) {
     const auto& run = *facts.unfinished;
@@ -174,6 +181,14 @@ Value unfinished_document(const std::optional<UnfinishedRun>& run) {
                   {"remedy", run->remedy()}};
 }
 
+Value restore_document(const std::optional<RestoreMark>& restore) {
+  if (!restore) return {};
+  return Document{{"directory", restore->directory},
+                  {"begun", bson::Date{restore->begun_ms}},
+                  {"text", restore->text()},
+                  {"remedy", restore->remedy()}};
+}
+
 Value text_or_null(const std::optional<std::string>& text) { return text ? Value(*text) : Value(); }
 
 Document info_document(const Facts& facts) {
@@ -211,7 +226,12 @@ Document info_document(const Facts& facts) {
                {"datasets", static_cast<std::int64_t>(facts.upgrade->datasets.size())},
                {"refused", std::move(refused)}};
   }
+  upgrade.append("services", text_array(facts.services_to_upgrade));
   Array services;
+  if (facts.no_cas) {
+    services.append(Document{
+        {"service", name_of(Service::kCas)}, {"error", facts.no_cas->what()}, {"remedy", facts.no_cas->remedy()}});
+  }
   for (const auto& head : facts.services) {
     services.append(Document{{"service", name_of(head.service)},
                              {"version", text_or_null(head.version)},
@@ -231,6 +251,7 @@ Document info_document(const Facts& facts) {
           {"dataset_versions", std::move(versions)},
           {"half_way", std::move(parked)},
           {"unfinished", unfinished_document(facts.unfinished)},
+          {"restore", restore_document(facts.restore)},
           {"waiting", std::move(waiting)},
           {"services", std::move(services)},
           {"upgrade", std::move(upgrade)}};
@@ -244,12 +265,37 @@ std::optional<std::string> enterprise_version(const Heads& heads, const VersionM
   return pair ? std::optional(pair->enterprise) : std::nullopt;
 }
 
-std::vector<ServiceHead> services_of(const Settings& settings, const Globals& globals, Deployment& deployment) {
-  if (!deployment.enterprise()) return {};
-  std::optional<Session> cas;
-  if (settings.cas_database_uri && settings.cas_database_name) cas.emplace(Session::cas(settings));
-  return service_heads(deployment.session.mongo(), cas ? &cas->mongo() : nullptr, deployment.found.heads.database,
-                       globals.versions(), parameters_of(settings));
+void read_services(Facts& facts, const Globals& globals, Deployment& deployment) {
+  if (!deployment.enterprise()) return;
+  const auto heads = [&](Mongo* cas) {
+    return service_heads(deployment.session.mongo(), cas, deployment.found.heads.database, globals.versions(),
+                         parameters_of(facts.settings));
+  };
+  if (facts.settings.cas_database_uri && facts.settings.cas_database_name) {
+    try {
+      auto cas = Session::cas(facts.settings);
+      facts.services = heads(&cas.mongo());
+      return;
+    } catch (const Error& error) {
+      facts.no_cas = error;
+    }
+  }
+  // The rest is worth knowing without it; what is wrong with the other database comes again.
+  facts.services = heads(nullptr);
+}
+
+// Those that a migration to the newest version would take there.
+std::vector<std::string> behind(const std::vector<ServiceHead>& heads, const Globals& globals) {
+  ServicesRequest request;
+  for (const auto& head : heads) request.services.push_back(head.service);
+  request.target = service_target({}, globals.versions());
+  std::vector<std::string> out;
+  for (const auto& route : plan_services(globals.catalogue(), heads, request).up) {
+    // What is guessed to be there already would only be written down.
+    const auto head = std::ranges::find(heads, route.service, &ServiceHead::service);
+    if (!head->guessed || !route.route.revisions.empty()) out.emplace_back(name_of(route.service));
+  }
+  return out;
 }
 
 // Of --check.
@@ -258,8 +304,10 @@ int status_of(const Facts& facts, Exit no_upgrade) {
   const bool half_way = facts.unfinished || facts.restore || !parked_datasets(facts.heads()).empty() ||
                         std::any_of(facts.services.begin(), facts.services.end(), is_half_way);
   if (half_way) return static_cast<int>(Exit::kPending);
+  if (facts.no_cas) return static_cast<int>(facts.no_cas->code());
   if (!facts.upgrade) return static_cast<int>(no_upgrade);
-  const bool idle = facts.upgrade->nothing_to_do() && facts.upgrade->refused.empty();
+  const bool idle =
+      facts.upgrade->nothing_to_do() && facts.upgrade->refused.empty() && facts.services_to_upgrade.empty();
   return static_cast<int>(idle ? Exit::kDone : Exit::kPending);
 }
 
@@ -273,12 +321,16 @@ int run_info(bool check, const Globals& globals) {
               deployment,
               Parked(deployment.session.mongo(), heads),
               waiting(deployment.session.mongo(), heads),
-              services_of(settings, globals, deployment),
+              {},
               enterprise_version(heads, globals.versions()),
+              std::nullopt,
+              {},
               std::nullopt,
               "",
               unfinished_run(deployment.session.mongo()),
               RestoreMark::read(deployment.session.mongo())};
+  read_services(facts, globals, deployment);
+  facts.services_to_upgrade = behind(facts.services, globals);
   auto no_upgrade = Exit::kDone;
   try {
     facts.upgrade = make_plan(built_in_catalogue(), heads, {});
