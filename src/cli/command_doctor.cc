@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 
 #include "cli/program.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "exec/doctor.h"
+#include "exec/heads.h"
 
 namespace fm::cli {
 
@@ -68,12 +71,30 @@ Document doctor_document(const std::vector<Finding>& findings) {
           {"findings", std::move(list)}};
 }
 
+// A database that cannot be read is a finding already.
+bool is_enterprise(Mongo& mongo) {
+  try {
+    return read_heads(mongo).heads.edition == Edition::kEnterprise;
+  } catch (const Error& error) {
+    if (error.code() == Exit::kUnreachable) throw;
+    return false;
+  }
+}
+
 int run_doctor(const Globals& globals) {
   auto settings = globals.load();
   settings.database_validation = false;  // an old server is a finding like others
   const MongoDriver driver;
   Session session(settings);
-  const auto findings = examine(session.mongo(), built_in_catalogue());
+  auto findings = examine(session.mongo(), built_in_catalogue());
+  if (is_enterprise(session.mongo())) {
+    std::optional<Session> cas;
+    auto more = examine_services(session.mongo(), [&]() -> Mongo* {
+      if (!settings.cas_database_uri || !settings.cas_database_name) return nullptr;
+      return &cas.emplace(Session::cas(settings)).mongo();
+    });
+    std::ranges::move(more, std::back_inserter(findings));
+  }
   globals.print(doctor_text(findings, globals.style(STDOUT_FILENO)), doctor_document(findings));
   return static_cast<int>(count(findings, Level::kBlocker) > 0 ? Exit::kPrecondition : Exit::kDone);
 }

@@ -45,6 +45,17 @@ void check_database_name(const std::string& name, const char* variable) {
               std::string("Set ") + variable + ": at most 63 bytes, without blanks and the characters / \\ . \" $");
 }
 
+// Errors of the driver speak of one database URI.
+std::string of_cas(std::string text) {
+  for (const std::string_view uri : {"the database URI", "The database URI"}) {
+    constexpr std::string_view kVariable = "CAS_DATABASE_URI";
+    for (auto at = text.find(uri); at != std::string::npos; at = text.find(uri, at + kVariable.size())) {
+      text.replace(at, uri.size(), kVariable);
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 Session::Session(const Settings& settings, Ahead ahead) {
@@ -68,10 +79,14 @@ Session::Session(const Settings& settings, Ahead ahead) {
 
 Session Session::cas(const Settings& settings) {
   check_database_name(*settings.cas_database_name, "CAS_DATABASE_NAME");
-  Session out;
-  out.mongo_ = std::make_unique<Mongo>(settings.cas_database_uri->reveal(), *settings.cas_database_name);
-  out.validate(settings);
-  return out;
+  try {
+    Session out;
+    out.mongo_ = std::make_unique<Mongo>(settings.cas_database_uri->reveal(), *settings.cas_database_name);
+    out.validate(settings);
+    return out;
+  } catch (const Error& error) {
+    throw Error(error.code(), "cas: " + of_cas(error.what()), of_cas(error.remedy()), error.type());
+  }
 }
 
 void Session::validate(const Settings& settings) {

@@ -1,6 +1,7 @@
 // Whether a migration should start: everything that can be seen beforehand.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "exec/finding.h"
@@ -13,5 +14,10 @@ namespace fm {
 // right. Throws Error(kUnreachable), and Error(kRights) when the login fails or
 // is missing: then there is nothing to look at.
 std::vector<Finding> examine(Mongo& mongo, const Catalogue& catalogue);
+
+// The services of an Enterprise deployment beside its datasets, and the database
+// of cas. `open_cas` opens that, or says with nullptr that its settings are
+// missing; what it throws is a finding. Reads a few documents.
+std::vector<Finding> examine_services(Mongo& main, const std::function<Mongo*()>& open_cas);
 
 }  // namespace fm

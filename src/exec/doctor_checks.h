@@ -70,4 +70,11 @@ Finding look_at_unfinished(Mongo& mongo, const std::optional<Heads>& heads);
 std::optional<Finding> look_at_lease(Mongo& mongo);
 Finding look_at_residue(Mongo& mongo);
 
+// -- the services of an Enterprise deployment
+
+Finding judge_cas_rights(const std::optional<Privileges>& privileges, const std::string& database);
+Finding look_at_cas_lease(Mongo& cas);
+// Those that a run left half-way; without `cas`, of the others.
+Finding look_at_services(Mongo& main, Mongo* cas);
+
 }  // namespace fm::doctor

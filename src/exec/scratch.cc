@@ -21,7 +21,7 @@ namespace {
 constexpr const char* kPrefix = "migrator.scratch.roundtrip.";
 constexpr std::int64_t kLargestResult = std::int64_t{16} << 20;
 constexpr std::int64_t kFramesPerSample = 10;
-constexpr std::size_t kIdsAtOnce = 1000;
+constexpr std::size_t kScratchIds = 1000;
 
 template <class Visit>
 void each_step(const Catalogue& catalogue, const Visit& visit) {
@@ -62,9 +62,9 @@ Scratch::Scratch(Mongo& mongo, const Catalogue& catalogue, const std::vector<Val
   try {
     copy("config", {}, {});
     std::vector<std::vector<Value>> groups;
-    for (std::size_t i = 0; i < datasets.size(); i += kIdsAtOnce) {
+    for (std::size_t i = 0; i < datasets.size(); i += kScratchIds) {
       groups.emplace_back(datasets.begin() + static_cast<std::ptrdiff_t>(i),
-                          datasets.begin() + static_cast<std::ptrdiff_t>(std::min(datasets.size(), i + kIdsAtOnce)));
+                          datasets.begin() + static_cast<std::ptrdiff_t>(std::min(datasets.size(), i + kScratchIds)));
     }
     for (const auto& ids : groups) {
       std::vector<Document> documents;
@@ -116,9 +116,9 @@ void Scratch::copy(const std::string& collection, const Document& filter, const 
 }
 
 void Scratch::copy_by_ids(const std::string& collection, const char* key, const std::vector<Value>& ids) {
-  for (std::size_t i = 0; i < ids.size(); i += kIdsAtOnce) {
+  for (std::size_t i = 0; i < ids.size(); i += kScratchIds) {
     Array wanted;
-    for (std::size_t j = i; j < ids.size() && j < i + kIdsAtOnce; ++j) wanted.append(ids[j]);
+    for (std::size_t j = i; j < ids.size() && j < i + kScratchIds; ++j) wanted.append(ids[j]);
     copy(collection, Document{{key, Document{{"$in", std::move(wanted)}}}}, {});
   }
 }

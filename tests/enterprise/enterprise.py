@@ -1,5 +1,6 @@
 """What the tests of Enterprise deployments share: a server, and a deployment in
 two databases of its own."""
+import datetime
 import itertools
 import os
 import sys
@@ -61,6 +62,10 @@ class EnterpriseTool(Tool):
                 if "version" in doc:
                     out[doc["_id"]] = doc["version"]
         return out
+
+    def now(self, seconds=0):
+        """The server's."""
+        return self.client.admin.command("hello")["localTime"] + datetime.timedelta(seconds=seconds)
 
     def config(self):
         return self.client[self.name].config.find_one()

@@ -1,0 +1,119 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "bson/read.h"
+#include "exec/doctor.h"
+#include "exec/doctor_checks.h"
+#include "exec/restore_mark.h"
+#include "exec/service_versions.h"
+#include "store/lease.h"
+
+namespace fm {
+
+using bson::Array;
+using bson::Document;
+using Level = Finding::Level;
+
+namespace doctor {
+
+Finding judge_cas_rights(const std::optional<Privileges>& privileges, const std::string& database) {
+  Finding out{"cas_rights", Level::kNote, "Rights on cas", "cannot see: this server does not tell them"};
+  if (!privileges) return out;
+  if (privileges->users().empty()) {
+    out.found = "no login: the server lets anyone do anything";
+    return out;
+  }
+  const auto user = fmt::format("{}", fmt::join(privileges->users(), ", "));
+  const auto missing = missing_rights(*privileges, database, needed_service_rights());
+  if (missing.empty()) {
+    out.level = Level::kOk;
+    out.found = fmt::format("{} may do all that migrating {} needs", user, database);
+    return out;
+  }
+  out.level = Level::kBlocker;
+  out.found = fmt::format("{} lacks on {}: {}", user, database, fmt::join(missing, ", "));
+  out.remedy = rights_remedy(database, privileges->users().front(), missing, needed_service_rights());
+  Array list;
+  for (const auto& one : missing) list.append(one);
+  out.details = Document{{"missing", std::move(list)}};
+  return out;
+}
+
+Finding look_at_cas_lease(Mongo& cas) {
+  Finding out{"cas_lease", Level::kOk, "Lease of cas", "free"};
+  const auto holder = lease_holder(cas);
+  if (!holder) return out;
+  out.level = holder->live() ? Level::kBlocker : Level::kNote;
+  out.found = fmt::format("held by process {} on host {}, since {}{}", holder->pid, holder->host,
+                          utc_text(holder->started_ms), holder->live() ? "" : "; it is gone");
+  if (holder->live()) {
+    out.remedy = fmt::format(
+        "Wait for it to end. It may be of another deployment with the same database of cas. `lock status` looks at it "
+        "with FIFTYONE_DATABASE_URI and FIFTYONE_DATABASE_NAME={} set to that database, `lock release` frees it.",
+        cas.database());
+  }
+  return out;
+}
+
+Finding look_at_services(Mongo& main, Mongo* cas) {
+  Finding out{"services", Level::kOk, "Services", "none is half-way"};
+  std::vector<std::string> left;
+  for (const auto service : {Service::kCas, Service::kHub, Service::kEnterprise}) {
+    auto* home = service == Service::kCas ? cas : &main;
+    if (!home) continue;
+    ServiceVersion version(*home, service);
+    const auto run = version.unfinished();
+    if (!run) continue;
+    const bool failed = bson::text_at(version.document(), "state") == "failed";
+    left.push_back(fmt::format("{}: half-way{}{}, by run {}", name_of(service),
+                               run->to.empty() ? "" : " to v" + run->to, failed ? ", where it failed" : "", run->run));
+  }
+  if (left.empty()) return out;
+  out.level = Level::kWarning;
+  out.found = fmt::format("{}", fmt::join(left, "\n"));
+  out.remedy = "The next fiftyone-migrator migrate finishes them first; `undo` takes the whole run back instead.";
+  return out;
+}
+
+}  // namespace doctor
+
+std::vector<Finding> examine_services(Mongo& main, const std::function<Mongo*()>& open_cas) {
+  std::vector<Finding> out;
+  Mongo* cas = nullptr;
+  try {
+    cas = open_cas();
+    if (cas) {
+      out.push_back({"cas", Level::kOk, "Database of cas", cas->database() + ", which answers"});
+      auto topology = doctor::judge_topology(cas->command(Document{{"hello", 1}}));
+      topology.id = "cas_topology";
+      topology.what = "Topology of cas";
+      out.push_back(std::move(topology));
+      if (const auto mark = RestoreMark::read(*cas)) {
+        out.push_back({"cas_restore", Level::kBlocker, "Restore of cas", mark->text(), mark->remedy()});
+      }
+      out.push_back(doctor::judge_cas_rights(Privileges::read(*cas), cas->database()));
+      out.push_back(doctor::look_at_cas_lease(*cas));
+    } else {
+      out.push_back({"cas", Level::kWarning, "Database of cas", "not looked at: its settings are missing",
+                     "Set CAS_DATABASE_URI and CAS_DATABASE_NAME, or migrate the others alone: --exclude cas."});
+    }
+  } catch (const Error& error) {
+    std::erase_if(out, [](const Finding& one) { return one.id == "cas"; });
+    out.push_back({"cas", Level::kBlocker, "Database of cas", error.what(), error.remedy()});
+    cas = nullptr;
+  }
+  try {
+    out.push_back(doctor::look_at_services(main, cas));
+  } catch (const Error& error) {
+    if (error.code() == Exit::kUnreachable) throw;
+    out.push_back(
+        {"services", Level::kBlocker, "Services", fmt::format("cannot see: {}", error.what()), error.remedy()});
+  }
+  return out;
+}
+
+}  // namespace fm
