@@ -364,7 +364,8 @@ def test_info(tool):
         ],
         "half_way": [{"name": "half", "from": "0.9.4", "to": "1.22.1"}],
         "unfinished": None,
-        "upgrade": {"target": "1.22.1", "database": True, "datasets": 3},
+        "restore": None,
+        "upgrade": {"target": "1.22.1", "database": True, "datasets": 3, "services": []},
     }
 
 
