@@ -88,7 +88,9 @@ void Journal::enter(const std::vector<Prepared*>& datasets) {
                        {"deletes", deletes_of(dataset->context.references.entries())},
                        {"files", std::move(files)}});
     if (const auto& naming = dataset->context.naming) {
-      entries.back().append("naming", Document{{"name", naming->name}, {"slug", naming->slug}});
+      Document chosen{{"name", naming->name}, {"slug", naming->slug}};
+      if (naming->was) chosen.append("was", *naming->was);
+      entries.back().append("naming", std::move(chosen));
     }
   }
   for (const auto index : mongo_.insert(kCollection, entries)) {
@@ -147,6 +149,7 @@ Journal::Entry Journal::read_entry(const Document& stored) {
   if (const auto* files = stored.find("files"); files && files->as<Array>()) out.files = *files->as<Array>();
   if (const auto* name = bson::Path("naming.name").find(stored)) {
     out.naming = ops::Naming{*name, text_at(stored, "naming.slug"), {}};
+    if (const auto* was = bson::Path("naming.was").find(stored)) out.naming->was = *was;
   }
   return out;
 }

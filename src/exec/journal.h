@@ -2,7 +2,7 @@
 //
 //   {_id: "run", run, undoes, target, request, plan, now, seed, host, pid}
 //   {_id: {dataset: <_id>}, name, from, to, done: [passes], cursor: {pass, from, done}, deletes: {collection: [ids]},
-//   files: [<GridFS ids>], naming: {name, slug}}
+//   files: [<GridFS ids>], naming: {name, slug, was}}
 //
 // The run's document is written before anything else and removed when the run
 // has succeeded; a dataset's entry lives while the dataset is parked (rules E1,
