@@ -81,7 +81,7 @@ def test_wrong_usage(tool, args, text):
     r = tool.migrator(*args)
     assert (r.status, r.out) == (2, "")
     assert r.err.split("\n")[0] == "error: " + text
-    r = tool.migrator(*args, "-o", "json")
+    r = tool.migrator("-o", "json", *args)
     if args[-1] != "xml":
         error = json.loads(r.err)["error"]
         assert (error["code"], error["exit"], error["message"]) == ("usage", 2, text)
