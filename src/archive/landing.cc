@@ -250,7 +250,7 @@ void Landing::insert(bool frames, std::string_view batch, OnConflict on_conflict
   }
 }
 
-void Landing::insert_tags(const std::vector<Document>& tags) { mongo_.insert(tags_, tags); }
+void Landing::insert_tags(const std::vector<Document>& tags) { mongo_.insert_or_clash(tags_, tags); }
 
 void Landing::write_results(const std::vector<RunResults>& results, const ReadResults& read,
                             const ops::IdGenerator& ids) {

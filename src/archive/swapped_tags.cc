@@ -45,7 +45,7 @@ void swap_tags(Mongo& mongo, const std::string& swap) {
     mongo.remove(kTags, ids);
   });
   each_thousand(mongo, swap, Document{{kOld, Document{{"$exists", false}}}},
-                [&](const std::vector<Document>& tags) { mongo.insert(kTags, tags); });
+                [&](const std::vector<Document>& tags) { mongo.insert_or_clash(kTags, tags); });
   mongo.drop(swap);
 }
 
