@@ -5,6 +5,7 @@
 #include "exec/gridfs.h"
 #include "exec/guard.h"
 #include "exec/owner.h"
+#include "ops/server_form.h"
 
 namespace fm {
 

@@ -57,9 +57,9 @@ struct Prepared {
   const Route* route = nullptr;
   ops::Context context;
   std::vector<ops::Pass> passes;
-  bool parked = false;    // by an earlier attempt of this run
-  Passed done;            // by an earlier attempt
-  bson::Array old_files;  // GridFS files that an earlier attempt copied
+  bool parked = false;       // by an earlier attempt of this run
+  Passed done;               // by an earlier attempt
+  bson::Array old_files;     // GridFS files that an earlier attempt copied
   bool renew_image = false;  // documents elsewhere changed after an earlier attempt kept their image
 
   // What came back from the undo log on the way up (rule R3).
