@@ -50,7 +50,8 @@ Array files_of(Mongo& mongo, const Document& dataset) {
       }
     }
   }
-  const auto runs = array_at(references_of(dataset), "runs");
+  const auto references = references_of(dataset);
+  const auto& runs = array_at(references, "runs");
   if (!runs.empty()) {
     mongo.find("runs", Document{{"_id", Document{{"$in", runs}}}}, {}, [&](bson::View view) { add(view.decode()); });
   }
@@ -58,12 +59,6 @@ Array files_of(Mongo& mongo, const Document& dataset) {
 }
 
 }  // namespace
-
-Array array_at(const Document& document, const char* path) {
-  const auto* value = bson::Path(path).find(document);
-  const auto* list = value ? value->as<Array>() : nullptr;
-  return list ? *list : Array();
-}
 
 Document belongings_of(Mongo& mongo, const Document& dataset) {
   return {{"samples", bson::text_at(dataset, "sample_collection_name")},

@@ -21,7 +21,4 @@ void drop_unless_named(Mongo& mongo, const std::string& collection);
 // By collection, a list of ids for each.
 void remove_documents(Mongo& mongo, const bson::Document& by_collection);
 
-// The list at a path; an empty one where there is none.
-bson::Array array_at(const bson::Document& document, const char* path);
-
 }  // namespace fm::archive

@@ -25,13 +25,9 @@ Array list_of(const std::vector<Document>& documents) {
   return out;
 }
 
-std::vector<Document> documents_at(const Document& from, const char* path) {
+std::vector<Document> indexes_at(const Document& from, const char* path) {
   std::vector<Document> out;
-  const auto* value = bson::Path(path).find(from);
-  const auto* list = value ? value->as<Array>() : nullptr;
-  for (std::size_t i = 0; list && i < list->size(); ++i) {
-    if (const auto* document = (*list)[i].as<Document>()) out.push_back(*document);
-  }
+  for (const auto* index : bson::documents_at(from, path)) out.push_back(*index);
   return out;
 }
 
@@ -90,22 +86,20 @@ std::optional<Manifest> read_manifest(const std::string& folder) {
   out.media_files = bson::integer_at(document, "media.files");
   out.media_bytes = bson::integer_at(document, "media.bytes");
   out.rel_dir = bson::text_at(document, "rel_dir");
-  const auto* fields = document.find("fields");
-  if (const auto* list = fields ? fields->as<Array>() : nullptr) {
-    for (const auto& field : *list) {
-      if (const auto* name = field.as<std::string>()) out.fields.push_back(*name);
-    }
+  for (const auto& field : bson::array_at(document, "fields")) {
+    if (const auto* name = field.as<std::string>()) out.fields.push_back(*name);
   }
-  for (const auto& file : documents_at(document, "files")) {
-    ManifestFile one{bson::text_at(file, "name"), bson::integer_at(file, "bytes"), bson::text_at(file, "sha256"), -1};
-    if (file.has("documents")) one.documents = bson::integer_at(file, "documents");
+  for (const auto* file : bson::documents_at(document, "files")) {
+    ManifestFile one{bson::text_at(*file, "name"), bson::integer_at(*file, "bytes"), bson::text_at(*file, "sha256"),
+                     -1};
+    if (file->has("documents")) one.documents = bson::integer_at(*file, "documents");
     if (!stays_within(one.name)) {
       throw Error(Exit::kMismatch, path + " names a file outside the archive: '" + one.name + "'");
     }
     out.files.push_back(std::move(one));
   }
-  out.sample_indexes = documents_at(document, "indexes.samples");
-  out.frame_indexes = documents_at(document, "indexes.frames");
+  out.sample_indexes = indexes_at(document, "indexes.samples");
+  out.frame_indexes = indexes_at(document, "indexes.frames");
   return out;
 }
 

@@ -1,13 +1,9 @@
 #include "backup/datasets_outside.h"
 
 #include <algorithm>
-#include <map>
-#include <optional>
 
 #include "backup/touched.h"
-#include "base/hash.h"
 #include "base/version.h"
-#include "bson/read.h"
 #include "exec/journal.h"
 #include "exec/prepare.h"
 #include "plan/plan.h"
@@ -25,81 +21,71 @@ Digest hash_of(Document dataset) {
   return sha256({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
-std::string version_of(const Document& dataset) {
-  const auto text = bson::text_at(dataset, "version");
-  return text.empty() ? "0.0" : text;
-}
-
 bool same_version(const std::string& a, const std::string& b) {
   const auto left = Version::try_parse(a);
   const auto right = Version::try_parse(b);
   return left && right && left->base() == right->base();
 }
 
-// One of the backup without its collections.
-struct Lone {
-  std::string name;
-  std::string version;
-  Digest hash;
-  std::vector<std::string> collections;
-  bool here = false;
-};
-
 }  // namespace
 
-Outside datasets_outside(Mongo& mongo, const Manifest& manifest, const EachDocument& backed_up) {
-  Outside out;
+BackedUpDatasets::BackedUpDatasets(const Manifest& manifest, const EachDocument& each) : plan_(manifest.plan) {
   std::set<std::string> held;
   for (const auto& entry : manifest.collections) held.insert(entry.name);
-  std::set<std::string> known;  // all of the backup
-  std::map<std::string, Lone> lone;
-  backed_up([&](bson::View view) {
+  const auto is_held = [&](const std::string& name) { return held.contains(name); };
+  each([&](bson::View view) {
     const auto id = view.get("_id");
     if (!id) return;
-    known.insert(id_key(*id));
+    known_.insert(id_key(*id));
     auto names = own_collections(view);
-    const auto is_held = [&](const std::string& name) { return held.contains(name); };
-    if (!manifest.plan || std::any_of(names.begin(), names.end(), is_held)) {
+    if (!plan_ || std::any_of(names.begin(), names.end(), is_held)) {
       for (auto& name : names) {
-        if (!is_held(name)) out.were_absent.insert(std::move(name));
+        if (!is_held(name)) were_absent_.insert(std::move(name));
       }
       return;
     }
     const auto dataset = view.decode();
-    lone.emplace(id_key(*id), Lone{shown_name(dataset), version_of(dataset), hash_of(dataset), std::move(names)});
+    lone_.emplace(id_key(*id), Lone{shown_name(dataset), version_of(view), hash_of(dataset), std::move(names)});
   });
+}
 
+Outside BackedUpDatasets::compare(Mongo& mongo) const {
+  Outside out;
+  out.were_absent = were_absent_;
   std::set<std::string> planned;
-  if (manifest.plan) {
-    for (const auto& id : manifest.plan->datasets) planned.insert(id_key(id));
+  if (plan_) {
+    for (const auto& id : plan_->datasets) planned.insert(id_key(id));
   }
   std::string under_way;  // where parked ones go; a restore that was cut off has dropped their journal
   if (const auto left = Journal(mongo).unfinished()) {
     under_way = left->target;
-  } else if (manifest.plan) {
-    under_way = manifest.plan->target;
+  } else if (plan_) {
+    under_way = plan_->target;
   }
-  mongo.find("datasets", {}, {}, [&](bson::View view) {
+  FindOptions options;
+  if (lone_.empty()) options.projection = Document{{"name", 1}};
+  std::set<std::string> here;
+  mongo.find("datasets", {}, options, [&](bson::View view) {
     const auto key = id_key(*view.get("_id"));
-    const auto found = lone.find(key);
-    if (known.contains(key) && found == lone.end()) return;
+    const auto found = lone_.find(key);
+    if (known_.contains(key) && found == lone_.end()) return;
     const auto dataset = view.decode();
-    if (found == lone.end()) {
+    if (found == lone_.end()) {
       out.newer.push_back(shown_name(dataset));
       return;
     }
-    found->second.here = true;
+    here.insert(key);
     if (hash_of(dataset) == found->second.hash) return;
-    auto now = version_of(dataset);
+    auto now = version_of(view);
     if (now == kParkedVersion) now = under_way;
     const bool as_planned =
-        planned.contains(key) && (same_version(now, found->second.version) || same_version(now, manifest.plan->target));
+        planned.contains(key) && (same_version(now, found->second.version) || same_version(now, plan_->target));
     if (!as_planned) out.changed.push_back(shown_name(dataset));
   });
   const auto there = mongo.collection_names();
-  for (const auto& [key, one] : lone) {
+  for (const auto& [key, one] : lone_) {
     const auto is_there = [&](const std::string& name) { return there.contains(name); };
-    if (!one.here && std::none_of(one.collections.begin(), one.collections.end(), is_there)) {
+    if (!here.contains(key) && std::none_of(one.collections.begin(), one.collections.end(), is_there)) {
       out.bare.push_back(one.name);
     }
   }

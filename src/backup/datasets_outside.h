@@ -3,11 +3,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "backup/manifest.h"
+#include "base/hash.h"
 #include "bson/document.h"
 #include "store/mongo.h"
 
@@ -26,9 +29,28 @@ struct Outside {
 
 using EachDocument = std::function<void(const std::function<void(bson::View)>&)>;
 
-// `backed_up` visits the documents of the backup's `datasets`. Reads that and the
-// database's once; holds a hash for each. When a dataset was last loaded is no
-// change.
-Outside datasets_outside(Mongo& mongo, const Manifest& manifest, const EachDocument& backed_up);
+// The datasets of a backup, to be compared with a database as often as it may have
+// changed. Holds a key for each, and a hash of those whose collections are not there.
+class BackedUpDatasets {
+ public:
+  // `each` visits the documents of the backup's `datasets`, once.
+  BackedUpDatasets(const Manifest& manifest, const EachDocument& each);
+
+  // Reads the database's `datasets` once. When a dataset was last loaded is no change.
+  Outside compare(Mongo& mongo) const;
+
+ private:
+  // One of the backup without its collections.
+  struct Lone {
+    std::string name;
+    std::string version;
+    Digest hash;
+    std::vector<std::string> collections;
+  };
+  std::optional<Covered> plan_;
+  std::set<std::string> known_;  // encoded _ids of all
+  std::map<std::string, Lone> lone_;
+  std::set<std::string> were_absent_;
+};
 
 }  // namespace fm::dump

@@ -60,9 +60,10 @@ class Restorer {
     for (const auto& entry : entries()) wanted.insert(entry.name);
     for (const auto& info : mongo_.collections()) found_.emplace(info.name, info);
     if (!request_.dry_run) require_more_rights();
-    const auto* datasets = datasets_entry();
-    const auto outside =
-        datasets ? datasets_outside([&](const auto& visit) { each_document(*datasets, visit); }) : dump::Outside();
+    if (const auto* datasets = datasets_entry()) {
+      backed_up_.emplace(manifest_, [&](const auto& visit) { each_document(*datasets, visit); });
+    }
+    const auto outside = backed_up_ ? backed_up_->compare(mongo_) : dump::Outside();
     std::vector<std::string> kinds;
     for (const auto& entry : entries()) {
       const auto it = found_.find(entry.name);
@@ -117,9 +118,7 @@ class Restorer {
 
   // What clients did while it was filled counts as what they did before.
   void look_again() {
-    const auto is_datasets = [&](std::size_t i) { return &entries()[i] == datasets_entry(); };
-    const auto found = std::find_if(order_.begin(), order_.end(), is_datasets);
-    if (found != order_.end()) dump::refuse_to_part(datasets_outside(scratch(*found)), request_.allow_loss);
+    if (backed_up_) dump::refuse_to_part(backed_up_->compare(mongo_), request_.allow_loss);
   }
   // The same for one that was cut off, as long as `datasets` is not in its place.
   void look_again(const RestoreMark& mark) {
@@ -127,7 +126,9 @@ class Restorer {
     for (const auto& move : mark.moves) {
       const auto found = now.find(move.from);
       if (move.to != "datasets" || found == now.end() || found->second != move.uuid) continue;
-      dump::refuse_to_lose(datasets_outside(move.from), request_.allow_loss);
+      const dump::BackedUpDatasets beside(
+          manifest_, [&](const std::function<void(bson::View)>& visit) { mongo_.find(move.from, {}, {}, visit); });
+      dump::refuse_to_lose(beside.compare(mongo_), request_.allow_loss);
     }
   }
 
@@ -209,14 +210,6 @@ class Restorer {
     const auto is_datasets = [](const CollectionEntry& entry) { return entry.name == "datasets" && !entry.view; };
     const auto found = std::find_if(entries().begin(), entries().end(), is_datasets);
     return found == entries().end() ? nullptr : &*found;
-  }
-
-  dump::Outside datasets_outside(const dump::EachDocument& backed_up) {
-    return dump::datasets_outside(mongo_, manifest_, backed_up);
-  }
-  // `beside`: where its documents wait for their place.
-  dump::Outside datasets_outside(const std::string& beside) {
-    return datasets_outside([&](const std::function<void(bson::View)>& visit) { mongo_.find(beside, {}, {}, visit); });
   }
 
   void each_document(const CollectionEntry& entry, const std::function<void(bson::View)>& visit) const {
@@ -366,6 +359,7 @@ class Restorer {
   const dump::Manifest& manifest_;
   const BytesProgress& progress_;
   std::vector<dump::Definition> definitions_;  // as the entries
+  std::optional<dump::BackedUpDatasets> backed_up_;
   std::map<std::string, CollectionInfo> found_;
   std::vector<std::string> leftovers_;
   std::vector<std::string> dropped_;

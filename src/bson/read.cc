@@ -37,6 +37,21 @@ std::optional<std::int64_t> date_at(const Document& doc, const char* path) {
   return date ? std::optional(date->ms) : std::nullopt;
 }
 
+const Array& array_at(const Document& doc, const char* path) {
+  static const Array kNone;
+  const auto* value = Path(path).find(doc);
+  const auto* list = value ? value->as<Array>() : nullptr;
+  return list ? *list : kNone;
+}
+
+std::vector<const Document*> documents_at(const Document& doc, const char* path) {
+  std::vector<const Document*> out;
+  for (const auto& item : array_at(doc, path)) {
+    if (const auto* one = item.as<Document>()) out.push_back(one);
+  }
+  return out;
+}
+
 std::size_t depth_of(const View& document) {
   bson_iter_t at;
   return bson_iter_init(&at, document.c()) ? depth_below(at) : 0;

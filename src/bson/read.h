@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bson/document.h"
 
@@ -13,6 +14,11 @@ namespace fm::bson {
 std::string text_at(const Document& doc, const char* path);
 std::int64_t integer_at(const Document& doc, const char* path);
 std::optional<std::int64_t> date_at(const Document& doc, const char* path);  // milliseconds since 1970
+
+// The list; an empty one without it. Valid as long as `doc` is.
+const Array& array_at(const Document& doc, const char* path);
+// The documents in it; other values are left out.
+std::vector<const Document*> documents_at(const Document& doc, const char* path);
 
 // How many documents and lists are inside each other at most; 1 for plain values.
 std::size_t depth_of(const View& document);

@@ -43,19 +43,12 @@ std::string datasets_of(const Document& run) {
   return done == planned ? format_count(done) : format_count(done) + " of " + format_count(planned);
 }
 
-bson::Array documents_at(const Document& run, const char* key) {
-  const auto* value = run.find(key);
-  return value && value->as<bson::Array>() ? *value->as<bson::Array>() : bson::Array();
-}
-
 // The database's way; of a run that left it where it is, that of its datasets.
 std::string version_of(const Document& run, const char* end) {
   auto out = text_at(run, end);
   if (text_at(run, "from") != text_at(run, "to")) return out;
   std::set<std::string> all;
-  for (const auto& way : documents_at(run, "ways")) {
-    if (const auto* one = way.as<Document>()) all.insert(text_at(*one, end));
-  }
+  for (const auto* way : bson::documents_at(run, "ways")) all.insert(text_at(*way, end));
   if (all.empty()) return out;
   return all.size() == 1 ? *all.begin() : format_count(static_cast<std::int64_t>(all.size())) + " versions";
 }
@@ -86,9 +79,7 @@ std::string text_of(const bson::Value& value) {
 // The parts of a run over services of FiftyOne Enterprise.
 std::vector<std::vector<std::string>> service_rows(const Document& run) {
   std::vector<std::vector<std::string>> out;
-  for (const auto& item : documents_at(run, "services")) {
-    const auto* part = item.as<Document>();
-    if (!part) continue;
+  for (const auto* part : bson::documents_at(run, "services")) {
     const auto stays = text_at(*part, "stays");
     const auto state = text_at(*part, "state");
     std::vector<std::string> row{text_at(*part, "service"), text_at(*part, "from"), text_at(*part, "to"),
@@ -105,11 +96,9 @@ std::vector<std::vector<std::string>> service_rows(const Document& run) {
 
 std::vector<Tally> losses_of(const Document& run) {
   std::vector<Tally> out;
-  for (const auto& item : documents_at(run, "losses")) {
-    if (const auto* loss = item.as<Document>()) {
-      out.push_back({text_at(*loss, "revision"), "", clean_utf8(text_at(*loss, "what")), integer_at(*loss, "values"),
-                     integer_at(*loss, "datasets")});
-    }
+  for (const auto* loss : bson::documents_at(run, "losses")) {
+    out.push_back({text_at(*loss, "revision"), "", clean_utf8(text_at(*loss, "what")), integer_at(*loss, "values"),
+                   integer_at(*loss, "datasets")});
   }
   return out;
 }
@@ -167,9 +156,7 @@ std::string detail(const Document& run, const std::vector<Document>& revisions, 
   const auto table = [&](const char* title, const char* key, const std::vector<std::string>& headings,
                          const std::vector<const char*>& keys) {
     std::vector<std::vector<std::string>> rows;
-    for (const auto& item : documents_at(run, key)) {
-      const auto* doc = item.as<Document>();
-      if (!doc) continue;
+    for (const auto* doc : bson::documents_at(run, key)) {
       std::vector<std::string> row;
       for (const auto* k : keys) {
         const auto* value = doc->find(k);

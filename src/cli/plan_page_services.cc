@@ -15,25 +15,12 @@ using namespace page;
 
 namespace {
 
-// Of a document of the plan: its documents under `key`.
-std::vector<const Document*> parts(const Document& document, const char* key) {
-  std::vector<const Document*> out;
-  const auto* value = document.find(key);
-  const auto* list = value ? value->as<Array>() : nullptr;
-  for (std::size_t i = 0; list && i < list->size(); ++i) {
-    if (const auto* one = (*list)[i].as<Document>()) out.push_back(one);
-  }
-  return out;
-}
-
 // Its texts there, or the ids of its documents.
 std::string texts_of(const Document& document, const char* key, const char* between) {
   std::string out;
-  const auto* value = document.find(key);
-  const auto* list = value ? value->as<Array>() : nullptr;
-  for (std::size_t i = 0; list && i < list->size(); ++i) {
-    const auto* one = (*list)[i].as<Document>();
-    const auto* text = one ? nullptr : (*list)[i].as<std::string>();
+  for (const auto& item : bson::array_at(document, key)) {
+    const auto* one = item.as<Document>();
+    const auto* text = item.as<std::string>();
     out += (out.empty() ? "" : between) + (one ? bson::text_at(*one, "id") : text ? *text : std::string());
   }
   return out;
@@ -58,7 +45,7 @@ std::size_t ServicesOnPage::moved() const {
 std::int64_t ServicesOnPage::documents() const {
   std::int64_t out = 0;
   for (const auto* service : services_) {
-    for (const auto* one : parts(*service, "documents")) out += written(*one);
+    for (const auto* one : bson::documents_at(*service, "documents")) out += written(*one);
   }
   return out;
 }
@@ -66,13 +53,14 @@ std::int64_t ServicesOnPage::documents() const {
 std::int64_t ServicesOnPage::losses() const {
   std::int64_t out = 0;
   for (const auto* service : services_) {
-    for (const auto* one : parts(*service, "losses")) out += bson::integer_at(*one, "documents");
+    for (const auto* one : bson::documents_at(*service, "losses")) out += bson::integer_at(*one, "documents");
   }
   return out;
 }
 
 bool ServicesOnPage::refused() const {
-  return std::ranges::any_of(services_, [](const Document* service) { return !parts(*service, "duplicates").empty(); });
+  return std::ranges::any_of(
+      services_, [](const Document* service) { return !bson::documents_at(*service, "duplicates").empty(); });
 }
 
 std::string ServicesOnPage::steps(Direction direction) const {
@@ -80,7 +68,7 @@ std::string ServicesOnPage::steps(Direction direction) const {
   for (const auto* service : services_) {
     if (bson::text_at(*service, "direction") != word(direction)) continue;
     const auto to = escaped(version_text(bson::text_at(*service, "to")));
-    for (const auto* revision : parts(*service, "revisions")) {
+    for (const auto* revision : bson::documents_at(*service, "revisions")) {
       out += "<li><b>" + escaped(bson::text_at(*service, "service") + " " + bson::text_at(*revision, "id")) + "</b> " +
              (direction == Direction::kUp ? "" : "Undoes: ") + escaped(bson::text_at(*revision, "title")) + "</li>\n";
     }
@@ -115,17 +103,17 @@ std::string ServicesOnPage::content() const {
     ways.add({who, name(bson::text_at(*service, "database")), from.empty() ? "not known" : escaped(version_text(from)),
               escaped(version_text(bson::text_at(*service, "to"))) + (present ? "" : " (without it)"),
               escaped(texts_of(*service, "revisions", ", "))});
-    for (const auto* one : parts(*service, "documents")) {
+    for (const auto* one : bson::documents_at(*service, "documents")) {
       any_work = true;
       work.add({who, name(bson::text_at(*one, "collection")), count(bson::integer_at(*one, "edited")),
                 count(bson::integer_at(*one, "removed")), count(bson::integer_at(*one, "restored"))});
     }
-    for (const auto* one : parts(*service, "losses")) {
+    for (const auto* one : bson::documents_at(*service, "losses")) {
       any_lost = true;
       lost.add({who, "v" + escaped(bson::text_at(*one, "revision")), name(bson::text_at(*one, "what")),
                 count(bson::integer_at(*one, "documents")), name(texts_of(*one, "examples", ", "))});
     }
-    for (const auto* one : parts(*service, "duplicates")) {
+    for (const auto* one : bson::documents_at(*service, "duplicates")) {
       twice += "<li>" + who + ": " + counted(bson::integer_at(*one, "documents") + 1, "document") + " with equal " +
                name(bson::text_at(*one, "keys")) + " in " + name(bson::text_at(*one, "collection")) + ": " +
                name(texts_of(*one, "examples", "; ")) + "</li>\n";
@@ -133,8 +121,8 @@ std::string ServicesOnPage::content() const {
     if (const auto absent = texts_of(*service, "absent", ", "); !absent.empty()) {
       notes += "<li>" + who + " has no collection " + name(absent) + ": nothing to do there</li>\n";
     }
-    if (const auto* warnings = service->find("warnings")->as<Array>()) {
-      for (const auto& text : *warnings) notes += "<li>" + who + ": " + name(*text.as<std::string>()) + "</li>\n";
+    for (const auto& text : bson::array_at(*service, "warnings")) {
+      notes += "<li>" + who + ": " + name(*text.as<std::string>()) + "</li>\n";
     }
     if (const auto more = bson::integer_at(*service, "more_warnings"); more > 0) {
       notes += "<li>" + who + ": " + count(more) + " more such</li>\n";

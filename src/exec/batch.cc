@@ -87,19 +87,14 @@ bool has_arrived(const Value* version, const Route& route) {
   return route.dataset_keeps_version ? version && *version == Value(route.to) : !version;
 }
 
-// As a route names it.
-std::string version_of(bson::View dataset) { return std::string(dataset.get_string("version").value_or("0.0")); }
-
 // Another client has taken it to another version since the plan was made: to that
 // of the plan, which is as well, or elsewhere.
-BatchRunner::Result moved_by_another(bson::View dataset, const Route& route) {
-  const auto document = dataset.decode();
+BatchRunner::Result moved_by_another(const Document& dataset, const std::string& version, const Route& route) {
   BatchRunner::Result out;
   out.route = &route;
-  out.id = *document.find("_id");
-  out.name = shown_name(document);
-  if (has_arrived(document.find("version"), route)) return out;
-  const auto version = version_of(dataset);
+  out.id = *dataset.find("_id");
+  out.name = shown_name(dataset);
+  if (has_arrived(dataset.find("version"), route)) return out;
   out.failure = Error(Exit::kFailed,
                       "Dataset '" + out.name + "' was taken to " + (version == "0.0" ? "no version" : "v" + version) +
                           " by another client meanwhile",
@@ -392,8 +387,8 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
     const auto& [dataset, route, parked_before, done, files, renew] = group[i];
     try {
       const bson::View read(dataset);
-      if (plain_way() && !parked_before && version_of(read) != route->from) {
-        failed.push_back(moved_by_another(read, *route));
+      if (auto version = version_of(read); plain_way() && !parked_before && version != route->from) {
+        failed.push_back(moved_by_another(documents[i], version, *route));
         continue;
       }
       if (settings_.undo_log) Residue::check_depth("Dataset '" + shown_name(documents[i]) + "'", dataset);
@@ -558,7 +553,7 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
     auto on_the_way = settle(complex, park(complex), false);
     // Clients save runs and views without a look at the dataset.
     const auto set_back = [&] {
-      const auto now = references_now(on_the_way);
+      const auto now = references_now(on_the_way, is_changed);
       std::erase_if(on_the_way, [&](Prepared* dataset) {
         if (references_hold(*dataset, now)) return false;
         if (attempt < kAttempts) {

@@ -173,10 +173,13 @@ class BatchRunner {
   // what was written, or was edited, or loaded, since.
   static bool was_written(const bson::Document& now, const bson::Bytes& before, const bson::Bytes& written,
                           const Route& route);
-  // The documents elsewhere that these will change or delete, as they are now, by
-  // collection and encoded _id.
+  // Of the documents elsewhere the `wanted` ones as they are now, by collection and
+  // encoded _id.
   using Others = std::map<std::pair<std::string, std::string>, bson::Bytes>;
-  Others references_now(const std::vector<Prepared*>& group);
+  using Wanted = bool (*)(const ops::References::Entry&);
+  Others references_now(const std::vector<Prepared*>& group, Wanted wanted);
+  static bool is_changed(const ops::References::Entry& entry) { return entry.before && !(entry.before == entry.after); }
+  static bool is_deleted(const ops::References::Entry& entry) { return entry.before && !entry.after; }
   // Whether they are as they were read, or as they will be.
   static bool references_hold(const Prepared& dataset, const Others& now);
 

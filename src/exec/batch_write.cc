@@ -117,10 +117,10 @@ void BatchRunner::run_passes(Prepared& dataset) {
 void BatchRunner::clean(const std::vector<Prepared*>& group) {
   std::map<std::string, std::vector<Value>> deletes;
   Array files;
-  const auto now = references_now(group);
+  const auto now = references_now(group, is_deleted);
   for (auto* dataset : group) {
     for (const auto& entry : dataset->context.references.entries()) {
-      if (!entry.before || entry.after) continue;
+      if (!is_deleted(entry)) continue;
       const auto found = now.find({entry.collection, id_key(entry.id)});
       if (found == now.end()) continue;
       if (found->second == bson::encode(*entry.before)) {
@@ -160,15 +160,15 @@ BatchRunner::Changes BatchRunner::changed(const std::vector<Prepared*>& group, c
   return out;
 }
 
-BatchRunner::Others BatchRunner::references_now(const std::vector<Prepared*>& group) {
-  std::map<std::string, Array> wanted;
+BatchRunner::Others BatchRunner::references_now(const std::vector<Prepared*>& group, Wanted wanted) {
+  std::map<std::string, Array> named;
   for (const auto* dataset : group) {
     for (const auto& entry : dataset->context.references.entries()) {
-      if (entry.before && !(entry.before == entry.after)) wanted[entry.collection].append(entry.id);
+      if (wanted(entry)) named[entry.collection].append(entry.id);
     }
   }
   Others out;
-  for (auto& [collection, ids] : wanted) {
+  for (auto& [collection, ids] : named) {
     mongo_.find(collection, Document{{"_id", Document{{"$in", std::move(ids)}}}}, {},
                 [&, &name = collection](bson::View view) {
                   out.emplace(std::pair(name, id_key(*view.get("_id"))), view.copy());
@@ -180,7 +180,7 @@ BatchRunner::Others BatchRunner::references_now(const std::vector<Prepared*>& gr
 bool BatchRunner::references_hold(const Prepared& dataset, const Others& now) {
   const auto& entries = dataset.context.references.entries();
   return std::all_of(entries.begin(), entries.end(), [&](const ops::References::Entry& entry) {
-    if (!entry.before || entry.before == entry.after) return true;
+    if (!is_changed(entry)) return true;
     const auto found = now.find({entry.collection, id_key(entry.id)});
     if (found == now.end()) return !entry.after;
     return found->second == bson::encode(*entry.before) || (entry.after && found->second == bson::encode(*entry.after));

@@ -23,12 +23,6 @@ constexpr const char* kResume = "The same command goes on where this one stopped
 
 enum MemberState { kPrimary = 1, kSecondary = 2, kRecovering = 3 };
 
-const Array& array_at(const Document& doc, const char* key) {
-  static const Array kNone;
-  const auto* value = doc.find(key);
-  return value && value->as<Array>() ? *value->as<Array>() : kNone;
-}
-
 // Members that are behind on purpose.
 std::set<std::string> delayed_members(Mongo& mongo) {
   std::set<std::string> out;

@@ -56,7 +56,11 @@ Finding look_at_disk(Mongo& mongo);
 
 // -- the user and others
 
-// Nothing was told: `privileges` is empty.
+// Whether they are enough for what is `needed` on that database. Nothing was told:
+// `privileges` is empty.
+Finding judge_needed(const char* id, const char* what, const std::optional<Privileges>& privileges,
+                     const std::string& database, const std::vector<Right>& needed);
+// The same for migrating datasets, and what doctor itself cannot see.
 std::vector<Finding> judge_rights(const std::optional<Privileges>& privileges, const std::string& database,
                                   bool replica_set);
 Finding look_at_clients(Mongo& mongo);
@@ -72,7 +76,6 @@ Finding look_at_residue(Mongo& mongo);
 
 // -- the services of an Enterprise deployment
 
-Finding judge_cas_rights(const std::optional<Privileges>& privileges, const std::string& database);
 Finding look_at_cas_lease(Mongo& cas);
 // Those that a run left half-way; without `cas`, of the others.
 Finding look_at_services(Mongo& main, Mongo* cas);

@@ -40,23 +40,29 @@ Array texts(const std::vector<std::string>& items) {
 
 }  // namespace
 
+Finding judge_needed(const char* id, const char* what, const std::optional<Privileges>& privileges,
+                     const std::string& database, const std::vector<Right>& needed) {
+  if (!privileges) return {id, Level::kNote, what, "cannot see: this server does not tell them"};
+  if (privileges->users().empty()) return {id, Level::kNote, what, "no login: the server lets anyone do anything"};
+  const auto user = fmt::format("{}", fmt::join(privileges->users(), ", "));
+  const auto missing = missing_rights(*privileges, database, needed);
+  if (missing.empty()) return {id, Level::kOk, what, user + " may do all that migrating " + database + " needs"};
+  return {id,
+          Level::kBlocker,
+          what,
+          fmt::format("{} lacks on {}: {}", user, database, fmt::join(missing, ", ")),
+          rights_remedy(database, privileges->users().front(), missing, needed),
+          Document{{"missing", texts(missing)}}};
+}
+
 std::vector<Finding> judge_rights(const std::optional<Privileges>& privileges, const std::string& database,
                                   bool replica_set) {
-  if (!privileges) return {{"rights", Level::kNote, "Rights", "cannot see: this server does not tell them"}};
+  std::vector<Finding> out{judge_needed("rights", "Rights", privileges, database, needed_rights())};
+  if (!privileges) return out;
   if (privileges->users().empty()) {
-    return {{"rights", Level::kNote, "Rights", "no login: the server lets anyone do anything",
-             "Turn access control on (security.authorization), and keep the server's port closed to others."}};
-  }
-  const auto user = fmt::format("{}", fmt::join(privileges->users(), ", "));
-  std::vector<Finding> out;
-  const auto missing = missing_rights(*privileges, database);
-  if (missing.empty()) {
-    out.push_back({"rights", Level::kOk, "Rights", user + " may do all that migrating " + database + " needs"});
-  } else {
-    out.push_back({"rights", Level::kBlocker, "Rights",
-                   fmt::format("{} lacks on {}: {}", user, database, fmt::join(missing, ", ")),
-                   rights_remedy(database, privileges->users().front(), missing),
-                   Document{{"missing", texts(missing)}}});
+    out.front().remedy =
+        "Turn access control on (security.authorization), and keep the server's port closed to others.";
+    return out;
   }
   std::vector<std::string> unseen;
   for (const auto& sight : sights(*privileges, database, replica_set)) {

@@ -14,34 +14,10 @@
 
 namespace fm {
 
-using bson::Array;
 using bson::Document;
 using Level = Finding::Level;
 
 namespace doctor {
-
-Finding judge_cas_rights(const std::optional<Privileges>& privileges, const std::string& database) {
-  Finding out{"cas_rights", Level::kNote, "Rights on cas", "cannot see: this server does not tell them"};
-  if (!privileges) return out;
-  if (privileges->users().empty()) {
-    out.found = "no login: the server lets anyone do anything";
-    return out;
-  }
-  const auto user = fmt::format("{}", fmt::join(privileges->users(), ", "));
-  const auto missing = missing_rights(*privileges, database, needed_service_rights());
-  if (missing.empty()) {
-    out.level = Level::kOk;
-    out.found = fmt::format("{} may do all that migrating {} needs", user, database);
-    return out;
-  }
-  out.level = Level::kBlocker;
-  out.found = fmt::format("{} lacks on {}: {}", user, database, fmt::join(missing, ", "));
-  out.remedy = rights_remedy(database, privileges->users().front(), missing, needed_service_rights());
-  Array list;
-  for (const auto& one : missing) list.append(one);
-  out.details = Document{{"missing", std::move(list)}};
-  return out;
-}
 
 Finding look_at_cas_lease(Mongo& cas) {
   Finding out{"cas_lease", Level::kOk, "Lease of cas", "free"};
@@ -95,7 +71,8 @@ std::vector<Finding> examine_services(Mongo& main, const std::function<Mongo*()>
       if (const auto mark = RestoreMark::read(*cas)) {
         out.push_back({"cas_restore", Level::kBlocker, "Restore of cas", mark->text(), mark->remedy()});
       }
-      out.push_back(doctor::judge_cas_rights(Privileges::read(*cas), cas->database()));
+      out.push_back(doctor::judge_needed("cas_rights", "Rights on cas", Privileges::read(*cas), cas->database(),
+                                         needed_service_rights()));
       out.push_back(doctor::look_at_cas_lease(*cas));
     } else {
       out.push_back({"cas", Level::kWarning, "Database of cas", "not looked at: its settings are missing",

@@ -69,6 +69,11 @@ std::string shown_name(const Document& dataset) {
   return text ? *text : "None";
 }
 
+std::string version_of(bson::View dataset) {
+  const auto version = dataset.get_string("version");
+  return version && !version->empty() ? std::string(*version) : "0.0";
+}
+
 const ops::Steps& steps_of(const Revision& revision, Direction direction) {
   return direction == Direction::kUp ? revision.up : revision.down;
 }

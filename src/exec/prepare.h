@@ -35,6 +35,8 @@ RunFacts facts_of(std::int64_t now_ms, const std::string& seed);
 std::string id_key(const bson::Value& id);
 // The name for messages: "None" where there is none, as the original prints it.
 std::string shown_name(const bson::Document& dataset);
+// The version as a route names it: "0.0" where there is none.
+std::string version_of(bson::View dataset);
 
 // Passes that an earlier attempt has done, by key, and the one it was in.
 struct Passed {

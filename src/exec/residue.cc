@@ -223,9 +223,8 @@ RunRecord run_of(const Document& record) {
   out.repair = bson::text_at(record, "kind") == "repair";
   if (const auto* services = record.find("services"); services && services->as<Document>()) {
     out.services = {words_of(*services->as<Document>(), "up"), words_of(*services->as<Document>(), "down"),
-                    bson::text_at(*services->as<Document>(), "main_database"),
-                    bson::text_at(*services->as<Document>(), "cas_database"),
-                    bson::text_at(*services->as<Document>(), "cas_identity")};
+                    bson::text_at(record, "services.main_database"), bson::text_at(record, "services.cas_database"),
+                    bson::text_at(record, "services.cas_identity")};
   }
   if (const auto* version = record.find("version"); version && version->as<Document>()) {
     out.version = *version->as<Document>();
@@ -351,7 +350,6 @@ std::vector<RunRecord> Residue::runs() {
 }
 
 void Residue::check(const std::string& what, const bson::Bytes& document) {
-  check_depth(what, document);
   if (document.size() <= kLargest) return;
   throw Error(Exit::kPrecondition,
               what + " has " + std::to_string(document.size()) + " bytes, which leaves no room to keep it for undo",

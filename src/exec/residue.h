@@ -157,9 +157,10 @@ class Residue {
   // and document gives way, unless `keep_first`. Throws Error(kPrecondition)
   // for a document that leaves no room for its record; check() tells before.
   void keep(const std::vector<Image>& images, bool keep_first = false);
-  // Throws Error(kPrecondition) for what a record has no room for, or would nest
-  // deeper than a server takes.
+  // Throws Error(kPrecondition) for what a record has no room for.
   static void check(const std::string& what, const bson::Bytes& document);
+  // The same for what would nest deeper there than a server takes; to be asked before
+  // anything is written, and not again for each record.
   static void check_depth(const std::string& what, const bson::Bytes& document);
   // The largest document that check() lets pass, in bytes.
   static constexpr std::size_t kLargest = (std::size_t{16} << 20) - (std::size_t{16} << 10);

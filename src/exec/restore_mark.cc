@@ -8,15 +8,6 @@ namespace fm {
 using bson::Array;
 using bson::Document;
 
-namespace {
-
-const Array* list_at(const Document& document, const char* key) {
-  const auto* value = document.find(key);
-  return value ? value->as<Array>() : nullptr;
-}
-
-}  // namespace
-
 std::optional<RestoreMark> RestoreMark::read(Mongo& mongo) {
   const auto stored = mongo.find_one(kRestoreMark, Document{{"_id", "restore"}});
   if (!stored) return std::nullopt;
@@ -26,15 +17,11 @@ std::optional<RestoreMark> RestoreMark::read(Mongo& mongo) {
   out.begun_ms = bson::date_at(*stored, "begun").value_or(0);
   const auto* waits = stored->find("waits");
   out.waits = waits && waits->truthy();
-  const auto* moves = list_at(*stored, "moves");
-  for (std::size_t i = 0; moves && i < moves->size(); ++i) {
-    const auto* move = (*moves)[i].as<Document>();
-    if (!move) continue;
+  for (const auto* move : bson::documents_at(*stored, "moves")) {
     out.moves.push_back({bson::text_at(*move, "from"), bson::text_at(*move, "to"), bson::text_at(*move, "uuid")});
   }
-  const auto* drops = list_at(*stored, "drops");
-  for (std::size_t i = 0; drops && i < drops->size(); ++i) {
-    if (const auto* name = (*drops)[i].as<std::string>()) out.drops.push_back(*name);
+  for (const auto& drop : bson::array_at(*stored, "drops")) {
+    if (const auto* name = drop.as<std::string>()) out.drops.push_back(*name);
   }
   return out;
 }

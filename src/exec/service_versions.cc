@@ -47,18 +47,6 @@ Array list_of(const std::vector<std::pair<std::string, std::string>>& revisions)
   return out;
 }
 
-// The documents in a list of `run`; nothing where it has none.
-std::optional<std::vector<Document>> list_at(const Document& run, const char* key) {
-  const auto* value = run.find(key);
-  const auto* list = value ? value->as<Array>() : nullptr;
-  if (!list) return std::nullopt;
-  std::vector<Document> out;
-  for (const auto& item : *list) {
-    if (const auto* one = item.as<Document>()) out.push_back(*one);
-  }
-  return out;
-}
-
 bool is_true(const Document& doc, const char* key) {
   const auto* value = doc.find(key);
   return value && value->truthy();
@@ -148,16 +136,12 @@ std::optional<ServiceRun> ServiceVersion::unfinished() {
   if (const auto* seed = run->find("seed"); seed && seed->as<bson::Binary>()) out.seed = seed->as<bson::Binary>()->data;
   if (run->has("undo_log")) out.undo_log = is_true(*run, "undo_log");
   out.allow_drop = is_true(*run, "allow_drop");
-  if (const auto parameters = list_at(*run, "parameters")) {
-    out.parameters.emplace();
-    for (const auto& one : *parameters) {
-      out.parameters->set(bson::text_at(one, "parameter"), bson::text_at(one, "collection"));
-    }
+  if (run->has("parameters")) out.parameters.emplace();
+  for (const auto* one : bson::documents_at(*run, "parameters")) {
+    out.parameters->set(bson::text_at(*one, "parameter"), bson::text_at(*one, "collection"));
   }
-  if (const auto revisions = list_at(*run, "revisions")) {
-    for (const auto& one : *revisions) {
-      out.revisions.emplace_back(bson::text_at(one, "id"), bson::text_at(one, "checksum"));
-    }
+  for (const auto* one : bson::documents_at(*run, "revisions")) {
+    out.revisions.emplace_back(bson::text_at(*one, "id"), bson::text_at(*one, "checksum"));
   }
   out.collection = bson::text_at(*run, "collection");
   if (const auto* after = run->find("after")) out.after = *after;

@@ -9,6 +9,13 @@ def server():
         yield s
 
 
+@pytest.fixture(scope="module")
+def faulty_server():
+    """Its failpoints can be set, and nobody else is connected."""
+    with harness.Server("--setParameter", "enableTestCommands=1") as s:
+        yield s
+
+
 @pytest.fixture
 def tool(server, tmp_path):
     with tool_on(server, "cli", tmp_path) as tool:

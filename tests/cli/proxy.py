@@ -69,13 +69,7 @@ class Proxy:
 
     def _pump(self, one, other):
         try:
-            while True:
-                data = one.recv(1 << 16)
-                if not data:
-                    break
-                if self.delay:
-                    time.sleep(self.delay)
-                other.sendall(data)
+            self._forward(one, other)
         except OSError:
             pass
         for s in (one, other):
@@ -83,6 +77,15 @@ class Proxy:
                 s.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+    def _forward(self, one, other):
+        while True:
+            data = one.recv(1 << 16)
+            if not data:
+                break
+            if self.delay:
+                time.sleep(self.delay)
+            other.sendall(data)
 
 
 class ReplyCutter(Proxy):
@@ -97,25 +100,17 @@ class ReplyCutter(Proxy):
         self.wanted, self.left, self.gone, self.then = (command, collection), number, gone, then
         self.asked, self.hung_up = {}, False
 
-    def _pump(self, one, other):
-        try:
-            while True:
-                head = self._read(one, 16)
-                size, request, answered, kind = struct.unpack("<iiii", head)
-                body = self._read(one, size - 16)
-                if kind == 2013 and not answered:
-                    asked = bson.decode(body[5:5 + struct.unpack("<i", body[5:9])[0]])
-                    self.asked[other, request] = next(iter(asked.items()))
-                elif self._is_it(self.asked.pop((one, answered), None)):
-                    break
-                other.sendall(head + body)
-        except OSError:
-            pass
-        for s in (one, other):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+    def _forward(self, one, other):
+        while True:
+            head = self._read(one, 16)
+            size, request, answered, kind = struct.unpack("<iiii", head)
+            body = self._read(one, size - 16)
+            if kind == 2013 and not answered:
+                asked = bson.decode(body[5:5 + struct.unpack("<i", body[5:9])[0]])
+                self.asked[other, request] = next(iter(asked.items()))
+            elif self._is_it(self.asked.pop((one, answered), None)):
+                break
+            other.sendall(head + body)
 
     def _is_it(self, asked):
         if asked != self.wanted:

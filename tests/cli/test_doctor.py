@@ -30,16 +30,9 @@ def doctor(tool, status=0, **env):
     return found
 
 
-@pytest.fixture(scope="module")
-def own_server():
-    """Its failpoints can be set, and nobody else is connected."""
-    with harness.Server("--setParameter", "enableTestCommands=1") as s:
-        yield s
-
-
 @pytest.fixture
-def own(own_server, tmp_path):
-    with tool_on(own_server, "doctor", tmp_path) as tool:
+def own(faulty_server, tmp_path):
+    with tool_on(faulty_server, "doctor", tmp_path) as tool:
         yield tool
 
 
@@ -92,26 +85,26 @@ def test_empty_database(own):
 # -- SDK processes
 
 
-def test_connected_clients(own, own_server):
+def test_connected_clients(own, faulty_server):
     own.fill(NEWEST, {"a": NEWEST})
     started = datetime.datetime.now(datetime.timezone.utc)
-    sdk = pymongo.MongoClient(own_server.uri, appname="fiftyone")
-    other = pymongo.MongoClient(own_server.uri, appname="fiftyone-teams-app")
+    sdk = pymongo.MongoClient(faulty_server.uri, appname="fiftyone")
+    other = pymongo.MongoClient(faulty_server.uri, appname="fiftyone-teams-app")
     with contextlib.closing(sdk), contextlib.closing(other):
         sdk.admin.command("ping")
         other.admin.command("ping")
-        connections = len(visible(own_server))
+        connections = len(visible(faulty_server))
         finding = doctor(own)["clients"]
         assert finding["level"] == "warning" and "Stop these processes" in finding["remedy"]
         (client,) = finding["details"]["clients"]
         assert client["host"] == "127.0.0.1" and client["driver"] == "PyMongo " + pymongo.version
         assert client["platform"].startswith("CPython 3.") and not client["or_earlier"]
         # The driver may add a monitoring connection meanwhile.
-        assert connections <= client["connections"] <= len(visible(own_server)) and connections > 0
+        assert connections <= client["connections"] <= len(visible(faulty_server)) and connections > 0
         since = datetime.datetime.fromisoformat(client["since"]["$date"].replace("Z", "+00:00"))
         assert datetime.timedelta(seconds=-1) < since - started < datetime.timedelta(seconds=5)
     end = time.monotonic() + 10
-    while visible(own_server) and time.monotonic() < end:
+    while visible(faulty_server) and time.monotonic() < end:
         time.sleep(0.05)
     assert doctor(own)["clients"]["found"] == "none connected"
 
@@ -121,10 +114,10 @@ def visible(server):
     return list(server.client.admin.aggregate(stages))
 
 
-def test_client_older_than_the_log(own, own_server):
+def test_client_older_than_the_log(own, faulty_server):
     """The server remembers about 1000 lines."""
     own.fill(NEWEST, {"a": NEWEST})
-    sdk = pymongo.MongoClient(own_server.uri, appname="fiftyone")
+    sdk = pymongo.MongoClient(faulty_server.uri, appname="fiftyone")
     with contextlib.closing(sdk):
         sdk.admin.command("ping")
         for i in range(600):
@@ -132,14 +125,14 @@ def test_client_older_than_the_log(own, own_server):
             own.db["c%d" % i].drop()
         (client,) = doctor(own)["clients"]["details"]["clients"]
         assert client["or_earlier"]
-        log = own_server.client.admin.command("getLog", "global")["log"]
+        log = faulty_server.client.admin.command("getLog", "global")["log"]
         since = client["since"]["$date"]
         assert not [line for line in log if '"name":"fiftyone"}' in line and '"id":51800' in line] and since
 
 
-def test_migrate_and_connected_clients(own, own_server):
+def test_migrate_and_connected_clients(own, faulty_server):
     own.fill("1.0.0", {"a": "1.0.0"})
-    sdk = pymongo.MongoClient(own_server.uri, appname="fiftyone")
+    sdk = pymongo.MongoClient(faulty_server.uri, appname="fiftyone")
     with contextlib.closing(sdk):
         sdk.admin.command("ping")
         for env in {}, {"FIFTYONE_MIGRATOR_REQUIRE_IDLE": "on"}:
@@ -154,7 +147,7 @@ def test_migrate_and_connected_clients(own, own_server):
         assert (r.status, r.err) == (0, "")
         assert "connected" not in own.migrator("plan", "1.0.0").err
     gone = time.monotonic() + 10
-    while visible(own_server) and time.monotonic() < gone:
+    while visible(faulty_server) and time.monotonic() < gone:
         time.sleep(0.05)
     r = own.migrator("migrate", "1.0.0", "--allow-loss", "--yes", "-q", "--require-idle")
     assert (r.status, r.err) == (0, "")

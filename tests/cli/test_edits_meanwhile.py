@@ -5,16 +5,10 @@ import time
 
 import pytest
 from bson import ObjectId
-from programs import failpoint, harness, tool_on
+from programs import failpoint, tool_on
 
 PROGRAM = "fiftyone-migrator"
 EARLY = datetime.datetime(2024, 1, 1)
-
-
-@pytest.fixture(scope="module")
-def faulty_server():
-    with harness.Server("--setParameter", "enableTestCommands=1") as s:
-        yield s
 
 
 @pytest.fixture

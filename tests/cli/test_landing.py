@@ -9,7 +9,7 @@ import time
 
 import pytest
 from bson import ObjectId
-from programs import failpoint, harness, tool_on
+from programs import failpoint, tool_on
 from test_archive import archive, edit, first_document, run_import
 
 VIDEO = archive("v1.22.1-video-reldir-tags")
@@ -187,12 +187,6 @@ def test_a_copy_says_where_it_goes_and_never_onto_itself(tool):
 
 
 # -- with a server that fails where it is told
-
-
-@pytest.fixture(scope="module")
-def faulty_server():
-    with harness.Server("--setParameter", "enableTestCommands=1") as s:
-        yield s
 
 
 @pytest.fixture

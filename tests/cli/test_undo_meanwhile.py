@@ -6,22 +6,16 @@ import subprocess
 import pytest
 from bson import ObjectId
 
-from programs import failpoint, harness, tool_on
+from programs import failpoint, tool_on
 from test_archive import archive
 from test_residue import IMAGES, lift, waiting
 from test_undo import content, ran
 from test_undo_limits import cut, last
 
 
-@pytest.fixture(scope="module")
-def server():
-    with harness.Server("--setParameter", "enableTestCommands=1") as s:
-        yield s
-
-
 @pytest.fixture
-def tool(server, tmp_path):
-    with tool_on(server, "meanwhile", tmp_path) as tool:
+def tool(faulty_server, tmp_path):
+    with tool_on(faulty_server, "meanwhile", tmp_path) as tool:
         yield tool
 
 

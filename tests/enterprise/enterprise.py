@@ -15,6 +15,15 @@ from programs import Tool  # noqa: E402
 
 NAMES = itertools.count()
 ALL = "cas hub enterprise".split()
+# A revision of a deployment's own catalogue, for hub.
+OWN = """version: 2.14.0
+title: Things have a colour
+source: ours
+down_label: exact
+up:
+  - set_default: {path: colour, value: red}
+    over: {collection: things}
+"""
 
 
 class EnterpriseTool(Tool):

@@ -10,7 +10,7 @@ import zipfile
 import pytest
 
 from deployment import HERE
-from enterprise import ALL, EnterpriseTool, harness, server, tool  # noqa: F401
+from enterprise import ALL, OWN, EnterpriseTool, harness, server, tool  # noqa: F401
 
 NEEDED = "CAS_DATABASE_URI CAS_DATABASE_NAME FIFTYONE_DATABASE_URI FIFTYONE_DATABASE_NAME".split()
 
@@ -221,16 +221,6 @@ def test_a_failing_service_stops_and_says_where_all_stand(tool):
 
 
 # -- a catalogue of the deployment
-
-OWN = """version: 2.14.0
-title: Things have a colour
-source: ours
-down_label: exact
-up:
-  - set_default: {path: colour, value: red}
-    over: {collection: things}
-"""
-
 
 def test_own_catalogue(tool, tmp_path):
     tool.build("2.12.0", scale=0.02)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from enterprise import ALL, server, tool  # noqa: F401
+from enterprise import ALL, OWN, server, tool  # noqa: F401
 
 
 def stop(tool, when, *args):
@@ -163,16 +163,6 @@ def test_goes_on_with_its_collections(tool):
     finally:
         tool.client.drop_database(other.name)
         tool.client.drop_database(other.name + "_cas")
-
-
-OWN = """version: 2.14.0
-title: Things have a colour
-source: ours
-down_label: exact
-up:
-  - set_default: {path: colour, value: red}
-    over: {collection: things}
-"""
 
 
 def test_goes_on_with_its_catalogue(tool, tmp_path):
