@@ -19,12 +19,6 @@ namespace {
 constexpr const char* kFormat = "fiftyone-migrator archive";
 constexpr std::int32_t kFormatVersion = 1;
 
-Array list_of(const std::vector<Document>& documents) {
-  Array out;
-  for (const auto& document : documents) out.append(document);
-  return out;
-}
-
 std::vector<Document> indexes_at(const Document& from, const char* path) {
   std::vector<Document> out;
   for (const auto* index : bson::documents_at(from, path)) out.push_back(*index);
@@ -47,8 +41,6 @@ std::string to_json(const Manifest& manifest) {
     if (file.documents >= 0) one.append("documents", file.documents);
     files.append(std::move(one));
   }
-  Array fields;
-  for (const auto& field : manifest.fields) fields.append(field);
   const Document document{
       {"format", kFormat},
       {"format_version", kFormatVersion},
@@ -57,11 +49,11 @@ std::string to_json(const Manifest& manifest) {
       {"version", manifest.version},
       {"created", bson::Date{manifest.created_ms}},
       {"media", Document{{"mode", manifest.media}, {"files", manifest.media_files}, {"bytes", manifest.media_bytes}}},
-      {"fields", std::move(fields)},
+      {"fields", Array::of(manifest.fields)},
       {"rel_dir", manifest.rel_dir.empty() ? Value() : Value(manifest.rel_dir)},
       {"files", std::move(files)},
       {"indexes",
-       Document{{"samples", list_of(manifest.sample_indexes)}, {"frames", list_of(manifest.frame_indexes)}}}};
+       Document{{"samples", Array::of(manifest.sample_indexes)}, {"frames", Array::of(manifest.frame_indexes)}}}};
   // Widths of integers in index options stay.
   return to_json(document, JsonStyle::kCanonical) + "\n";
 }
@@ -86,9 +78,7 @@ std::optional<Manifest> read_manifest(const std::string& folder) {
   out.media_files = bson::integer_at(document, "media.files");
   out.media_bytes = bson::integer_at(document, "media.bytes");
   out.rel_dir = bson::text_at(document, "rel_dir");
-  for (const auto& field : bson::array_at(document, "fields")) {
-    if (const auto* name = field.as<std::string>()) out.fields.push_back(*name);
-  }
+  out.fields = bson::strings_at(document, "fields");
   for (const auto* file : bson::documents_at(document, "files")) {
     ManifestFile one{bson::text_at(*file, "name"), bson::integer_at(*file, "bytes"), bson::text_at(*file, "sha256"),
                      -1};

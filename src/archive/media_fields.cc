@@ -97,16 +97,8 @@ void walk(Value& value, const MediaField& field, std::size_t depth, const std::f
 }
 
 std::set<std::string> chosen_by_app(const Document& dataset) {
-  std::set<std::string> out;
-  const auto* config = dataset.find("app_config");
-  const auto* document = config ? config->as<Document>() : nullptr;
-  const auto* fields = document ? document->find("media_fields") : nullptr;
-  const auto* list = fields ? fields->as<Array>() : nullptr;
-  if (!list) return out;
-  for (const auto& item : *list) {
-    if (const auto* name = item.as<std::string>()) out.insert(*name);
-  }
-  return out;
+  const auto names = bson::strings_at(dataset, "app_config.media_fields");
+  return {names.begin(), names.end()};
 }
 
 }  // namespace

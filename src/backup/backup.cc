@@ -110,9 +110,7 @@ bool is_capped(const CollectionInfo& info) {
 Document metadata_of(const CollectionInfo& info, const std::vector<Document>& indexes) {
   Document out;
   if (!info.options.empty()) out.append("options", info.options);
-  bson::Array list;
-  for (const auto& index : indexes) list.append(index);
-  out.append("indexes", std::move(list));
+  out.append("indexes", bson::Array::of(indexes));
   if (!info.uuid.empty()) out.append("uuid", info.uuid);
   out.append("collectionName", info.name);
   out.append("type", info.type);

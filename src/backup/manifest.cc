@@ -39,9 +39,7 @@ Document to_document(const CollectionEntry& entry) {
 
 Value to_value(const std::optional<Covered>& plan) {
   if (!plan) return Value();
-  bson::Array ids;
-  for (const auto& id : plan->datasets) ids.append(id);
-  return Document{{"target", plan->target}, {"datasets", std::move(ids)}};
+  return Document{{"target", plan->target}, {"datasets", bson::Array::of(plan->datasets)}};
 }
 
 Document header(const Manifest& manifest) {

@@ -115,6 +115,13 @@ class Array {
  public:
   Array();
   Array(std::initializer_list<Value> items);
+  // Of whatever a Value can be made of.
+  template <typename Range>
+  static Array of(const Range& items) {
+    Array out;
+    for (const auto& item : items) out.append(item);
+    return out;
+  }
   Array(const Array&);
   Array(Array&&) noexcept;
   Array& operator=(const Array&);

@@ -44,6 +44,14 @@ const Array& array_at(const Document& doc, const char* path) {
   return list ? *list : kNone;
 }
 
+std::vector<std::string> strings_at(const Document& doc, const char* path) {
+  std::vector<std::string> out;
+  for (const auto& item : array_at(doc, path)) {
+    if (const auto* text = item.as<std::string>()) out.push_back(*text);
+  }
+  return out;
+}
+
 std::vector<const Document*> documents_at(const Document& doc, const char* path) {
   std::vector<const Document*> out;
   for (const auto& item : array_at(doc, path)) {

@@ -17,7 +17,8 @@ std::optional<std::int64_t> date_at(const Document& doc, const char* path);  // 
 
 // The list; an empty one without it. Valid as long as `doc` is.
 const Array& array_at(const Document& doc, const char* path);
-// The documents in it; other values are left out.
+// The strings in it, and the documents; other values are left out.
+std::vector<std::string> strings_at(const Document& doc, const char* path);
 std::vector<const Document*> documents_at(const Document& doc, const char* path);
 
 // How many documents and lists are inside each other at most; 1 for plain values.

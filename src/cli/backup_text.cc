@@ -62,12 +62,6 @@ Value snapshot_value(const dump::Manifest& manifest) {
                   {"increment", static_cast<std::int64_t>(manifest.snapshot->increment)}};
 }
 
-Array array_of(const std::vector<std::string>& names) {
-  Array out;
-  for (const auto& name : names) out.append(name);
-  return out;
-}
-
 Array collections_of(const dump::Manifest& manifest) {
   Array out;
   for (const auto& entry : manifest.collections) {
@@ -151,10 +145,10 @@ Document restore_part(const RestoreReport& report, const std::string& database, 
           {"documents", manifest.documents()},
           {"bytes", manifest.bytes()},
           {"snapshot", snapshot_value(manifest)},
-          {"replaced", array_of(report.overwritten)},
-          {"dropped", array_of(report.dropped)},
-          {"left_alone", array_of(report.left_alone)},
-          {"without_samples", array_of(report.bare)},
+          {"replaced", Array::of(report.overwritten)},
+          {"dropped", Array::of(report.dropped)},
+          {"left_alone", Array::of(report.left_alone)},
+          {"without_samples", Array::of(report.bare)},
           {"collections", collections_of(manifest)}};
 }
 

@@ -163,12 +163,6 @@ std::string info_text(const Facts& facts, const Style& style) {
   return out;
 }
 
-Array text_array(const std::vector<std::string>& texts) {
-  Array out;
-  for (const auto& text : texts) out.append(text);
-  return out;
-}
-
 Value unfinished_document(const std::optional<UnfinishedRun>& run) {
   if (!run) return {};
   return Document{{"run", run->run},
@@ -214,8 +208,8 @@ Document info_document(const Facts& facts) {
   for (const auto& one : facts.waiting) {
     waiting.append(Document{{"name", one.name},
                             {"version", one.version},
-                            {"revisions", text_array(one.revisions)},
-                            {"runs", text_array(one.runs)}});
+                            {"revisions", Array::of(one.revisions)},
+                            {"runs", Array::of(one.runs)}});
   }
   Document upgrade{{"error", facts.no_upgrade}};
   if (facts.upgrade) {
@@ -226,7 +220,7 @@ Document info_document(const Facts& facts) {
                {"datasets", static_cast<std::int64_t>(facts.upgrade->datasets.size())},
                {"refused", std::move(refused)}};
   }
-  upgrade.append("services", text_array(facts.services_to_upgrade));
+  upgrade.append("services", Array::of(facts.services_to_upgrade));
   Array services;
   if (facts.no_cas) {
     services.append(Document{

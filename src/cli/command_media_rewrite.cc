@@ -67,15 +67,11 @@ Document counts_document(const std::vector<media::PathCount>& counts, const medi
   for (const auto& rule : remap.rules()) rules.append(Document{{"from", rule.from}, {"to", rule.to}});
   Array fields;
   for (const auto& count : counts) {
-    Array by_rule;
-    for (const auto n : count.by_rule) by_rule.append(n);
-    Array examples;
-    for (const auto& example : count.examples) examples.append(example);
     fields.append(Document{{"field", count.field.name},
                            {"matched", count.matched()},
-                           {"by_rule", std::move(by_rule)},
+                           {"by_rule", Array::of(count.by_rule)},
                            {"unmatched", count.unmatched},
-                           {"unmatched_examples", std::move(examples)}});
+                           {"unmatched_examples", Array::of(count.examples)}});
   }
   return {{"rules", std::move(rules)}, {"fields", std::move(fields)}};
 }

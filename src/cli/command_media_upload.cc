@@ -53,11 +53,12 @@ std::string size(std::int64_t bytes) { return format_bytes(static_cast<std::uint
 // The same request finds the manifest of the last attempt.
 Document header_of(const std::string& database, const media::MediaDataset& dataset,
                    const media::UploadRequest& request) {
-  Array fields;
-  for (const auto& field : request.fields) fields.append(field);
-  return {{"database", database},        {"dataset", bson::to_canonical_json(Document{{"_id", dataset.id}})},
-          {"name", dataset.name},        {"destination", media::without_slash(request.destination)},
-          {"fields", std::move(fields)}, {"rel_dir", request.rel_dir.value_or("")}};
+  return {{"database", database},
+          {"dataset", bson::to_canonical_json(Document{{"_id", dataset.id}})},
+          {"name", dataset.name},
+          {"destination", media::without_slash(request.destination)},
+          {"fields", Array::of(request.fields)},
+          {"rel_dir", request.rel_dir.value_or("")}};
 }
 
 std::string manifest_path(const UploadOptions& options, const Document& header) {
@@ -159,8 +160,6 @@ Array fields_array(const media::UploadPlan& plan) {
 int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile& report) {
   for (const auto& file : plan.files) report.line(file, "planned", "");
   report_equal_files(plan, report);
-  Array missing;
-  for (const auto& line : plan.missing) missing.append(line);
   const auto files = static_cast<std::int64_t>(plan.files.size());
   const auto copies =
       std::count_if(plan.files.begin(), plan.files.end(), [](const auto& f) { return !f.source.local(); });
@@ -185,7 +184,7 @@ int show_plan(const media::UploadPlan& plan, const Globals& globals, ReportFile&
                                {"remote_paths", plan.remote_paths},
                                {"missing_paths", plan.missing_paths},
                                {"equal_files", plan.equal_files},
-                               {"missing", std::move(missing)},
+                               {"missing", Array::of(plan.missing)},
                                {"clashes", clashes_array(plan.clashes)}});
   return 0;
 }

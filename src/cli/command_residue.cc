@@ -65,8 +65,6 @@ int list(const Globals& globals, const Settings& settings) {
     const auto shown = [](const std::string& text) { return text.empty() ? text : version_text(text); };
     rows.push_back({image.run, image.service, one_line(image.name, kNameCells), shown(image.from), shown(image.to),
                     state, joined(image.open)});
-    Array open;
-    for (const auto& revision : image.open) open.append(revision);
     documents.append(Document{{"run", image.run},
                               {"service", image.service},
                               {"name", image.name},
@@ -74,7 +72,7 @@ int list(const Globals& globals, const Settings& settings) {
                               {"from", image.from},
                               {"to", image.to},
                               {"state", state},
-                              {"revisions", std::move(open)}});
+                              {"revisions", Array::of(image.open)}});
   };
   Residue(deployment.session.mongo()).each(add);
   Array collections;

@@ -62,12 +62,6 @@ std::vector<std::string> losses(const Revision& revision) {
   return out;
 }
 
-Array texts(const std::vector<std::string>& all) {
-  Array out;
-  for (const auto& text : all) out.append(text);
-  return out;
-}
-
 std::vector<std::string> described(const ops::Steps& steps) {
   std::vector<std::string> out;
   for (const auto& step : steps) out.push_back(ops::describe(step));
@@ -119,9 +113,9 @@ int run_show(const std::string& version, const Globals& globals) {
     auto document = head_document(listed);
     document.append("source", revision.source);
     document.append("checksum", revision.checksum);
-    document.append("up", texts(described(revision.up)));
-    document.append("down", texts(described(revision.down)));
-    document.append("loses", texts(losses(revision)));
+    document.append("up", Array::of(described(revision.up)));
+    document.append("down", Array::of(described(revision.down)));
+    document.append("loses", Array::of(losses(revision)));
     documents.append(std::move(document));
   }
   if (text.empty()) {
@@ -183,7 +177,7 @@ int run_lint(const std::vector<std::string>& files, const Globals& globals) {
   std::string text = fmt::format("{} revision{} checked, {} fault{}\n", format_count(count), count == 1 ? "" : "s",
                                  found.size(), found.size() == 1 ? "" : "s");
   for (const auto& fault : found) text += fault + "\n";
-  globals.print(text, {{"checked", count}, {"faults", texts(found)}});
+  globals.print(text, {{"checked", count}, {"faults", Array::of(found)}});
   return static_cast<int>(found.empty() ? Exit::kDone : Exit::kFailed);
 }
 

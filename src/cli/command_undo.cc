@@ -57,8 +57,6 @@ std::string text_of(const UndoReport& report, const Style& style) {
 }
 
 Document document_of(const UndoReport& report) {
-  Array deleted;
-  for (const auto& name : report.deleted) deleted.append(name);
   Array failures;
   for (const auto& failure : report.failures) {
     failures.append(Document{{"dataset", failure.name}, {"error", failure.error.what()}, {"changed", failure.refused}});
@@ -67,7 +65,7 @@ Document document_of(const UndoReport& report) {
                {"by", report.by},
                {"datasets", static_cast<std::int64_t>(report.datasets)},
                {"database", report.database},
-               {"deleted", std::move(deleted)},
+               {"deleted", Array::of(report.deleted)},
                {"failures", std::move(failures)},
                {"seconds", report.seconds}};
   if (report.repair) {

@@ -95,8 +95,6 @@ Document plan_document(const Plan& plan, const Heads& heads, const Survey& surve
     datasets.append(dataset_document(heads.datasets[move.head], plan.routes[move.route],
                                      i < survey.datasets.size() ? &survey.datasets[i] : nullptr));
   }
-  Array drops;
-  for (const auto& name : survey.drops) drops.append(name);
   return {{"target", plan.target},
           {"database", std::move(database)},
           {"database_version", plan.database_version},
@@ -105,7 +103,7 @@ Document plan_document(const Plan& plan, const Heads& heads, const Survey& surve
           {"unchanged", static_cast<std::int64_t>(plan.unchanged)},
           {"documents", survey.documents()},
           {"bytes", survey.bytes()},
-          {"drops", std::move(drops)},
+          {"drops", Array::of(survey.drops)},
           {"undo_log", survey.undo_log},
           {"losses", tally_array(survey.losses)},
           {"returns", tally_array(survey.returns)},
@@ -119,15 +117,13 @@ Document estimate_document(const Estimate& estimate) {
     parts.append(
         Document{{"what", part.what}, {"documents", part.documents}, {"seconds", part.seconds}, {"basis", part.basis}});
   }
-  Array basis;
-  for (const auto& sentence : estimate.basis) basis.append(sentence);
   return {{"seconds", estimate.seconds()},
           {"least_seconds", estimate.least_seconds()},
           {"most_seconds", estimate.most_seconds()},
           {"disk_bytes", estimate.disk_bytes},
           {"oplog_bytes", estimate.oplog_bytes ? Value(*estimate.oplog_bytes) : Value()},
           {"parts", std::move(parts)},
-          {"basis", std::move(basis)}};
+          {"basis", Array::of(estimate.basis)}};
 }
 
 Document report_document(const Plan& plan, const RunReport& report) {

@@ -446,22 +446,18 @@ Array ServiceMigration::plan_documents() const {
             {"collection", one.name}, {"edited", one.edited}, {"removed", one.removed}, {"restored", one.restored}});
       }
       for (const auto& loss : found.losses) {
-        Array examples;
-        for (const auto& text : loss.examples) examples.append(text);
         losses.append(Document{{"revision", loss.revision},
                                {"what", loss.what},
                                {"documents", loss.documents},
-                               {"examples", std::move(examples)}});
+                               {"examples", Array::of(loss.examples)}});
       }
       for (const auto& one : found.duplicates) {
-        Array examples;
-        for (const auto& text : one.examples) examples.append(text);
         duplicates.append(Document{{"collection", one.collection},
                                    {"index", one.index},
                                    {"there", one.there},
                                    {"keys", one.keys},
                                    {"documents", one.documents},
-                                   {"examples", std::move(examples)}});
+                                   {"examples", Array::of(one.examples)}});
       }
     }
     out.append(Document{{"service", name_of(route.service)},

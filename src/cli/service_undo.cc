@@ -186,15 +186,13 @@ std::string ServiceUndo::text() const {
 Array ServiceUndo::documents() const {
   Array out;
   for (const auto& one : reports_) {
-    Array left;
-    for (const auto& text : one.left) left.append(text);
     out.append(Document{{"service", name_of(one.service)},
                         {"from", one.from.empty() ? Value() : Value(one.from)},
                         {"to", one.to.empty() ? Value() : Value(one.to)},
                         {"edited", one.edited},
                         {"removed", one.removed},
                         {"restored", one.restored},
-                        {"left", std::move(left)}});
+                        {"left", Array::of(one.left)}});
   }
   return out;
 }

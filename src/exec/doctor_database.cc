@@ -143,10 +143,8 @@ Finding look_at_unfinished(Mongo& mongo, const std::optional<Heads>& heads) {
       out.remedy += (out.remedy.empty() ? "" : "\n") + one.remedy();
     }
   }
-  Array names;
-  for (const auto& name : lost) names.append(name);
   out.details =
-      Document{{"datasets", static_cast<std::int64_t>(entries.size())}, {"unknown_to_journal", std::move(names)}};
+      Document{{"datasets", static_cast<std::int64_t>(entries.size())}, {"unknown_to_journal", Array::of(lost)}};
   return out;
 }
 

@@ -32,12 +32,6 @@ std::vector<Sight> sights(const Privileges& user, const std::string& database, b
   return out;
 }
 
-Array texts(const std::vector<std::string>& items) {
-  Array out;
-  for (const auto& item : items) out.append(item);
-  return out;
-}
-
 }  // namespace
 
 Finding judge_needed(const char* id, const char* what, const std::optional<Privileges>& privileges,
@@ -52,7 +46,7 @@ Finding judge_needed(const char* id, const char* what, const std::optional<Privi
           what,
           fmt::format("{} lacks on {}: {}", user, database, fmt::join(missing, ", ")),
           rights_remedy(database, privileges->users().front(), missing, needed),
-          Document{{"missing", texts(missing)}}};
+          Document{{"missing", Array::of(missing)}}};
 }
 
 std::vector<Finding> judge_rights(const std::optional<Privileges>& privileges, const std::string& database,
@@ -71,7 +65,7 @@ std::vector<Finding> judge_rights(const std::optional<Privileges>& privileges, c
   if (!unseen.empty()) {
     out.push_back({"sight", Level::kNote, "Rights to look",
                    fmt::format("missing, for doctor alone: {}", fmt::join(unseen, ", ")), kRoleToLook,
-                   Document{{"missing", texts(unseen)}}});
+                   Document{{"missing", Array::of(unseen)}}});
   }
   return out;
 }

@@ -32,13 +32,8 @@ std::map<std::string, std::vector<Open>> open_images(Mongo& mongo) {
     const auto* document = record.find("document");
     const auto* open = record.find("open");
     if (!document || !open->as<bson::Array>()) return;
-    Open one{bson::integer_at(record, "seq"),
-             bson::text_at(record, "run"),
-             {},
+    Open one{bson::integer_at(record, "seq"), bson::text_at(record, "run"), bson::strings_at(record, "open"),
              bson::text_at(record, "before.sample_collection_name")};
-    for (const auto& revision : *open->as<bson::Array>()) {
-      if (const auto* text = revision.as<std::string>()) one.revisions.push_back(*text);
-    }
     out[id_key(*document)].push_back(std::move(one));
   });
   for (auto& [key, images] : out) {

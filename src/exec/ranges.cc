@@ -262,11 +262,10 @@ std::optional<Document> without_time(Mongo& mongo, const std::string& collection
     ends.insert(end->find("_id")->type_name());
   }
   if (ends.size() == 1 && kApart.contains(*ends.begin())) return std::nullopt;
-  Array types;
-  for (const auto& type : kWithTime) types.append(type);
   FindOptions options;
   options.projection = Document{{"_id", 1}};
-  return mongo.find_one(collection, Document{{"_id", Document{{"$not", Document{{"$type", types}}}}}}, options);
+  return mongo.find_one(collection, Document{{"_id", Document{{"$not", Document{{"$type", Array::of(kWithTime)}}}}}},
+                        options);
 }
 
 std::string written_by(const Pass& pass) {

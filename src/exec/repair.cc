@@ -27,20 +27,14 @@ std::string place_of(const Problem& problem) { return problem.dataset.empty() ? 
 }  // namespace
 
 std::string repair_request(const VerifySettings& wanted) {
-  Array names;
-  for (const auto& name : wanted.names) names.append(name);
-  return bson::to_canonical_json(Document{{"names", std::move(names)}, {"deep", wanted.deep}});
+  return bson::to_canonical_json(Document{{"names", Array::of(wanted.names)}, {"deep", wanted.deep}});
 }
 
 VerifySettings read_repair_request(const std::string& request) {
   VerifySettings out;
   try {
     const auto document = bson::from_json(request);
-    const auto* names = document.find("names");
-    const auto* list = names ? names->as<Array>() : nullptr;
-    for (std::size_t i = 0; list && i < list->size(); ++i) {
-      if (const auto* name = (*list)[i].as<std::string>()) out.names.push_back(*name);
-    }
+    out.names = bson::strings_at(document, "names");
     const auto* deep = document.find("deep");
     out.deep = deep && deep->truthy();
   } catch (const Error&) {

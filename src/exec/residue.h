@@ -20,12 +20,12 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "bson/document.h"
-#include "plan/plan.h"
+#include "exec/residue_image.h"
+#include "exec/residue_run.h"
 #include "store/mongo.h"
 
 namespace fm {
@@ -39,108 +39,8 @@ inline constexpr const char* kResidueMembers = "migrator.residue.members";
 bson::Document kept_by(const std::string& run);
 bson::Document members_kept_by(const std::string& run, const std::string& collection = "");
 
-// A document of another collection that belongs to the one that is migrated.
-struct OtherDocument {
-  std::string collection;
-  bson::Document document;
-};
-
-struct Image {
-  std::string run;
-  std::int64_t seq = 0;  // of the run: later runs have higher ones
-  std::string service = "datasets";
-  std::string collection = "datasets";
-  bson::Value document;  // its _id
-  std::string name;      // for people
-  Direction direction = Direction::kDown;
-  std::string from;  // versions
-  std::string to;
-  // Revisions that a way up may still restore from this image; only of a way
-  // down.
-  std::vector<std::string> open;
-  std::optional<bson::Document> before;  // nothing: the run made the document
-  bson::Bytes stored;                    // for keep(), in place of `before`: as it was read
-  std::vector<OtherDocument> others;
-
-  // The document as the run left it, kept only where the revisions alone do not
-  // give it: the run restored something, or chose a name.
-  std::optional<bson::Document> after;
-  bson::Bytes stored_after;  // for keep(), in place of `after`
-  std::vector<OtherDocument> after_others;
-
-  // Images of other runs that this run restored from, with the revisions.
-  struct Consumed {
-    std::string run;
-    std::vector<std::string> revisions;
-  };
-  std::vector<Consumed> consumed;
-  std::vector<Consumed> revived;  // that it opened again, by undoing what had consumed them
-  bson::Array files;              // GridFS files that were not deleted
-  std::set<std::string> members;  // collections with images in kResidueMembers
-
-  // Of a migration or a repair; services have documents of their own.
-  bool of_dataset() const { return service == "datasets" || service == "repair"; }
-  // Whether it is of the dataset that now has this collection of samples: an import
-  // that overwrites a dataset keeps its _id.
-  bool is_of(std::string_view samples) const;
-};
-
-// The services of a run beside its datasets, in the order of work: `up` goes
-// before the datasets, `down` after them. Each has a record of its own,
-// "RUN.SERVICE", in its database.
-struct RunServices {
-  std::vector<std::string> up;
-  std::vector<std::string> down;
-  // Where that of cas is, if it is among them: the name of its database, beside
-  // that of the datasets, and what database_identity says of its users.
-  std::string main_database = {};
-  std::string cas_database = {};
-  std::string cas_identity = {};
-
-  bool empty() const { return up.empty() && down.empty(); }
-};
-std::string part_of_run(const std::string& run, const std::string& service);
-bool is_part(const std::string& run);
-// "RUN" of "RUN.SERVICE".
-std::string run_of_part(const std::string& part);
-
-// One run, as its images need it.
-struct RunRecord {
-  std::string run;
-  std::int64_t seq = 0;
-  std::int64_t now_ms = 0;
-  std::string seed;
-  std::string target;
-  std::optional<bson::Document> config;  // as it was, if the run wrote it
-  std::string database;                  // the version that the run left there
-  std::optional<std::string> undoes;
-  std::optional<std::string> undone_by;
-  // Of an undo: collections that the run had set aside (exec/set_aside.h).
-  std::vector<std::string> brought_back;
-  // Of a repair, or an undo of one: it edited documents one by one, and what it
-  // keeps is in exec/document_edits.h.
-  bool repair = false;
-  RunServices services;
-  // Of a service: its document in `migrator.versions` as it was; empty where it
-  // had none. `target` is where the run takes the service.
-  std::optional<bson::Document> version;
-  // The versions that the run took it to stand at before and after, also where none
-  // was stored; "" where it was not known.
-  std::string from = {};
-  std::string to = {};
-  // Collections that the run drops, as they were made, and those that it makes
-  // again: [{collection, options, indexes}].
-  bson::Array dropped = {};
-  bson::Array made = {};
-};
-RunRecord record_of(std::string run, std::int64_t now_ms, std::string seed, std::string target);
-
 // The collections of samples by the encoded _id of their dataset, for Image::is_of().
 std::map<std::string, std::string> samples_of_datasets(Mongo& mongo);
-
-// Images out of records, those of one image one after another; whatever stands
-// in them, what is no record is left out.
-std::vector<Image> read_images(const std::vector<bson::Document>& records);
 
 // Thread-safe. Every write can be repeated.
 class Residue {
@@ -205,6 +105,8 @@ class Residue {
   void drop(const std::string& run, const bson::Value& dataset);
 
  private:
+  void each(const bson::Document& filter, const std::function<void(Image)>& visit);
+
   Mongo& mongo_;
 };
 

@@ -20,23 +20,19 @@ std::optional<RestoreMark> RestoreMark::read(Mongo& mongo) {
   for (const auto* move : bson::documents_at(*stored, "moves")) {
     out.moves.push_back({bson::text_at(*move, "from"), bson::text_at(*move, "to"), bson::text_at(*move, "uuid")});
   }
-  for (const auto& drop : bson::array_at(*stored, "drops")) {
-    if (const auto* name = drop.as<std::string>()) out.drops.push_back(*name);
-  }
+  out.drops = bson::strings_at(*stored, "drops");
   return out;
 }
 
 void RestoreMark::write(Mongo& mongo) const {
   Array list;
   for (const auto& move : moves) list.append(Document{{"from", move.from}, {"to", move.to}, {"uuid", move.uuid}});
-  Array names;
-  for (const auto& name : drops) names.append(name);
   mongo.upsert(kRestoreMark, {Document{{"_id", "restore"}}, Document{{"_id", "restore"},
                                                                      {"directory", directory},
                                                                      {"manifest", manifest},
                                                                      {"begun", bson::Date{begun_ms}},
                                                                      {"moves", std::move(list)},
-                                                                     {"drops", std::move(names)},
+                                                                     {"drops", Array::of(drops)},
                                                                      {"waits", waits}}});
 }
 

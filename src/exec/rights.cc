@@ -129,11 +129,7 @@ Privileges::Privileges(const Document& reply) {
       grant.cluster = is_true(resource, "cluster");
       grant.anything = is_true(resource, "anyResource");
     }
-    if (const auto* value = privilege.find("actions"); value && value->as<Array>()) {
-      for (const auto& action : *value->as<Array>()) {
-        if (const auto* text = action.as<std::string>()) grant.actions.push_back(*text);
-      }
-    }
+    grant.actions = bson::strings_at(privilege, "actions");
     grants_.push_back(std::move(grant));
   });
 }

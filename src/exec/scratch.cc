@@ -68,8 +68,7 @@ Scratch::Scratch(Mongo& mongo, const Catalogue& catalogue, const std::vector<Val
     }
     for (const auto& ids : groups) {
       std::vector<Document> documents;
-      Array wanted;
-      for (const auto& id : ids) wanted.append(id);
+      auto wanted = Array::of(ids);
       copy("datasets", Document{{"_id", Document{{"$in", wanted}}}}, {},
            [&](const Document& dataset) { documents.push_back(dataset); });
       parallel_for(size.jobs, documents.size(), [&](std::size_t i, std::size_t) {
@@ -154,12 +153,10 @@ void Scratch::copy_dataset(const Document& dataset, std::int64_t most) {
 void Scratch::copy_frames(const std::string& frames, const std::vector<Value>& samples,
                           const std::vector<Value>& listed, std::int64_t most) {
   copy_by_ids(frames, "_id", listed);
-  Array wanted;
-  for (const auto& id : samples) wanted.append(id);
   FindOptions options;
   options.limit = most;
   bool any = !listed.empty();
-  copy(frames, Document{{"_sample_id", Document{{"$in", std::move(wanted)}}}}, options,
+  copy(frames, Document{{"_sample_id", Document{{"$in", Array::of(samples)}}}}, options,
        [&](const Document&) { any = true; });
   if (!any) copy(frames, {}, options);
 }
@@ -175,9 +172,7 @@ void Scratch::copy_references(const Document& dataset) {
   for (auto& [collection, id] : named) by_collection[collection].push_back(std::move(id));
   std::vector<Value> files;
   for (const auto& [collection, ids] : by_collection) {
-    Array wanted;
-    for (const auto& id : ids) wanted.append(id);
-    copy(collection, Document{{"_id", Document{{"$in", std::move(wanted)}}}}, {}, [&](const Document& document) {
+    copy(collection, Document{{"_id", Document{{"$in", Array::of(ids)}}}}, {}, [&](const Document& document) {
       if (bson::text_at(document, "config.type").find("similarity") != std::string::npos ||
           bson::text_at(document, "config.cls").find("imilarity") != std::string::npos) {
         results_of(document, files);
@@ -192,11 +187,9 @@ void Scratch::copy_references(const Document& dataset) {
     }
   }
   if (files.empty()) return;
-  Array wanted;
-  for (const auto& id : files) wanted.append(id);
   std::vector<Value> small;
   copy("fs.files",
-       Document{{"_id", Document{{"$in", std::move(wanted)}}}, {"length", Document{{"$lte", kLargestResult}}}}, {},
+       Document{{"_id", Document{{"$in", Array::of(files)}}}, {"length", Document{{"$lte", kLargestResult}}}}, {},
        [&](const Document& file) { small.push_back(*file.find("_id")); });
   copy_by_ids("fs.chunks", "files_id", small);
 }

@@ -350,9 +350,8 @@ Array ServiceRunner::definitions(Service service) {
     const auto& own = parameters_.of(service);
     const bool goes = std::ranges::any_of(own, [&](const auto& one) { return one.second == info.name; });
     if (!goes || info.type != "collection") continue;
-    Array indexes;
-    for (const auto& index : home_.indexes(info.name)) indexes.append(index);
-    out.append(Document{{"collection", info.name}, {"options", info.options}, {"indexes", std::move(indexes)}});
+    out.append(Document{
+        {"collection", info.name}, {"options", info.options}, {"indexes", Array::of(home_.indexes(info.name))}});
   }
   return out;
 }

@@ -16,16 +16,6 @@ using bson::Value;
 
 namespace {
 
-std::vector<std::string> indexes_of(const Document& version) {
-  std::vector<std::string> out;
-  const auto* list = version.find("indexes");
-  if (!list || !list->as<Array>()) return out;
-  for (const auto& item : *list->as<Array>()) {
-    if (const auto* text = item.as<std::string>()) out.push_back(*text);
-  }
-  return out;
-}
-
 // In `a` and not in `b`.
 std::vector<std::string> without(std::vector<std::string> a, const std::vector<std::string>& b) {
   std::erase_if(a, [&](const std::string& one) { return std::ranges::find(b, one) != b.end(); });
@@ -194,7 +184,7 @@ std::vector<std::string> ServiceRunner::obstacles(Service service, const RunReco
   const auto route = way_back(service, part, own && own->version ? *own->version : version.document());
   ServiceWork work{route, goes_on ? *left : ServiceRun(), version, Residue(home_), {}};
   work.unknown = part.from.empty();
-  const auto noted = own && own->version ? indexes_of(*own->version) : version.indexes();
+  const auto noted = own && own->version ? bson::strings_at(*own->version, "indexes") : version.indexes();
   auto duplicates = unique_indexes(dropped_indexes(service, part, noted), home_.collection_names(), {}, {});
   const auto stays = [&](const std::string& collection, const Document& document) {
     if (duplicates.collections().contains(collection)) duplicates.add(collection, document, example_of(document), true);
@@ -284,11 +274,10 @@ ServiceReport ServiceRunner::take_back(Service service, const RunRecord& part, S
     make_their_indexes(part, left);
     drop_collections(part);
     auto stored = before;
-    for (const auto& [collection, index] : make_indexes(work, dropped_indexes(service, part, indexes_of(found)))) {
+    for (const auto& [collection, index] :
+         make_indexes(work, dropped_indexes(service, part, bson::strings_at(found, "indexes")))) {
       left.push_back(no_index(collection, index.name()));
-      Array made;
-      for (const auto& key : without(indexes_of(stored), {collection + "/" + index.name()})) made.append(key);
-      stored.set("indexes", std::move(made));
+      stored.set("indexes", Array::of(without(bson::strings_at(stored, "indexes"), {collection + "/" + index.name()})));
     }
     work.version.finish_undo(stored);
     if (left.empty()) {
@@ -338,7 +327,8 @@ void ServiceRunner::drop_collections(const RunRecord& part) {
 
 void ServiceRunner::drop_made_indexes(ServiceWork& work, const RunRecord& part) {
   const auto there = home_.collection_names();
-  for (const auto& key : without(work.version.indexes(), indexes_of(part.version.value_or(Document())))) {
+  for (const auto& key :
+       without(work.version.indexes(), bson::strings_at(part.version.value_or(Document()), "indexes"))) {
     const auto slash = key.rfind('/');
     const auto collection = key.substr(0, slash);
     if (there.contains(collection)) home_.drop_index(collection, key.substr(slash + 1));
@@ -350,7 +340,7 @@ std::vector<ServiceIndex> ServiceRunner::dropped_indexes(Service service, const 
                                                          const std::vector<std::string>& noted) {
   const auto before = part.version.value_or(Document());
   // Not those that are noted now: one may be noted and not made yet.
-  const auto wanted = without(indexes_of(before), noted);
+  const auto wanted = without(bson::strings_at(before, "indexes"), noted);
   std::vector<ServiceIndex> out;
   if (wanted.empty()) return out;
   // All that a way up to that version makes.

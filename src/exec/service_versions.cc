@@ -204,14 +204,8 @@ void ServiceVersion::finish_undo(const Document& before) {
 }
 
 std::vector<std::string> ServiceVersion::indexes() {
-  std::vector<std::string> out;
   const auto doc = read();
-  const auto* list = doc ? doc->find("indexes") : nullptr;
-  if (!list || !list->as<Array>()) return out;
-  for (const auto& item : *list->as<Array>()) {
-    if (const auto* text = item.as<std::string>()) out.push_back(*text);
-  }
-  return out;
+  return doc ? bson::strings_at(*doc, "indexes") : std::vector<std::string>();
 }
 
 void ServiceVersion::add_index(const std::string& index) {

@@ -21,7 +21,7 @@ using bson::Value;
 
 namespace {
 
-constexpr std::size_t kNamed = 20;
+constexpr std::size_t kMostFailures = 20;
 
 const Document kThere{{"$exists", true}};
 const Document kNotThere{{"$exists", false}};
@@ -79,7 +79,7 @@ void UndoRepair::batch(std::vector<DocumentEdit>& kept, bool write, UndoReport& 
   }
   const auto changed = [&](const DocumentEdit& edit) {
     ++report.changed;
-    if (report.failures.size() >= kNamed) return;
+    if (report.failures.size() >= kMostFailures) return;
     const auto place = place_of(edit);
     report.failures.push_back({place,
                                Error(Exit::kPrecondition, place + " was changed since that run",

@@ -18,7 +18,7 @@ namespace {
 const std::string kReplay =
     " What is done already is left alone, except that 0.16.1 writes nested field documents anew.";
 
-const std::string* text_at(const Document& doc, std::string_view key) {
+const std::string* text_in(const Document& doc, std::string_view key) {
   const auto* value = doc.find(key);
   return value ? value->as<std::string>() : nullptr;
 }
@@ -28,7 +28,7 @@ ops::Context context_for(const Document& dataset, const ops::References::Fetch& 
   const auto* id = dataset.find("_id");
   ops::Context context(id ? *id : Value(), 0, kIds, fetch);
   context.record_displaced = false;
-  if (const auto* name = text_at(dataset, "name")) {
+  if (const auto* name = text_in(dataset, "name")) {
     context.dataset_name = *name;
     context.naming = ops::Naming{*name, ops::slugify(*name), {}};
   }
@@ -49,7 +49,7 @@ bool clients_leave_out(const bson::Difference& one) {
   if (const auto* list = one.after->as<Array>()) return list->empty();
   const auto* mapping = one.after->as<Document>();
   if (!mapping) return false;
-  const auto* name = text_at(*mapping, "name");
+  const auto* name = text_in(*mapping, "name");
   return mapping->empty() || (name && name->starts_with('_') &&
                               (one.path == "sample_fields." + *name || one.path == "frame_fields." + *name));
 }
@@ -67,7 +67,7 @@ std::vector<std::string> edited_runs(const ops::Context& context) {
 
 // Behind the name of the samples, as clients write it.
 void name_frames(Document& dataset, const std::string& frames) {
-  const auto* now = text_at(dataset, "frame_collection_name");
+  const auto* now = text_in(dataset, "frame_collection_name");
   if (now && !now->empty()) return;
   if (dataset.has("frame_collection_name")) {
     dataset.set("frame_collection_name", frames);
@@ -90,7 +90,7 @@ Array* list_at(Document& dataset, const std::string& path) {
     Document* next = nullptr;
     for (auto& item : *list) {
       auto* field = item.as<Document>();
-      const auto* name = field ? text_at(*field, "name") : nullptr;
+      const auto* name = field ? text_in(*field, "name") : nullptr;
       const auto step = name ? "." + *name + ".fields" : std::string();
       if (!name || path.compare(end, step.size(), step) != 0) continue;
       const auto after = end + step.size();
@@ -162,10 +162,10 @@ class Inspector {
 
   void frames_named() {
     static const Version kFirst = Version::parse("0.14.0");
-    const auto* media = text_at(dataset_, "media_type");
-    const auto* name = text_at(dataset_, "frame_collection_name");
+    const auto* media = text_in(dataset_, "media_type");
+    const auto* name = text_in(dataset_, "frame_collection_name");
     if (version_.base() < kFirst || !media || *media != "video" || (name && !name->empty())) return;
-    const auto* samples = text_at(dataset_, "sample_collection_name");
+    const auto* samples = text_in(dataset_, "sample_collection_name");
     const auto should = "frames." + (samples ? *samples : "");
     const bool sure = samples && samples->starts_with("samples.");
     auto& problem = add("frames-unnamed", "frame_collection_name",
@@ -186,7 +186,7 @@ class Inspector {
     std::map<std::string, const Document*> names;
     for (std::size_t i = 0; i < list->size(); ++i) {
       const auto* field = (*list)[i].as<Document>();
-      const auto* name = field ? text_at(*field, "name") : nullptr;
+      const auto* name = field ? text_in(*field, "name") : nullptr;
       const auto where = path + "." + (name ? *name : std::to_string(i));
       if (!name || name->empty()) {
         add("field-broken", where, "a field without a name", "Give it its name, or remove it.");
@@ -197,7 +197,7 @@ class Inspector {
                [path](Document& dataset, ops::Context&) { remove_equal_fields(dataset, path); });
         }
       }
-      if (field && !text_at(*field, "ftype")) {
+      if (field && !text_in(*field, "ftype")) {
         add("field-broken", where, "a field without a type (ftype)", "Set the type of the values it holds.");
       }
       const auto* nested = field ? field->find("fields") : nullptr;

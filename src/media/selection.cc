@@ -62,9 +62,8 @@ Selection::Selection(Mongo& mongo, const MediaDataset& dataset, const UploadRequ
     check_found(*request.samples, ids_of(mongo, dataset.samples, samples_));
   }
   if (!request.group_slices.empty()) {
-    Array slices;
-    for (const auto& slice : request.group_slices) slices.append(slice);
-    for (auto& filter : samples_) filter.append(dataset.group_field + ".name", Document{{"$in", slices}});
+    for (auto& filter : samples_)
+      filter.append(dataset.group_field + ".name", Document{{"$in", Array::of(request.group_slices)}});
   }
   if (dataset.frames.empty()) return;
   const bool all = !request.samples && request.group_slices.empty();

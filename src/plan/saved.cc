@@ -102,8 +102,6 @@ Heads read_heads(const Document& document, const std::string& file) {
 }
 
 Document services_document(const SavedServices& services) {
-  Array chosen;
-  for (const auto& name : services.chosen) chosen.append(name);
   Array heads;
   for (const auto& head : services.heads) {
     heads.append(Document{{"service", name_of(head.service)},
@@ -111,7 +109,7 @@ Document services_document(const SavedServices& services) {
                           {"guessed", head.guessed},
                           {"present", head.present}});
   }
-  return {{"chosen", std::move(chosen)},
+  return {{"chosen", Array::of(services.chosen)},
           {"target", services.target},
           {"heads", std::move(heads)},
           {"cas_database", services.cas_database},
@@ -183,8 +181,6 @@ std::string catalogue_hash(const Catalogue& catalogue) {
 }
 
 std::string saved_plan_json(const SavedPlan& plan) {
-  Array names;
-  for (const auto& name : plan.names) names.append(name);
   Document out{{"format", kFormat},
                {"tool", plan.tool},
                {"saved", plan.saved_ms},
@@ -194,7 +190,7 @@ std::string saved_plan_json(const SavedPlan& plan) {
                {"options", plan.options},
                {"target", or_null(plan.target)},
                {"enterprise_target", or_null(plan.enterprise_target)},
-               {"names", std::move(names)},
+               {"names", Array::of(plan.names)},
                {"heads", heads_document(plan.heads)}};
   if (plan.services) out.append("services", services_document(*plan.services));
   out.append("plan", plan.plan);

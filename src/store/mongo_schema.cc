@@ -105,9 +105,7 @@ void Mongo::create(const std::string& collection, const Document& options) {
 
 void Mongo::create_indexes(const std::string& collection, const std::vector<Document>& indexes) {
   if (indexes.empty()) return;
-  bson::Array list;
-  for (const auto& index : indexes) list.append(index);
-  run(Document{{"createIndexes", full_name(collection)}, {"indexes", std::move(list)}}, true);
+  run(Document{{"createIndexes", full_name(collection)}, {"indexes", bson::Array::of(indexes)}}, true);
 }
 
 void Mongo::change_view(const std::string& view, const Document& options) {
