@@ -29,7 +29,7 @@ test: build build-asan/build.ninja ## what CI runs: unit tests plain and sanitiz
 	cmake --build --preset asan -j $(JOBS)
 	ctest --preset release -j $(JOBS) | $(WITHOUT_PASSED)
 	ctest --preset asan -j $(JOBS) | $(WITHOUT_PASSED)
-	$(PYTEST) -m 'not long' --junitxml=build/pytest.xml tests/corpus tests/cli tests/enterprise tests/python tests/property tests/deploy tests/docs
+	$(PYTEST) -n $(JOBS) --dist loadfile -m 'not long' --junitxml=build/pytest.xml tests/corpus tests/cli tests/enterprise tests/python tests/property tests/deploy tests/docs
 
 test-long: build build-tsan/build.ninja ## thread sanitizer, everything marked long, side by side with the real package
 	@scripts/install-peer
