@@ -22,7 +22,6 @@
 
 namespace fm::archive {
 
-using bson::Array;
 using bson::Document;
 using bson::Value;
 
@@ -140,11 +139,8 @@ void ArchiveReader::read_metadata(const ArchiveOptions& options) {
   }
 }
 
-// No client reads samples of fields that the dataset does not declare.
 void ArchiveReader::check_has_fields() {
-  const auto* fields = contents_.dataset.find("sample_fields");
-  const auto* list = fields ? fields->as<Array>() : nullptr;
-  if (list && !list->empty()) return;
+  if (has_sample_fields(contents_.dataset)) return;
   DocumentChunk chunk;
   if (!samples(1)->next(chunk)) return;
   throw Error(Exit::kMismatch,

@@ -30,8 +30,9 @@ class DatabaseOrigin final : public Origin {
   }
   std::vector<MediaField> media(const bson::Document&, bool) override { return {}; }
   std::string folder() override { return ""; }
-  // Two readings of a database need not have the same order.
-  std::string fingerprint() override { return ""; }
+  std::string fingerprint() override { return reader_.fingerprint(); }
+  // Two readings of a database need not have the same one.
+  bool has_order() override { return false; }
   std::string changed_since() override { return reader_.changed_since(); }
 
  private:

@@ -6,9 +6,11 @@
 #include "archive/pipeline.h"
 #include "archive/tags.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "bson/read.h"
 #include "exec/gridfs.h"
+#include "exec/heads.h"
 
 namespace fm::archive {
 
@@ -216,6 +218,18 @@ void DatabaseReader::read_tags(const std::function<void(const Document&)>& visit
   options.sort = tag_order();
   mongo_.find(kTags, Document{{"_dataset_id", *contents_.dataset.find("_id")}, {"kind", "temporal"}}, options,
               [&](bson::View view) { visit(view.decode()); });
+}
+
+std::string DatabaseReader::fingerprint() const {
+  const auto identity = database_identity(mongo_);
+  if (identity.empty()) return "";
+  auto dataset = contents_.dataset;
+  dataset.take("last_loaded_at");
+  const auto encoded = bson::encode(dataset);
+  Sha256 hash;
+  hash.update({reinterpret_cast<const char*>(encoded.data()), encoded.size()});
+  hash.update(identity + "|" + std::to_string(sample_size_.documents) + "|" + std::to_string(frame_size_.documents));
+  return to_hex(hash.finish());
 }
 
 std::string DatabaseReader::changed_since() const {

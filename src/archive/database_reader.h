@@ -32,6 +32,9 @@ class DatabaseReader {
   void read_tags(const std::function<void(const bson::Document& tag)>& visit) const;
 
   std::int64_t document_bytes() const { return sample_size_.bytes + frame_size_.bytes; }  // by the metadata
+  // Tells this state of the dataset from others, as far as changed_since() does; empty
+  // where the server does not tell one database from another.
+  std::string fingerprint() const;
   // What another client changed since: empty, or a sentence.
   std::string changed_since() const;
 

@@ -8,6 +8,7 @@
 #include "archive/contents.h"
 #include "archive/database_reader.h"
 #include "archive/documents.h"
+#include "archive/field_types.h"
 #include "archive/manifest.h"
 #include "archive/names.h"
 #include "archive/packed.h"
@@ -157,8 +158,20 @@ class Export {
       throw Error(Exit::kIncompatible, text,
                   "The dataset itself stays as it is: repeat the command with --allow-loss.");
     }
+    check_has_fields();
     sample_media_ = media_fields(migrated_.contents.dataset);
     frame_media_ = frame_media_fields(migrated_.contents.dataset);
+  }
+
+  // An archive that no client reads, and no import takes.
+  void check_has_fields() {
+    if (has_sample_fields(migrated_.contents.dataset)) return;
+    DocumentChunk chunk;
+    if (!reader_.samples()->next(chunk)) return;
+    throw Error(Exit::kPrecondition,
+                "Dataset '" + report_.name +
+                    "' declares no fields of samples (sample_fields), and has some: no client could read them",
+                "Restore its document from a backup; fiftyone-migrator verify says what else is damaged.");
   }
 
   // What text could not give back is refused before anything is written.

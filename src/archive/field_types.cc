@@ -177,4 +177,10 @@ void check_field_types(const Document& dataset, const std::string& file, std::ve
   checker.fields(dataset.find("frame_fields"), "frame_fields");
 }
 
+bool has_sample_fields(const Document& dataset) {
+  const auto* fields = dataset.find("sample_fields");
+  const auto* list = fields ? fields->as<bson::Array>() : nullptr;
+  return list && !list->empty();
+}
+
 }  // namespace fm::archive

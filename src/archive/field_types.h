@@ -13,4 +13,7 @@ namespace fm::archive {
 // documents of classes that are not FiftyOne's: they load where those are.
 void check_field_types(const bson::Document& dataset, const std::string& file, std::vector<std::string>& warnings);
 
+// Whether it declares fields of samples: without, no client reads any sample.
+bool has_sample_fields(const bson::Document& dataset);
+
 }  // namespace fm::archive

@@ -159,7 +159,7 @@ class Intake {
   void identify() {
     const auto digest = digest_of(origin_, request_, route_);
     if (!request_.dry_run) {
-      if (auto left = Landing::recover(mongo_, digest)) {
+      if (auto left = Landing::recover(mongo_, digest, origin_.has_order())) {
         entry_ = std::move(*left);
         resumed_ = true;
       }

@@ -34,8 +34,10 @@ class Origin {
   // Fields whose relative paths get `folder` in front; the dataset is as migrated.
   virtual std::vector<MediaField> media(const bson::Document& dataset, bool frames) = 0;
   virtual std::string folder() = 0;  // empty: paths stay
-  // Tells this state of it from others; empty: a killed run cannot be gone on with.
+  // Tells this state of it from others; empty: nothing does.
   virtual std::string fingerprint() = 0;
+  // Whether documents come in the same order again: a killed run can be gone on with.
+  virtual bool has_order() { return true; }
   // Called once the dataset is there, or may be: the media that it names have to stay.
   virtual void keep_media() {}
   // What only shows after everything was read: a warning, or empty.

@@ -108,7 +108,7 @@ bool only_loaded(Document before, Document now) {
 
 }  // namespace
 
-std::optional<Landing::Entry> Landing::recover(Mongo& mongo, const std::string& fingerprint) {
+std::optional<Landing::Entry> Landing::recover(Mongo& mongo, const std::string& fingerprint, bool can_go_on) {
   std::vector<Document> entries;
   mongo.find(kCollection, {}, {}, [&](bson::View view) { entries.push_back(view.decode()); });
   std::optional<Entry> out;
@@ -124,7 +124,7 @@ std::optional<Landing::Entry> Landing::recover(Mongo& mongo, const std::string& 
       clear_up(mongo, entry);
       // One that should give way may have been edited since: it is brought in again.
       if (!own || entry.has("replaces")) continue;
-    } else if (!own || !still_fits(mongo, entry)) {
+    } else if (!own || !can_go_on || !still_fits(mongo, entry)) {
       archive::take_back(mongo, entry);
       continue;
     }

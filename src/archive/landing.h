@@ -35,10 +35,11 @@ class Landing {
     bool published = false;  // the dataset is in its place, and nothing is left to do
   };
 
-  // What a killed run with the same fingerprint has left, if the dataset that
-  // should give way is still the one it was, and none has come; and what it has
-  // published where none gave way. All else that was left is finished or taken back.
-  static std::optional<Entry> recover(Mongo& mongo, const std::string& fingerprint);
+  // What a killed run with the same fingerprint has left, if it `can_go_on`, the
+  // dataset that should give way is still the one it was, and none has come; and what
+  // it has published where none gave way. All else that was left is finished or taken
+  // back.
+  static std::optional<Entry> recover(Mongo& mongo, const std::string& fingerprint, bool can_go_on);
 
   // Writes the entry, then an empty collection for samples and frames, unless
   // they are there; with their indexes where few documents come, since a server

@@ -25,6 +25,20 @@ def refused(tool, *args, status=15, **env):
     return result.err
 
 
+@pytest.mark.parametrize("edit", [{"$unset": {"sample_fields": 1}}, {"$set": {"sample_fields": []}}], ids=["none", "empty"])
+def test_export_makes_no_archive_that_import_refuses(tool, tmp_path, edit):
+    run_import(tool, archive(TYPES), "--name", "x")
+    tool.db.datasets.update_one({}, edit)
+    words = ["dataset", "export", "x", os.fspath(tmp_path / "a"), "--media", "none"]
+    result = tool.migrator(*words)
+    assert result.status == 16 and "declares no fields of samples" in result.err and "from a backup" in result.err
+    assert os.listdir(tmp_path) == []
+    # Without samples it is whole.
+    tool.db[tool.db.datasets.find_one()["sample_collection_name"]].delete_many({})
+    assert tool.migrator(*words).status == 0
+    assert tool.migrator("dataset", "import", os.fspath(tmp_path / "a"), "--name", "y").status == 0
+
+
 # -- text that no client could read again
 
 

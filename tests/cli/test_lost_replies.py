@@ -85,3 +85,37 @@ def test_an_import_that_is_done_and_does_not_hear_of_it(tool, more, gone):
     mine = {name: docs for name, docs in before.items() if not name.startswith("migrator.")}
     assert mine == {name: docs for name, docs in content(tool).items() if not name.startswith("migrator.")}
     assert "migrator.imports" not in tool.db.list_collection_names()
+
+
+def copied_unheard(tool, *more):
+    """Copies the dataset "source" to "x" and loses the last reply; the command that does it again."""
+    def args(uri):
+        return ["dataset", "copy", "source", "--to", uri, "--to-database", tool.name, "--name", "x", *more]
+
+    ran(tool, "dataset", "import", OTHER, "--name", "source")
+    with ReplyCutter(port_of(tool), "insert", "datasets") as proxy:
+        run = through(tool, proxy, *args("mongodb://127.0.0.1:%d/?serverSelectionTimeoutMS=500" % proxy.port))
+        _, err = run.communicate(timeout=60)
+    assert proxy.hung_up and run.returncode == 5, err
+    return args(tool.env["FIFTYONE_DATABASE_URI"])
+
+
+@pytest.mark.parametrize("more", [[], ["--on-conflict", "new-ids"]], ids=["same-ids", "new-ids"])
+def test_a_copy_that_is_done_and_does_not_hear_of_it(tool, more):
+    args = copied_unheard(tool, *more)
+    tool.db.datasets.update_one({"name": "source"}, {"$currentDate": {"last_loaded_at": True}})  # no edit
+    before = content(tool)
+    again = tool.migrator(*args)
+    assert again.status == 0 and "An earlier run of the same command had done all of it" in again.out, again.err
+    assert {n: docs for n, docs in before.items() if not n.startswith("migrator.")} == content(tool)
+    again = tool.migrator(*args)
+    assert again.status == 16 and "is not available" in again.err
+
+
+def test_a_copy_of_what_was_edited_since_is_not_the_one_that_is_there(tool):
+    args = copied_unheard(tool)
+    samples = tool.db.datasets.find_one({"name": "source"})["sample_collection_name"]
+    tool.db[samples].insert_one({"filepath": "/new.png"})
+    again = tool.migrator(*args)
+    assert again.status == 16 and "is not available" in again.err
+    assert not [n for n in tool.db.list_collection_names() if n.startswith("migrator.")]
