@@ -536,13 +536,15 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
 
   if (!complex.empty()) {
     std::vector<Prepared*> fresh;
+    std::vector<Prepared*> entered;
     std::vector<Prepared*> unkept;
     for (auto* dataset : complex) {
-      if (!dataset->parked) fresh.push_back(dataset);
+      (dataset->parked ? entered : fresh).push_back(dataset);
       if (!dataset->parked || dataset->renew_image) unkept.push_back(dataset);
     }
     keep_images(unkept);
     journal_.enter(fresh);
+    journal_.renew(entered);
     // Before they are closed to clients: to an undo, what a client edits until then is an edit.
     for (auto& [dataset, error] : keep_group_members(complex)) {
       done(failure_of(*dataset, Error(error.code(), "Dataset '" + dataset->name + "' stays as it was: " + error.what(),
@@ -625,19 +627,14 @@ void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route
       // not been begun, or is another client's: everything stays.
       if (dataset && own && has_arrived(version, *route) &&
           !(route->from == route->to && names_any(*dataset, entry.deletes))) {
-        for (const auto& [collection, ids] : entry.deletes) {
-          if (!ids.as<Array>()) continue;
-          mongo_.remove(collection, std::vector<Value>(ids.as<Array>()->begin(), ids.as<Array>()->end()));
-        }
+        Result arrived;
+        arrived.route = route;
+        arrived.id = entry.dataset;
+        arrived.name = shown_name(*dataset);
+        delete_left(entry, arrived.messages);
         if (!settings_.undo_log) delete_files(mongo_, entry.files);
         // Where the version stays, it may not have been begun.
-        if (route->from != route->to) {
-          Result arrived;
-          arrived.route = route;
-          arrived.id = entry.dataset;
-          arrived.name = shown_name(*dataset);
-          done(std::move(arrived));
-        }
+        if (route->from != route->to) done(std::move(arrived));
       }
       journal_.leave(entry.dataset);
       continue;

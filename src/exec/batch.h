@@ -162,6 +162,8 @@ class BatchRunner {
   void checkpoint() const;
   void wrote(std::size_t documents) const;
   void clean(const std::vector<Prepared*>& group);
+  // The same of a dataset that was switched before: only its entry tells.
+  void delete_left(const Journal::Entry& entry, std::vector<ops::Message>& messages);
   // What was done elsewhere for a dataset that is gone is taken back.
   void forget(Prepared& dataset);
   // Replaces guarded by the content that was read.

@@ -25,6 +25,11 @@ std::optional<PassCursor> common_cursor(const std::vector<const Prepared*>& data
   return same ? first : std::nullopt;
 }
 
+ops::Message stays_beside(const std::string& collection, const Value& id) {
+  return {ops::Message::Level::kWarning, "A client changed " + collection + ", " + ops::shown(id) +
+                                             ", which is part of the dataset's document now: it stays beside it"};
+}
+
 }  // namespace
 
 bool BatchRunner::add(const std::vector<Prepared*>& group) {
@@ -126,9 +131,7 @@ void BatchRunner::clean(const std::vector<Prepared*>& group) {
       if (found->second == bson::encode(*entry.before)) {
         deletes[entry.collection].push_back(entry.id);
       } else {
-        dataset->context.messages.push_back(
-            {ops::Message::Level::kWarning, "A client changed " + entry.collection + ", " + ops::shown(entry.id) +
-                                                ", which is part of the dataset's document now: it stays beside it"});
+        dataset->context.messages.push_back(stays_beside(entry.collection, entry.id));
       }
     }
     for (const auto& patch : dataset->context.file_patches) files.append(patch.old_id);
@@ -137,6 +140,30 @@ void BatchRunner::clean(const std::vector<Prepared*>& group) {
   // The undo log names them.
   if (!settings_.undo_log) delete_files(mongo_, files);
   for (const auto& [collection, ids] : deletes) mongo_.remove(collection, ids);
+}
+
+void BatchRunner::delete_left(const Journal::Entry& entry, std::vector<ops::Message>& messages) {
+  for (const auto& [collection, list] : entry.deletes) {
+    const auto* ids = list.as<Array>();
+    if (!ids) continue;
+    const auto* noted = entry.sums.find(collection);
+    const auto* sums = noted ? noted->as<Array>() : nullptr;
+    std::map<std::string, Value> sums_by_id;  // none from an earlier program
+    for (std::size_t i = 0; sums && i < std::min(ids->size(), sums->size()); ++i) {
+      sums_by_id.emplace(id_key((*ids)[i]), (*sums)[i]);
+    }
+    std::vector<Value> deletes;
+    mongo_.find(collection, Document{{"_id", Document{{"$in", *ids}}}}, {}, [&, &name = collection](bson::View view) {
+      const auto id = *view.get("_id");
+      const auto sum = sums_by_id.find(id_key(id));
+      if (sum == sums_by_id.end() || sum->second == Value(sum_of(view.copy()))) {
+        deletes.push_back(id);
+      } else {
+        messages.push_back(stays_beside(name, id));
+      }
+    });
+    if (!deletes.empty()) mongo_.remove(collection, deletes);
+  }
 }
 
 void BatchRunner::forget(Prepared& dataset) {

@@ -37,17 +37,31 @@ std::string plan_hash(const Plan& plan) {
   return to_hex(hash.finish());
 }
 
-Document deletes_of(const std::vector<ops::References::Entry>& entries) {
-  std::map<std::string, Array> ids;
-  for (const auto& entry : entries) {
-    if (entry.before && !entry.after) ids[entry.collection].append(entry.id);
+// One value for each document that the dataset deletes, by collection.
+Document of_deletes(const Prepared& dataset, Value (*make)(const ops::References::Entry&)) {
+  std::map<std::string, Array> lists;
+  for (const auto& entry : dataset.context.references.entries()) {
+    if (entry.before && !entry.after) lists[entry.collection].append(make(entry));
   }
   Document out;
-  for (auto& [collection, list] : ids) out.append(collection, std::move(list));
+  for (auto& [collection, list] : lists) out.append(collection, std::move(list));
   return out;
 }
 
+Document deletes_of(const Prepared& dataset) {
+  return of_deletes(dataset, [](const ops::References::Entry& entry) { return entry.id; });
+}
+
+Document sums_of(const Prepared& dataset) {
+  return of_deletes(dataset,
+                    [](const ops::References::Entry& entry) { return Value(sum_of(bson::encode(*entry.before))); });
+}
+
 }  // namespace
+
+std::string sum_of(const bson::Bytes& document) {
+  return sha256_hex({reinterpret_cast<const char*>(document.data()), document.size()});
+}
 
 std::string pass_key(const ops::Pass& pass) {
   const auto pipeline = bson::encode(Document{{pass.collection, pass.pipeline}});
@@ -85,7 +99,8 @@ void Journal::enter(const std::vector<Prepared*>& datasets) {
                        {"from", dataset->route->from},
                        {"to", dataset->route->to},
                        {"done", Array()},
-                       {"deletes", deletes_of(dataset->context.references.entries())},
+                       {"deletes", deletes_of(*dataset)},
+                       {"sums", sums_of(*dataset)},
                        {"files", std::move(files)}});
     if (const auto& naming = dataset->context.naming) {
       Document chosen{{"name", naming->name}, {"slug", naming->slug}};
@@ -96,6 +111,15 @@ void Journal::enter(const std::vector<Prepared*>& datasets) {
   for (const auto index : mongo_.insert(kCollection, entries)) {
     mongo_.upsert(kCollection, {Document{{"_id", entry_id(*datasets[index])}}, entries[index]});
   }
+}
+
+void Journal::renew(const std::vector<Prepared*>& datasets) {
+  std::vector<Update> updates;
+  for (const auto* dataset : datasets) {
+    const Document deletes{{"deletes", deletes_of(*dataset)}, {"sums", sums_of(*dataset)}};
+    updates.emplace_back(Document{{"_id", entry_id(*dataset)}}, Document{{"$set", deletes}});
+  }
+  mongo_.update(kCollection, updates);
 }
 
 void Journal::advance(const std::vector<const Prepared*>& datasets, const std::string& pass) {
@@ -133,6 +157,7 @@ Journal::Entry Journal::read_entry(const Document& stored) {
             text_at(stored, "to"),
             {},
             {},
+            {},
             {}};
   if (const auto* done = stored.find("done"); done && done->as<Array>()) {
     for (const auto& one : *done->as<Array>()) {
@@ -146,6 +171,7 @@ Journal::Entry Journal::read_entry(const Document& stored) {
   if (const auto* deletes = stored.find("deletes"); deletes && deletes->as<Document>()) {
     out.deletes = *deletes->as<Document>();
   }
+  if (const auto* sums = stored.find("sums"); sums && sums->as<Document>()) out.sums = *sums->as<Document>();
   if (const auto* files = stored.find("files"); files && files->as<Array>()) out.files = *files->as<Array>();
   if (const auto* name = bson::Path("naming.name").find(stored)) {
     out.naming = ops::Naming{*name, text_at(stored, "naming.slug"), {}};

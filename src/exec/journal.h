@@ -2,12 +2,13 @@
 //
 //   {_id: "run", run, undoes, target, request, plan, now, seed, host, pid}
 //   {_id: {dataset: <_id>}, name, from, to, done: [passes], cursor: {pass, from, done}, deletes: {collection: [ids]},
-//   files: [<GridFS ids>], naming: {name, slug, was}}
+//   sums: {collection: [SHA-256]}, files: [<GridFS ids>], naming: {name, slug, was}}
 //
 // The run's document is written before anything else and removed when the run
 // has succeeded; a dataset's entry lives while the dataset is parked (rules E1,
-// E4). `from` is the version it really has; `naming` was chosen among the names of
-// all datasets, and the one who goes on does not choose again.
+// E4). `from` is the version it really has; `sums` are of the documents to
+// delete, in their order, as the dataset took them in; `naming` was chosen among the
+// names of all datasets, and the one who goes on does not choose again.
 #pragma once
 
 #include <optional>
@@ -19,6 +20,9 @@
 #include "store/mongo.h"
 
 namespace fm {
+
+// Of a document that is to be deleted.
+std::string sum_of(const bson::Bytes& document);
 
 // What a pass is called in the journal.
 std::string pass_key(const ops::Pass& pass);
@@ -35,6 +39,8 @@ class Journal {
   // Removes the run, unless a dataset is still half-way. Nothing where none is there.
   void end();
   void enter(const std::vector<Prepared*>& datasets);
+  // Those that are entered were prepared anew: what they delete may be another.
+  void renew(const std::vector<Prepared*>& datasets);
   // Notes that a pass over a collection is done, or how far it has come.
   void advance(const std::vector<const Prepared*>& datasets, const std::string& pass);
   void advance(const std::vector<const Prepared*>& datasets, const std::string& pass, const PassCursor& cursor);
@@ -51,6 +57,7 @@ class Journal {
     std::string to;
     Passed done;
     bson::Document deletes;
+    bson::Document sums;
     bson::Array files;
     std::optional<ops::Naming> naming = std::nullopt;
   };

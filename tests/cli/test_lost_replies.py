@@ -4,6 +4,7 @@ import signal
 import subprocess
 
 import pytest
+from bson import ObjectId
 
 from proxy import ReplyCutter
 from test_archive import archive
@@ -119,3 +120,26 @@ def test_a_copy_of_what_was_edited_since_is_not_the_one_that_is_there(tool):
     again = tool.migrator(*args)
     assert again.status == 16 and "is not available" in again.err
     assert not [n for n in tool.db.list_collection_names() if n.startswith("migrator.")]
+
+
+def test_what_a_client_changed_before_a_killed_run_deleted_it_stays(tool):
+    """Killed between its switch and its deletes; what the dataset holds itself goes then, and no more."""
+    tool.fill("1.22.1", {"a": "1.22.1"})
+    runs = {key: ObjectId() for key in ("kept", "edited")}
+    for key, _id in runs.items():
+        tool.db.runs.insert_one({"_id": _id, "_dataset_id": tool.db.datasets.find_one()["_id"], "key": key,
+                                 "version": "1.22.1", "config": {}, "view_stages": [], "results": None})
+    tool.db.datasets.update_one({}, {"$set": {"evaluations": runs}})
+    args = ["migrate", "0.18.0", "--yes"]
+    killed = []
+    with ReplyCutter(port_of(tool), "update", "datasets", 2, then=lambda: killed[0].kill()) as proxy:
+        killed.append(through(tool, proxy, *args))
+        killed[0].communicate(timeout=60)
+    dataset = tool.db.datasets.find_one()
+    assert dataset["version"] == "0.18.0" and set(dataset["evaluations"]) == set(runs)
+    assert tool.db.runs.count_documents({}) == 2
+    tool.db.runs.update_one({"_id": runs["edited"]}, {"$set": {"config": {"by": "a client"}}})
+    again = tool.migrator(*args)
+    assert again.status == 0 and "A client changed runs, " in again.err and str(runs["edited"]) in again.err, again.err
+    (left,) = tool.db.runs.find()
+    assert left["key"] == "edited" and left["config"] == {"by": "a client"}
