@@ -18,9 +18,16 @@ const char* state_of(const LeaseHolder& holder) {
   return holder.expired ? "expired" : "at work";
 }
 
-int show(const Globals& globals, const Settings& settings) {
+Session open(const Settings& settings, bool cas) {
+  if (!cas) return Session(settings);
+  if (settings.cas_database_uri && settings.cas_database_name) return Session::cas(settings);
+  throw Error(Exit::kUsage, "CAS_DATABASE_URI and CAS_DATABASE_NAME name the database of cas, and are not both set",
+              "Set them to what your deployment uses.");
+}
+
+int show(const Globals& globals, const Settings& settings, bool cas) {
   const MongoDriver driver;
-  Session session(settings);
+  auto session = open(settings, cas);
   const auto holder = lease_holder(session.mongo());
   if (!holder) {
     globals.print("Nobody holds the lock.\n", Document{{"held", false}});
@@ -38,10 +45,10 @@ int show(const Globals& globals, const Settings& settings) {
   return 0;
 }
 
-int release(const Globals& globals, const Settings& settings, bool force) {
+int release(const Globals& globals, const Settings& settings, bool cas, bool force) {
   const MongoDriver driver;
-  Session session(settings);
-  const bool released = release_lease(session.mongo(), force);
+  auto session = open(settings, cas);
+  const bool released = release_lease(session.mongo(), force, cas ? LeaseOf::kCas : LeaseOf::kDeployment);
   globals.print(released ? "Released.\n" : "Nobody holds the lock.\n", Document{{"released", released}});
   return 0;
 }
@@ -51,13 +58,19 @@ int release(const Globals& globals, const Settings& settings, bool force) {
 void setup_lock(Program& program) {
   auto* command = program.app.add_subcommand("lock", "Shows or releases the lock of a run.");
   command->require_subcommand(0, 1);
+  auto cas = std::make_shared<bool>(false);
+  const auto add_cas = [&](CLI::App& to) { to.add_flag("--cas", *cas, "that of the database of cas"); };
   auto* status = command->add_subcommand("status", "Says who holds it; writes nothing.");
-  status->callback([&program] { program.run = [&program] { return show(program.globals, program.globals.load()); }; });
+  add_cas(*status);
+  status->callback([cas, &program] {
+    program.run = [cas, &program] { return show(program.globals, program.globals.load(), *cas); };
+  });
   auto force = std::make_shared<bool>(false);
   auto* give = command->add_subcommand("release", "Releases it where its holder is gone.");
   give->add_flag("--force", *force, "also where it is at work: be sure that it is not");
-  give->callback([force, &program] {
-    program.run = [force, &program] { return release(program.globals, program.globals.load(), *force); };
+  add_cas(*give);
+  give->callback([cas, force, &program] {
+    program.run = [cas, force, &program] { return release(program.globals, program.globals.load(), *cas, *force); };
   });
 }
 

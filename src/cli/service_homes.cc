@@ -31,7 +31,7 @@ ServiceHomes::ServiceHomes(bool with_cas, const Settings& settings, Deployment& 
 
 bool ServiceHomes::lock() {
   if (cas_lease_ || !cas_) return false;
-  cas_lease_.emplace(cas_->mongo());
+  cas_lease_.emplace(cas_->mongo(), LeaseOf::kCas);
   return true;
 }
 

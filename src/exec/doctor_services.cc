@@ -27,10 +27,9 @@ Finding look_at_cas_lease(Mongo& cas) {
   out.found = fmt::format("held by process {} on host {}, since {}{}", holder->pid, holder->host,
                           utc_text(holder->started_ms), holder->live() ? "" : "; it is gone");
   if (holder->live()) {
-    out.remedy = fmt::format(
-        "Wait for it to end. It may be of another deployment with the same database of cas. `lock status` looks at it "
-        "with FIFTYONE_DATABASE_URI and FIFTYONE_DATABASE_NAME={} set to that database, `lock release` frees it.",
-        cas.database());
+    out.remedy =
+        "Wait for it to end. It may be of another deployment with the same database of cas. If you are sure that it is "
+        "gone: fiftyone-migrator lock release --cas --force";
   }
   return out;
 }

@@ -61,11 +61,13 @@ bool is_gone(std::int64_t pid, const std::string& process) {
 
 Document expiry() { return {{"$add", Array{"$$NOW", kLifeMs}}}; }
 
-Error locked(const LeaseHolder& holder) {
+Error locked(const LeaseHolder& holder, LeaseOf of) {
+  const bool cas = of == LeaseOf::kCas;
   return {Exit::kLocked,
-          "Another run works on this database: process " + std::to_string(holder.pid) + " on host " + holder.host +
-              ", since " + utc_text(holder.started_ms),
-          "Wait until it has ended. If you are sure that it is gone: fiftyone-migrator lock release"};
+          std::string("Another run works on ") + (cas ? "the database of cas" : "this database") + ": process " +
+              std::to_string(holder.pid) + " on host " + holder.host + ", since " + utc_text(holder.started_ms),
+          std::string("Wait until it has ended. If you are sure that it is gone: fiftyone-migrator lock release") +
+              (cas ? " --cas" : "") + " --force"};
 }
 
 }  // namespace
@@ -100,28 +102,28 @@ void note_ended(Mongo& mongo, const std::string& run) {
   mongo.update(kCollection, {{kOne, Document{{"$set", Document{{"ended", run}}}}}});
 }
 
-bool release_lease(Mongo& mongo, bool force) {
+bool release_lease(Mongo& mongo, bool force, LeaseOf of) {
   const auto holder = lease_holder(mongo);
   if (!holder) return false;
-  if (holder->live() && !force) throw locked(*holder);
+  if (holder->live() && !force) throw locked(*holder, of);
   if (!holder->live()) end_operations_of(mongo, holder->connections);
   return mongo.remove_where(kCollection, Document{{"_id", "lease"}, {"owner", holder->owner}}) > 0;
 }
 
-Lease::Lease(Mongo& mongo)
+Lease::Lease(Mongo& mongo, LeaseOf of)
     : mongo_(mongo), owner_(to_hex(random_bytes(16))), renewed_(Clock::now().time_since_epoch().count()) {
   const Document unowned{{"_id", "lease"}, {"owner", Document{{"$exists", false}}}};
   for (int attempt = 1;; ++attempt) {
     mongo_.insert(kCollection, {Document{{"_id", "lease"}, {"expires", bson::Date{0}}}});
     if (take(unowned)) break;
     const auto holder = lease_holder(mongo_);
-    if (holder && holder->live()) throw locked(*holder);
+    if (holder && holder->live()) throw locked(*holder, of);
     if (holder) {
       end_operations_of(mongo_, holder->connections);
       if (take(Document{{"_id", "lease"}, {"owner", holder->owner}})) break;
     }
     // It was given back, or taken, between two looks.
-    if (attempt == kAttempts) throw locked(holder.value_or(LeaseHolder{}));
+    if (attempt == kAttempts) throw locked(holder.value_or(LeaseHolder{}), of);
   }
   mongo_.at_writes([this] { check(); });
   const std::lock_guard lock(mutex_);  // the thread waits until it has a name

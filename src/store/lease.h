@@ -20,6 +20,9 @@
 
 namespace fm {
 
+// Whose database: what is said about its lease, and the command that frees it.
+enum class LeaseOf { kDeployment, kCas };
+
 struct LeaseHolder {
   std::string owner;
   std::string host;
@@ -43,7 +46,7 @@ void note_ended(Mongo& mongo, const std::string& run);
 
 // Takes it from a holder that is no longer there, or with `force` from any.
 // False when there was none; throws Error(kLocked) for a live one.
-bool release_lease(Mongo& mongo, bool force);
+bool release_lease(Mongo& mongo, bool force, LeaseOf of = LeaseOf::kDeployment);
 
 class Lease {
  public:
@@ -52,7 +55,7 @@ class Lease {
   // seconds without a renewal, or once another holds it, writes throw
   // Error(kLocked). Throws Error(kLocked) naming the holder. Three round trips,
   // and one every five seconds; some more after a run that was killed.
-  explicit Lease(Mongo& mongo);
+  explicit Lease(Mongo& mongo, LeaseOf of = LeaseOf::kDeployment);
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
   // Gives it back and leaves no collection behind.

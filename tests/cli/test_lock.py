@@ -52,7 +52,7 @@ def test_a_second_run_is_told_who_works(old, command, tmp_path):
     before = content(old.db)
     r = old._run(command[0], command[1:], {})
     assert r.status == 11
-    assert "process 4711 on host elsewhere.example.org, since 2" in r.err and "lock release" in r.err
+    assert "process 4711 on host elsewhere.example.org, since 2" in r.err and "lock release --force" in r.err
     assert content(old.db) == before
     assert old.db["migrator.lease"].find_one()["owner"] == "another"
 

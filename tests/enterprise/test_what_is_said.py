@@ -76,8 +76,15 @@ def test_doctor_looks_at_the_database_of_cas(tool):
     lease = doctor(tool, 16)["cas_lease"]
     assert lease["level"] == "blocker" and "process 7 on host elsewhere" in lease["found"]
     r = tool.migrator("migrate")
-    assert r.status == 11
-    tool.client[tool.cas]["migrator.lease"].drop()
+    free = "fiftyone-migrator lock release --cas --force"
+    assert r.status == 11 and "Another run works on the database of cas: process 7 on host elsewhere" in r.err
+    assert r.err.rstrip().endswith(free) and lease["remedy"].endswith(free)
+    assert tool.migrator("lock", "release", "--cas").status == 11
+    assert tool.migrator("lock", "status").out == "Nobody holds the lock.\n"
+    assert "Process 7 on host elsewhere" in tool.migrator("lock", "status", "--cas").out
+    assert tool.migrator("lock", "status", "--cas", CAS_DATABASE_URI=None).status == 2
+    assert tool.migrator(*free.split()[1:]).out == "Released.\n"
+    assert not tool.client[tool.cas]["migrator.lease"].find_one()
     mark = {"_id": "restore", "directory": "/backup", "manifest": "x", "begun": tool.now(), "moves": [], "drops": []}
     tool.client[tool.cas]["migrator.restore"].insert_one(mark)
     assert "restore /backup" in doctor(tool, 16)["cas_restore"]["remedy"]
