@@ -17,6 +17,7 @@ struct OptionWords {
   std::string help;
 
   bool takes_value() const { return !value.empty(); }
+  bool takes_several() const { return value.ends_with("..."); }
   // Of "text|json", and of "S...", which are services.
   std::vector<std::string> choices() const;
   bool is_file() const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 
 namespace fm::cli {
 
@@ -54,6 +55,35 @@ std::string before_cursor(const std::string& path, const OptionWords& option) {
   return joined(patterns, "|");
 }
 
+// Options that take several words of a closed set.
+std::vector<OptionWords> lists_of(const CommandNode& node) {
+  std::vector<OptionWords> out;
+  for (const auto& option : node.options) {
+    if (option.takes_several() && !option.choices().empty()) out.push_back(option);
+  }
+  return out;
+}
+
+// The words of all these sets.
+std::vector<std::string> listed_words(const CommandNode& program) {
+  std::set<std::string> out;
+  walk(program, "", [&](const CommandNode& node, const std::string&) {
+    for (const auto& option : lists_of(node)) {
+      for (auto& word : option.choices()) out.insert(std::move(word));
+    }
+  });
+  return {out.begin(), out.end()};
+}
+
+// Patterns PATH:OPTION of all options that take several words.
+std::string list_options(const CommandNode& program) {
+  std::vector<std::string> patterns;
+  walk(program, "", [&](const CommandNode& node, const std::string& path) {
+    for (const auto& option : lists_of(node)) patterns.push_back(before_cursor(path, option));
+  });
+  return joined(patterns, "|");
+}
+
 bool wants_folder(const CommandNode& node) {
   return std::any_of(node.positionals.begin(), node.positionals.end(),
                      [](const OptionWords& word) { return word.names.front() == "DIR" || word.is_folder(); });
@@ -81,8 +111,21 @@ std::string bash_completion(const CommandNode& program) {
                     joined(all_paths(program), "|") +
                     ") at+=/${COMP_WORDS[i]} ;;\n"
                     "    esac\n"
-                    "  done\n"
-                    "  case \"$at:$prev\" in\n";
+                    "  done\n";
+  if (const auto lists = list_options(program); !lists.empty()) {
+    // Behind such a word stands another one, or an option.
+    out +=
+        "  for ((i = COMP_CWORD - 1; i > 0; i--)); do\n"
+        "    case \"${COMP_WORDS[i]}\" in\n      " +
+        joined(listed_words(program), "|") +
+        ") ;;\n"
+        "      *) break ;;\n"
+        "    esac\n"
+        "  done\n"
+        "  [[ $cur == -* ]] || case \"$at:${COMP_WORDS[i]}\" in\n    " +
+        lists + ") prev=${COMP_WORDS[i]} ;;\n  esac\n";
+  }
+  out += "  case \"$at:$prev\" in\n";
   walk(program, "", [&](const CommandNode& node, const std::string& path) {
     for (const auto& option : node.options) {
       if (!option.takes_value()) continue;
@@ -124,7 +167,7 @@ std::string zsh_completion(const CommandNode& program) {
   const auto function = "_" + program.name;
   std::string out = "#compdef " + program.name + "\n" + function +
                     "() {\n"
-                    "  local at='' word\n"
+                    "  local at='' word prev=$words[CURRENT-1]\n"
                     "  local -a items options\n"
                     "  integer i\n"
                     "  for ((i = 2; i < CURRENT; i++)); do\n"
@@ -133,8 +176,18 @@ std::string zsh_completion(const CommandNode& program) {
                     joined(all_paths(program), "|") +
                     ") at+=/$word ;;\n"
                     "    esac\n"
-                    "  done\n"
-                    "  case \"$at:$words[CURRENT-1]\" in\n";
+                    "  done\n";
+  if (const auto lists = list_options(program); !lists.empty()) {
+    out +=
+        "  for ((i = CURRENT - 1; i > 1; i--)); do\n"
+        "    [[ $words[i] == (" +
+        joined(listed_words(program), "|") +
+        ") ]] || break\n"
+        "  done\n"
+        "  [[ $PREFIX == -* ]] || case \"$at:$words[i]\" in\n    " +
+        lists + ") prev=$words[i] ;;\n  esac\n";
+  }
+  out += "  case \"$at:$prev\" in\n";
   walk(program, "", [&](const CommandNode& node, const std::string& path) {
     for (const auto& option : node.options) {
       if (!option.takes_value()) continue;
@@ -189,9 +242,22 @@ std::string fish_completion(const CommandNode& program) {
                     "        end\n"
                     "    end\n"
                     "    test \"$at\" = \"$argv[1]\"\n"
-                    "end\n"
-                    "complete -c " +
-                    program.name + " -f\n";
+                    "end\n";
+  const auto listed = listed_words(program);
+  const auto behind = "_" + identifier(program.name) + "_behind";
+  if (!listed.empty()) {
+    out += "function " + behind +
+           "\n    set -l words (commandline -opc)\n"
+           "    set -l listed " +
+           joined(listed, " ") +
+           "\n    contains -- $words[-1] $listed; or return\n"
+           "    while contains -- $words[-1] $listed\n"
+           "        set -e words[-1]\n"
+           "    end\n"
+           "    contains -- $words[-1] $argv\n"
+           "end\n";
+  }
+  out += "complete -c " + program.name + " -f\n";
   walk(program, "", [&](const CommandNode& node, const std::string& path) {
     const auto here = "complete -c " + program.name + " -n " + fish_quoted(at + " '" + path + "'");
     for (const auto& command : node.commands) {
@@ -209,6 +275,11 @@ std::string fish_completion(const CommandNode& program) {
         if (const auto choices = option.choices(); !choices.empty()) out += " -a " + fish_quoted(joined(choices, " "));
       }
       out += " -d " + fish_quoted(option.help) + "\n";
+    }
+    for (const auto& option : lists_of(node)) {
+      out += "complete -c " + program.name + " -n " +
+             fish_quoted(at + " '" + path + "'; and " + behind + " " + joined(option.names, " ")) + " -a " +
+             fish_quoted(joined(option.choices(), " ")) + "\n";
     }
   });
   return out;

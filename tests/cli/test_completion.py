@@ -67,6 +67,9 @@ def test_bash_completes_commands_and_options_of_every_command(tool, tmp_path):
     (["migrate", "--color", "a"], ["auto", "always"]),
     (["lock", "re"], ["release"]),
     (["migrate", "--exclude", ""], ["cas", "hub", "enterprise", "datasets"]),
+    (["migrate", "--include", "datasets", ""], ["cas", "hub", "enterprise", "datasets"]),
+    (["plan", "--exclude", "cas", "hub", "d"], ["datasets"]),
+    (["migrate", "--exclude", "cas", "hub", "--max-l"], ["--max-lag"]),
     (["check", "--client-type", "fiftyone-"], ["fiftyone-teams"]),
     (["completion", ""], ["bash", "zsh", "fish", "man", "--help-all", "--help"]),
     (["completion", "--bogus"], []),
@@ -137,6 +140,10 @@ def test_fish_completes(tool, tmp_path):
     assert "--error-level" in complete("fiftyone-migrator migrate --er")
     assert set(complete("fiftyone-migrator migrate --error-level ")) == {"0", "1", "2"}
     assert set(complete("fiftyone-migrator -o ")) == {"text", "json"}
+    services = {"cas", "hub", "enterprise", "datasets"}
+    for line in "--include ", "--include datasets ", "--exclude cas hub ":
+        assert services <= set(complete("fiftyone-migrator migrate " + line))
+    assert not services & set(complete("fiftyone-migrator migrate --max-lag 5 "))
 
 
 class Terminal:
@@ -176,6 +183,7 @@ class Terminal:
     ("migrate --e", "--error-level"),
     ("migrate --error-level ", "0  1  2"),
     ("lock ", "release"),
+    ("migrate --include hub ", "enterprise"),
 ])
 def test_zsh_completes(tool, tmp_path, line, shown):
     """Each with the first key: zsh loads the function then."""
