@@ -422,7 +422,29 @@ void BatchRunner::prepare_group(const Group& group, std::vector<Prepared>& prepa
     }
   }
   leave_out_idle_passes(prepared);
+  refuse_views(prepared, failed);
   refuse_ids_without_time(prepared, failed);
+}
+
+// One that is closed to clients already would gain nothing.
+void BatchRunner::refuse_views(std::vector<Prepared>& prepared, std::vector<Result>& failed) {
+  if (!collections_.has_views()) return;
+  std::erase_if(prepared, [&](Prepared& dataset) {
+    std::set<std::string> written;
+    for (const auto& pass : dataset.passes) written.insert(written_by(pass));
+    for (const auto& members : dataset.members) written.insert(members.collection);
+    for (const auto& entry : dataset.context.references.entries()) {
+      if (!(entry.before == entry.after)) written.insert(entry.collection);
+    }
+    const auto view = std::ranges::find_if(written, [&](const auto& name) { return collections_.is_view(name); });
+    if (dataset.parked || view == written.end()) return false;
+    failed.push_back(failure_of(
+        dataset, Error(Exit::kPrecondition,
+                       "Dataset '" + dataset.name + "' cannot be migrated: '" + *view + "' is a view, no collection",
+                       "Drop the view and give the collection that it shows this name; or leave the dataset out: "
+                       "--error-level 1.")));
+    return true;
+  });
 }
 
 void BatchRunner::refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed) {

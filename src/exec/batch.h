@@ -67,6 +67,8 @@ class BatchRunner {
   // Results that need nothing but a replace are kept (up to a bound of bytes)
   // and spare run() the work.
   void survey(const std::vector<Item>& items, const std::function<void(Result)>& done);
+  // Whether datasets may be refused for what their collections are.
+  bool has_views() const { return collections_.has_views(); }
   // What survey() kept is no longer right.
   void forget_survey();
 
@@ -150,6 +152,7 @@ class BatchRunner {
   // After the switch: what was restored is no longer open.
   void settle_images(const std::vector<Prepared*>& switched);
   void leave_out_idle_passes(std::vector<Prepared>& group);
+  void refuse_views(std::vector<Prepared>& prepared, std::vector<Result>& failed);
   void refuse_ids_without_time(std::vector<Prepared>& prepared, std::vector<Result>& failed);
 
   void write_group(std::vector<Prepared> group, const std::function<void(Result)>& done, int attempt);

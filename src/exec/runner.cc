@@ -406,7 +406,7 @@ RunReport Runner::run(const Plan& plan, const DatabaseHeads& heads) {
     refused.push_back({refusal.name, refusal.error, true, id});
   }
   std::optional<Bookkeeping> bookkeeping;
-  if (needs_survey(plan)) {
+  if (needs_survey(plan) || batches().has_views()) {
     bookkeeping.emplace(mongo_);
     auto survey_result = survey(plan, heads, false);
     for (auto& failure : survey_result.refused) refused.push_back(std::move(failure));

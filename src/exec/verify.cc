@@ -232,6 +232,7 @@ class Verifier {
                                "Give it a name and migrate it, or delete its document."));
     }
     append(out, reference_problems(mongo_, document, inspection.references, data_));
+    append(out, label_problems(inspection.references, data_));
     {
       const std::lock_guard lock(mutex_);
       std::set<std::pair<std::string, std::string>> own;
@@ -284,15 +285,29 @@ class Verifier {
                                "a clips dataset whose source's frames (" + row->frames + ") are gone",
                                "Make the clips again, or delete the dataset with a client."));
     }
-    append(out, run_checks(mongo_, checks, data_, settings_.deep));
     const auto owned_frames = row->frames.empty() ? "frames." + row->samples : row->frames;
+    for (const auto& one : {row->samples, row->clips() ? "" : owned_frames}) {
+      if (!data_.views.contains(one)) continue;
+      out.push_back(problem_of("collection-is-view", one, "a view, where a collection of the dataset should be",
+                               "Drop the view and give the collection that it shows this name."));
+    }
+    append(out, run_checks(mongo_, checks, data_, settings_.deep));
+    for (auto& problem : out) {
+      const auto in_view = [&](const Mend::OfMembers& members) { return data_.views.contains(members.collection); };
+      if (std::ranges::none_of(problem.mend.members, in_view)) continue;
+      problem.mend = {};
+      problem.repair.clear();
+    }
     const bool has_frames = !row->clips() && data_.collections.contains(owned_frames);
     if (has_frames && version.base() >= kFramesKnowSamples) {
       append(out, frames_without_samples(mongo_, owned_frames, row->samples, settings_.deep));
     }
     if (settings_.deep && version.base() >= kModernIndexes) {
-      if (data_.collections.contains(row->samples)) append(out, missing_indexes(mongo_, row->samples, kTimeIndexes));
-      if (has_frames) {
+      const auto has_indexes = [&](const std::string& name) {
+        return data_.collections.contains(name) && !data_.views.contains(name);
+      };
+      if (has_indexes(row->samples)) append(out, missing_indexes(mongo_, row->samples, kTimeIndexes));
+      if (has_frames && has_indexes(owned_frames)) {
         auto expected = kTimeIndexes;
         expected.insert(expected.begin(), kFrameIndex);
         append(out, missing_indexes(mongo_, owned_frames, expected));

@@ -47,6 +47,20 @@ void read_documents(Mongo& mongo, const std::string& collection, Document projec
   });
 }
 
+void read_labels(Mongo& mongo, const std::string& collection, SharedData& out) {
+  if (!out.collections.contains(collection)) return;
+  FindOptions options;
+  options.projection = Document{{"_dataset_id", 1}, {"name", 1}, {"slug", 1}};
+  mongo.find(collection, {}, options, [&](const bson::View& view) {
+    auto document = view.decode();
+    const auto key = id_key(*document.find("_id"));
+    out.labels[collection].emplace(key, Label{text_of(view, "name").value_or(""), text_of(view, "slug").value_or("")});
+    document.take("name");
+    document.take("slug");
+    out.documents[collection].emplace(key, std::move(document));
+  });
+}
+
 void read_files(Mongo& mongo, bool all_bytes, SharedData& out) {
   FindOptions options;
   options.projection = Document{{"length", 1}, {"chunkSize", 1}};
@@ -89,10 +103,11 @@ const DatasetRow* SharedData::dataset(const Value& id) const {
 SharedData read_shared_data(Mongo& mongo, bool all_bytes) {
   SharedData out;
   out.collections = mongo.collection_names();
+  out.views = mongo.view_names();
   read_datasets(mongo, out);
   read_documents(mongo, "runs", Document{{"_dataset_id", 1}, {"results", 1}, {"config.cls", 1}}, out);
-  read_documents(mongo, "views", Document{{"_dataset_id", 1}}, out);
-  read_documents(mongo, "workspaces", Document{{"_dataset_id", 1}}, out);
+  read_labels(mongo, "views", out);
+  read_labels(mongo, "workspaces", out);
   read_files(mongo, all_bytes, out);
   return out;
 }

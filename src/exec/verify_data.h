@@ -39,14 +39,22 @@ struct StoredFile {
   }
 };
 
+// By what clients tell the saved views, or workspaces, of a dataset apart.
+struct Label {
+  std::string name;
+  std::string slug;
+};
+
 struct SharedData {
   std::set<std::string> collections;
+  std::set<std::string> views;  // of the database, among them
   std::vector<DatasetRow> datasets;
   std::unordered_map<std::string, std::size_t> dataset_of;  // encoded _id -> index
   // By collection (runs, views, workspaces) and encoded _id; of runs only
   // _dataset_id, results and config.cls.
   std::map<std::string, std::unordered_map<std::string, bson::Document>> documents;
-  std::unordered_map<std::string, StoredFile> files;  // by encoded _id
+  std::map<std::string, std::unordered_map<std::string, Label>> labels;  // the same, of views and workspaces
+  std::unordered_map<std::string, StoredFile> files;                     // by encoded _id
 
   const bson::Document* find(const std::string& collection, const bson::Value& id) const;
   const DatasetRow* dataset(const bson::Value& id) const;

@@ -1,6 +1,8 @@
 #include "exec/verify_references.h"
 
 #include <algorithm>
+#include <array>
+#include <set>
 
 #include "exec/prepare.h"
 #include "exec/residue.h"
@@ -160,6 +162,48 @@ std::vector<Problem> reference_problems(Mongo& mongo, const Document& dataset, c
   References out(mongo, dataset, data);
   for (const auto& reference : references) out.look_at(reference);
   return out.take();
+}
+
+std::vector<Problem> label_problems(const std::vector<Reference>& references, const SharedData& data) {
+  struct Kind {
+    const char* field;
+    const char* collection;
+    const char* what;
+  };
+  struct Sort {
+    const char* what;
+    std::string Label::*of;
+  };
+  constexpr std::array<Kind, 2> kKinds = {
+      {{"saved_views", "views", "saved views"}, {"workspaces", "workspaces", "workspaces"}}};
+  constexpr std::array<Sort, 2> kSorts = {{{"name", &Label::name}, {"slug", &Label::slug}}};
+  std::vector<Problem> out;
+  for (const auto& kind : kKinds) {
+    const auto labels = data.labels.find(kind.collection);
+    if (labels == data.labels.end()) continue;
+    std::set<std::string> ids;  // a document that is named twice clashes with nothing
+    for (const auto& reference : references) {
+      if (reference.collection == kind.collection) ids.insert(id_key(reference.id));
+    }
+    for (const auto& sort : kSorts) {
+      std::map<std::string, std::vector<std::string>> names;  // by what they share
+      for (const auto& id : ids) {
+        const auto label = labels->second.find(id);
+        if (label == labels->second.end() || (label->second.*sort.of).empty()) continue;
+        names[label->second.*sort.of].push_back("'" + label->second.name + "'");
+      }
+      for (auto& [shared, all] : names) {
+        std::ranges::sort(all);
+        // Of one name there is one slug.
+        if (all.size() == 1 || (sort.of == &Label::slug && all.front() == all.back())) continue;
+        out.push_back(problem_of(
+            "label-clash", kind.field,
+            std::string("one ") + sort.what + " for several " + kind.what + ": '" + shared + "', of " + some_of(all),
+            "Rename all but one of them with a client.", static_cast<std::int64_t>(all.size())));
+      }
+    }
+  }
+  return out;
 }
 
 void settle_shared(std::vector<Problem>& problems, const UsedIds& used, bool all_read) {

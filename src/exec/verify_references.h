@@ -18,6 +18,9 @@ using UsedIds = std::map<std::string, std::map<std::string, int>>;
 std::vector<Problem> reference_problems(Mongo& mongo, const bson::Document& dataset,
                                         const std::vector<Reference>& references, const SharedData& data);
 
+// Saved views, and workspaces, of one dataset that clients cannot tell apart.
+std::vector<Problem> label_problems(const std::vector<Reference>& references, const SharedData& data);
+
 // A document that names another dataset may be made to name this one only where
 // nobody else uses it, which is known when all datasets were looked at: until
 // then each such problem has its mend. This takes it from those that are used

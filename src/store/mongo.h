@@ -168,6 +168,8 @@ class Mongo {
   std::int64_t estimated_count(const std::string& collection);
 
   std::set<std::string> collection_names();
+  // Those that are made of other collections: views, and time series.
+  std::set<std::string> view_names();
   // With views and system collections.
   std::vector<CollectionInfo> collections();
   // As createIndexes takes them; that of _id is among them.
@@ -212,6 +214,7 @@ class Mongo {
   void restore_empty_timestamps(const std::string& collection, const std::vector<bson::View>& documents,
                                 bool bypass_validator);
 
+  std::set<std::string> names_where(const bson::Document& filter);
   std::string full_name(const std::string& collection) const { return prefix_ + collection; }
   // Nothing for a collection outside the corner.
   std::optional<std::string> own_name(std::string_view collection) const;

@@ -13,11 +13,11 @@ constexpr std::uint32_t kNamespaceNotFound = 26;
 
 }  // namespace
 
-std::set<std::string> Mongo::collection_names() {
+std::set<std::string> Mongo::names_where(const Document& filter) {
   const Client client(*this);
   const std::unique_ptr<mongoc_database_t, void (*)(mongoc_database_t*)> database(
       mongoc_client_get_database(client.get(), database_.c_str()), mongoc_database_destroy);
-  const bson::CDoc opts(Document{{"nameOnly", true}});
+  const bson::CDoc opts(Document{{"nameOnly", true}, {"filter", filter}});
   const Cursor cursor(mongoc_database_find_collections_with_opts(database.get(), opts.get()));
   std::set<std::string> out;
   visit_all(cursor, "listing collections", [&](bson::View view) {
@@ -26,6 +26,10 @@ std::set<std::string> Mongo::collection_names() {
   });
   return out;
 }
+
+std::set<std::string> Mongo::collection_names() { return names_where({}); }
+
+std::set<std::string> Mongo::view_names() { return names_where({{"type", Document{{"$ne", "collection"}}}}); }
 
 std::vector<CollectionInfo> Mongo::collections() {
   const Client client(*this);

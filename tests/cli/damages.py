@@ -272,3 +272,25 @@ def newer(tool):
 
 def without_times(tool):
     samples(tool, "plain").update_many({}, {"$unset": {"created_at": 1}})
+
+
+def samples_are_a_view(tool):
+    name = samples(tool, "plain").name
+    samples(tool, "plain").rename("elsewhere")
+    tool.db.create_collection(name, viewOn="elsewhere", pipeline=[])
+
+
+def second(tool, collection, field, **changes):
+    """One more, which the dataset names, too."""
+    one = tool.db[collection].find_one({"_dataset_id": dataset(tool, IMAGES)["_id"]})
+    one.update(_id=ObjectId(), **changes)
+    tool.db[collection].insert_one(one)
+    change(tool, IMAGES, {"$push": {field: one["_id"]}})
+
+
+def two_views_of_one_name(tool):
+    second(tool, "views", "saved_views")
+
+
+def two_workspaces_of_one_slug(tool):
+    second(tool, "workspaces", "workspaces", name="another")

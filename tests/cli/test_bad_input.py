@@ -722,6 +722,36 @@ def test_runs_that_do_not_fit_into_their_dataset(tool, program):
     no_bookkeeping(tool)
 
 
+@pytest.mark.parametrize("program", ["migrator", "fiftyone"])
+@pytest.mark.parametrize("start,end", [("0.25.0", NEWEST), (NEWEST, "0.6.0")])
+@pytest.mark.parametrize("collection", ["samples.big", "frames.samples.big"])
+def test_samples_or_frames_that_are_a_view(tool, program, start, end, collection):
+    """Found before the dataset is closed to clients; the others go."""
+    fill_big(tool, 8000, start, sample_fields=FIELDS, frame_fields=FIELDS, media_type="video",
+             frame_collection_name="frames.samples.big")
+    tool.db["frames.samples.big"].insert_one({"_sample_id": tool.db["samples.big"].find_one()["_id"], "frame_number": 1})
+    tool.db[collection].rename("elsewhere")
+    tool.db.create_collection(collection, viewOn="elsewhere", pipeline=[])
+    kept = {n: list(tool.db[n].find()) for n in ("datasets", "config", "elsewhere")}
+    wanted = ["migrate", end, "--allow-loss"]
+    for status, *args in [16, *wanted], [0, "plan", end], [0, "plan", end, "--estimate"]:
+        result = tool.migrator(*args)
+        assert result.status == status, result.out + result.err
+        assert "'big' cannot be migrated: '%s' is a view" % collection in result.out + result.err
+        assert {n: list(tool.db[n].find()) for n in kept} == kept
+    if program == "migrator":
+        result = ran(tool.migrator(*wanted, "--error-level", "1"), 3)
+    else:
+        result = ran(tool.fiftyone("migrate", "--all", "-v", end), 3)
+    assert "is a view" in result.out + result.err
+    assert tool.versions()[0] == {"big": start, "other": None if end == "0.6.0" else end}
+    assert list(tool.db["elsewhere"].find()) == kept["elsewhere"]
+    no_bookkeeping(tool)
+    # Where nothing of it is written, it may be one.
+    if start == NEWEST:
+        ran(tool.migrator("migrate", "1.21.0", "-n", "big", "--error-level", "0"))
+
+
 # -- the command line and the configuration
 
 FLAGS = [["--no-such"], ["--error-level", "x"], ["-j", "many"], ["--set", "no_such=1"], ["1.0", "2.0"], ["-o", "xml"]]

@@ -57,6 +57,8 @@ LEFT = [
     (damages.parked, "dataset-parked"),
     (damages.interrupted, "run-interrupted"),
     (damages.shared_run, "reference-shared"),
+    (damages.two_views_of_one_name, "label-clash"),
+    (damages.two_workspaces_of_one_slug, "label-clash"),
     (damages.two_names, "name-clash"),
     (damages.slug_taken, "revision-pending"),
     (damages.two_datasets_of_one_collection, "collection-clash"),
@@ -75,8 +77,9 @@ LEFT = [
     (damages.newer, "version-newer"),
     (damages.without_times, "times-missing"),
 ]
-# By the tests of interrupted runs, and the notes of inline_run.
-ELSEWHERE = {"deletes-left", "files-orphaned", "values-waiting", "restore-interrupted", "import-unfinished"}
+# By the tests of interrupted runs, of views (test_verify.py), and the notes of inline_run.
+ELSEWHERE = {"deletes-left", "files-orphaned", "values-waiting", "restore-interrupted", "import-unfinished",
+             "collection-is-view"}
 
 
 def content(tool):

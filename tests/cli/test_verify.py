@@ -117,6 +117,9 @@ def test_what_we_take_down(tool, version):
         (damages.stray_run, None, "orphan", "runs", "of no dataset"),
         (damages.forgotten_run, IMAGES, "orphan", "runs", "does not name them"),
         (damages.stray_collection, None, "orphan", "samples.gone", "of no dataset"),
+        (damages.samples_are_a_view, "plain", "damaged", "samples.", "a view, where a collection"),
+        (damages.two_views_of_one_name, IMAGES, "damaged", "saved_views", "one name for several saved views: '"),
+        (damages.two_workspaces_of_one_slug, IMAGES, "damaged", "workspaces", "one slug for several workspaces: '"),
     ],
     ids=lambda x: x.__name__ if callable(x) else "",
 )
@@ -149,6 +152,16 @@ def test_what_clients_leave_out_is_no_damage(tool):
     for d in tool.db.datasets.find():
         tool.db.datasets.update_one({"_id": d["_id"]}, {"$pull": {"sample_fields": private, "frame_fields": private}})
     assert problems(tool) == []
+
+
+def test_a_view_in_place_of_samples_is_read_and_not_mended(tool):
+    tool.restore("1.22.1-A")
+    damages.samples_are_a_view(tool)
+    samples(tool, "plain").database["elsewhere"].update_one({}, {"$unset": {"_dataset_id": 1}})
+    found = {f["code"]: f for f in problems(tool, "--deep")}
+    assert set(found) == {"collection-is-view", "documents-pending"} and found["documents-pending"]["repair"] is None
+    result = tool.migrator("verify", "--repair", "--yes")
+    assert result.status == 15 and "is mended" not in result.out
 
 
 def test_only_deep_counts_bytes(tool):
