@@ -70,7 +70,7 @@ void refuse_half_way(const Settings& settings, const Globals& globals, Deploymen
 int repair(const Settings& settings, const VerifySettings& wanted, Deployment& deployment, const Log& log,
            const Globals& globals) {
   auto& mongo = deployment.session.mongo();
-  const auto& catalogue = built_in_catalogue();
+  const auto& catalogue = globals.catalogue();
   Progress progress(globals.progress_mode(), &log);
   ProgressObserver observer(progress);
   Control control(mongo, limits_of(settings), StopSignals::asked, warn_over(progress, log));
@@ -131,7 +131,7 @@ int run_verify(const VerifyOptions& options, const Globals& globals) {
     refuse_half_way(settings, globals, deployment, log);
     return repair(settings, wanted, deployment, log, globals);
   }
-  return look(verify(deployment.session.mongo(), built_in_catalogue(), deployment.found, wanted), globals);
+  return look(verify(deployment.session.mongo(), globals.catalogue(), deployment.found, wanted), globals);
 }
 
 }  // namespace

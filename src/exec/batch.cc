@@ -9,6 +9,7 @@
 #include "exec/give_back.h"
 #include "exec/gridfs.h"
 #include "exec/guard.h"
+#include "exec/own_revisions.h"
 #include "exec/owner.h"
 #include "ops/operation.h"
 #include "ops/server_form.h"
@@ -627,8 +628,17 @@ void BatchRunner::write_group(std::vector<Prepared> group, const std::function<v
   write_group(std::move(prepared), done, attempt + 1);
 }
 
+void BatchRunner::require_revisions(const Journal::Entry& entry, const Route& route) {
+  if (entry.revisions.empty() || entry.revisions == revisions_hash(route)) return;
+  throw Error(Exit::kPrecondition,
+              "Dataset '" + entry.name + "' is half-way to v" + entry.to +
+                  ", and the revisions of the run that was cut off there are not those of now",
+              "Use the release of this program that began it, and give --catalogue what it was begun with.");
+}
+
 void BatchRunner::resume(const std::vector<std::pair<Journal::Entry, const Route*>>& entries,
                          const std::function<void(Result)>& done, bool own) {
+  for (const auto& [entry, route] : entries) require_revisions(entry, *route);
   Group group;
   std::size_t bytes = 0;
   const auto flush = [&] {

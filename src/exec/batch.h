@@ -80,9 +80,13 @@ class BatchRunner {
   };
   Load load(const Item& item);
 
+  // Throws Error(kPrecondition) where the way is by other revisions than those that the
+  // run began with: of a document half-way nobody could tell which it has seen.
+  static void require_revisions(const Journal::Entry& entry, const Route& route);
   // Takes datasets that a killed run left parked to their target (rule E8), and
   // does what was left to do of others. RunFacts are those of that run. `own`: the
-  // entries are of the run that goes on, and not of one that it takes back.
+  // entries are of the run that goes on, and not of one that it takes back. Throws as
+  // require_revisions(), before it writes.
   void resume(const std::vector<std::pair<Journal::Entry, const Route*>>& entries,
               const std::function<void(Result)>& done, bool own = true);
 

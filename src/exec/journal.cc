@@ -8,6 +8,7 @@
 #include "base/machine.h"
 #include "bson/path.h"
 #include "bson/read.h"
+#include "exec/own_revisions.h"
 
 namespace fm {
 
@@ -76,6 +77,7 @@ void Journal::begin(const Plan& plan, const std::string& run, const std::string&
                                                                  {"target", plan.target},
                                                                  {"request", request},
                                                                  {"plan", plan_hash(plan)},
+                                                                 {"own", own_revisions(plan)},
                                                                  {"now", bson::Date{now_ms}},
                                                                  {"seed", bson::Binary{0, seed}},
                                                                  {"host", host_name()},
@@ -98,6 +100,7 @@ void Journal::enter(const std::vector<Prepared*>& datasets) {
                        {"name", dataset->name},
                        {"from", dataset->route->from},
                        {"to", dataset->route->to},
+                       {"revisions", revisions_hash(*dataset->route)},
                        {"done", Array()},
                        {"deletes", deletes_of(*dataset)},
                        {"sums", sums_of(*dataset)},
@@ -155,6 +158,7 @@ Journal::Entry Journal::read_entry(const Document& stored) {
             text_at(stored, "name"),
             text_at(stored, "from"),
             text_at(stored, "to"),
+            text_at(stored, "revisions"),
             {},
             {},
             {},
@@ -189,6 +193,7 @@ std::optional<Journal::Unfinished> Journal::read_run(const Document& stored) {
   out.undoes = text_at(stored, "undoes");
   out.target = text_at(stored, "target");
   out.request = text_at(stored, "request");
+  out.own = bson::array_at(stored, "own");
   out.now_ms = now->as<bson::Date>()->ms;
   out.seed = seed->as<bson::Binary>()->data;
   out.host = text_at(stored, "host");

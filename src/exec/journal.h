@@ -1,14 +1,15 @@
 // The journal of the run under way, in `migrator.journal`.
 //
-//   {_id: "run", run, undoes, target, request, plan, now, seed, host, pid}
-//   {_id: {dataset: <_id>}, name, from, to, done: [passes], cursor: {pass, from, done}, deletes: {collection: [ids]},
-//   sums: {collection: [SHA-256]}, files: [<GridFS ids>], naming: {name, slug, was}}
+//   {_id: "run", run, undoes, target, request, plan, own: [{id, checksum}], now, seed, host, pid}
+//   {_id: {dataset: <_id>}, name, from, to, revisions, done: [passes], cursor: {pass, from, done},
+//   deletes: {collection: [ids]}, sums: {collection: [SHA-256]}, files: [<GridFS ids>], naming: {name, slug, was}}
 //
 // The run's document is written before anything else and removed when the run
 // has succeeded; a dataset's entry lives while the dataset is parked (rules E1,
-// E4). `from` is the version it really has; `sums` are of the documents to
-// delete, in their order, as the dataset took them in; `naming` was chosen among the
-// names of all datasets, and the one who goes on does not choose again.
+// E4). `from` is the version it really has, `revisions` a hash of those of its way;
+// `sums` are of the documents to delete, in their order, as the dataset took them in;
+// `naming` was chosen among the names of all datasets, and the one who goes on does
+// not choose again. `own`: exec/own_revisions.h.
 #pragma once
 
 #include <optional>
@@ -55,6 +56,7 @@ class Journal {
     std::string name;
     std::string from;
     std::string to;
+    std::string revisions;
     Passed done;
     bson::Document deletes;
     bson::Document sums;
@@ -66,6 +68,7 @@ class Journal {
     std::string undoes;  // the run that it takes back
     std::string target;
     std::string request;
+    bson::Array own;
     std::int64_t now_ms = 0;
     std::string seed;
     std::string host;  // where it was begun, or gone on with

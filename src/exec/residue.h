@@ -3,7 +3,7 @@
 //
 //   {_id: {run: RUN}, kind: "run" | "repair", seq, now, seed, target, config, database, undoes, undone_by,
 //    brought_back: [collections], services: {up, down, main_database, cas_database, cas_identity}, version, from, to,
-//    dropped, made}
+//    dropped, made, own: [{id, checksum}]}
 //   {_id: {run: RUN, service, collection, document: ID, part: N}, run, seq, service, collection, document, name,
 //    direction, from, to, open: [revisions], before, others: [{collection, document}], after, after_others,
 //    consumed: [{run, revisions}], revived: [{run, revisions}], files: [<GridFS ids>], members: [collections]}

@@ -47,6 +47,7 @@ Document encoded(const RunRecord& run) {
   }
   if (!run.dropped.empty()) record.append("dropped", run.dropped);
   if (!run.made.empty()) record.append("made", run.made);
+  if (!run.own.empty()) record.append("own", run.own);
   return record;
 }
 
@@ -83,6 +84,7 @@ RunRecord run_of(const Document& record) {
   out.to = bson::text_at(record, "to");
   if (const auto* list = record.find("dropped"); list && list->as<Array>()) out.dropped = *list->as<Array>();
   if (const auto* list = record.find("made"); list && list->as<Array>()) out.made = *list->as<Array>();
+  out.own = bson::array_at(record, "own");
   return out;
 }
 

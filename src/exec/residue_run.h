@@ -58,6 +58,7 @@ struct RunRecord {
   // again: [{collection, options, indexes}].
   bson::Array dropped = {};
   bson::Array made = {};
+  bson::Array own = {};  // exec/own_revisions.h
 };
 RunRecord record_of(std::string run, std::int64_t now_ms, std::string seed, std::string target);
 

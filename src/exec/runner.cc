@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "exec/batch_size.h"
 #include "exec/database.h"
+#include "exec/own_revisions.h"
 #include "exec/repair.h"
 #include "exec/residue.h"
 #include "exec/residue_apply.h"
@@ -490,6 +491,7 @@ void Runner::keep_run(const Plan& plan, const DatabaseHeads& heads) {
   if (!settings_.undo_log) return;
   auto record = record_of(facts_.run, facts_.now_ms, seed_, plan.target);
   record.services = settings_.services;
+  record.own = own_revisions(plan);
   if (!plan.database.empty() || plan.save_database_version) {
     record.config = heads.config.value_or(Document());
     record.database = plan.database_version;
@@ -534,6 +536,7 @@ RunReport Runner::finish(const Journal::Unfinished& left) {
       throw Error(Exit::kFailed, "The undo log of run " + left.undoes + " is gone, in the middle of its undo");
     return Undo(mongo_, catalogue_, left.now_ms, left.seed, settings_, observer_).finish(left, *undone);
   }
+  require_own_revisions(left.own, catalogue_, left.run);
   facts_.namings.clear();
   std::map<std::pair<std::string, std::string>, Route> routes;
   std::vector<std::pair<Journal::Entry, const Route*>> entries;

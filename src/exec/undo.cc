@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "bson/read.h"
 #include "exec/database.h"
+#include "exec/own_revisions.h"
 #include "exec/residue_apply.h"
 #include "exec/set_aside.h"
 #include "exec/undo_repair.h"
@@ -180,19 +181,30 @@ void Undo::require_first_run(const RunRecord& record) {
   }
 }
 
-void Undo::resume(const std::vector<Journal::Entry>& entries, const RunRecord& record,
-                  std::vector<DatasetFailure>& failures, std::size_t& done, bool own) {
+std::vector<std::pair<Journal::Entry, const Route*>> Undo::ways_of(const std::vector<Journal::Entry>& entries,
+                                                                   const RunRecord& record) {
   Array ids;
   for (const auto& entry : entries) ids.append(entry.dataset);
   const auto images = Residue(mongo_).images(record.run, "datasets", "datasets", ids);
   std::vector<std::pair<Journal::Entry, const Route*>> ways;
   for (const auto& entry : entries) {
     const auto image = images.find(id_key(entry.dataset));
-    if (image != images.end()) {
-      ways.emplace_back(entry, batches(record).way_back(image->second));
-    } else if (!mongo_.find_one("datasets", Document{{"_id", entry.dataset}, {"version", kParkedVersion}})) {
-      Journal(mongo_).leave(entry.dataset);  // it had not been begun
+    if (image != images.end()) ways.emplace_back(entry, batches(record).way_back(image->second));
+  }
+  return ways;
+}
+
+void Undo::resume(const std::vector<Journal::Entry>& entries, const RunRecord& record,
+                  std::vector<DatasetFailure>& failures, std::size_t& done, bool own) {
+  const auto ways = ways_of(entries, record);
+  std::set<std::string> kept;
+  for (const auto& [entry, way] : ways) kept.insert(id_key(entry.dataset));
+  for (const auto& entry : entries) {
+    if (kept.contains(id_key(entry.dataset)) ||
+        mongo_.find_one("datasets", Document{{"_id", entry.dataset}, {"version", kParkedVersion}})) {
+      continue;
     }
+    Journal(mongo_).leave(entry.dataset);  // it had not been begun
   }
   const auto count = [&](BatchRunner::Result result) {
     if (result.gone) return;
@@ -206,6 +218,7 @@ void Undo::resume(const std::vector<Journal::Entry>& entries, const RunRecord& r
 }
 
 RunReport Undo::finish(const Journal::Unfinished& left, const RunRecord& record) {
+  require_own_revisions(record.own, catalogue_, record.run);
   RunReport report;
   facts_.run = left.run;
   if (record.repair) {
@@ -304,6 +317,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed, std::size_t fin
   }
   if (record.repair) return UndoRepair(mongo_, facts_, seed_, settings_, observer_).run(record, skip_changed);
   require_first_run(record);
+  require_own_revisions(record.own, catalogue_, record.run);
   Journal journal(mongo_);
   const auto left = journal.unfinished();
   const bool interrupted = left && left->run == record.run;
@@ -311,6 +325,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed, std::size_t fin
   const auto entries = interrupted ? left->entries : std::vector<Journal::Entry>();
   std::set<std::string> half_way;
   for (const auto& entry : entries) half_way.insert(id_key(entry.dataset));
+  for (const auto& [entry, way] : ways_of(entries, record)) BatchRunner::require_revisions(entry, *way);
 
   std::vector<Waiting> lifted;
   const auto items = to_take_back(record, half_way, interrupted, lifted, report);
@@ -372,6 +387,7 @@ UndoReport Undo::run(const RunRecord& record, bool skip_changed, std::size_t fin
   auto own = record_of(facts_.run, facts_.now_ms, seed_, plan.target);
   own.undoes = record.run;
   own.services = settings_.services;
+  own.own = record.own;
   if (report.database) {
     own.config = heads.config.value_or(Document());
     own.database = begun.to;

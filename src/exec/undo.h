@@ -78,6 +78,9 @@ class Undo {
     std::string samples;
   };
   std::vector<Touched> touched(const RunRecord& record);
+  // Of those entries that have an image, the way back.
+  std::vector<std::pair<Journal::Entry, const Route*>> ways_of(const std::vector<Journal::Entry>& entries,
+                                                               const RunRecord& record);
   // `own`: the entries are this undo's; else they are of the run that it takes back.
   void resume(const std::vector<Journal::Entry>& entries, const RunRecord& record,
               std::vector<DatasetFailure>& failures, std::size_t& done, bool own);
