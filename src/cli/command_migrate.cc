@@ -124,10 +124,10 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   auto chosen = choose_services(options.selection);
   // Datasets named alone are what is meant.
   if (!options.names.empty() && !chosen.by_name) chosen.services = {Service::kDatasets};
-  const auto settings = globals.load(options.flags);
+  auto settings = globals.load(options.flags);
   require_admin(settings);
   dry_run = dry_run || settings.dry_run;
-  const auto saved = open_saved_plan(options, settings.undo_log);
+  const auto saved = open_saved_plan(options, settings);
   if (saved) chosen.services = services_of(*saved);
 
   check_services_before(chosen, settings);
@@ -197,6 +197,7 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
     check_origin(*saved, catalogue, deployment, *options.plan);
     if (chosen.has(Service::kDatasets)) planned.heads = heads_of(*saved, found.heads, catalogue, request);
     if (services && saved->services) services->check_saved(*saved->services, *options.plan);
+    require_kept(*saved, mongo, services ? services->cas() : nullptr);
   }
   const auto plan =
       chosen.has(Service::kDatasets) ? make_plan(catalogue, planned.heads, request) : no_plan(request, found);
@@ -238,7 +239,10 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
   };
   if (dry_run) {
     std::optional<Estimate> cost;
-    if (options.estimate) cost = estimate(mongo, plan, survey);
+    if (options.estimate) {
+      cost =
+          estimate(mongo, plan, survey, services ? services->costs() : std::vector<ServiceCost>(), settings.undo_log);
+    }
     auto document = plan_document(plan, planned.heads, survey);
     if (cost) document.append("estimate", estimate_document(*cost));
     document = frame.around(std::move(document), services ? services->plan_documents() : bson::Array());
@@ -254,8 +258,9 @@ int run_migration(const MigrationOptions& options, const Globals& globals, bool 
       write_file(*options.html, plan_page(plan, planned.heads, survey, cost, facts));
     }
     if (options.save) {
-      save_plan(*options.save, options, catalogue, deployment, target, request, settings.undo_log,
-                services ? std::optional(services->saved(chosen, goal)) : std::nullopt, document);
+      auto of_services = services ? std::optional(services->saved(chosen, goal)) : std::nullopt;
+      save_plan(*options.save, options, settings, catalogue, deployment, target, request, std::move(of_services),
+                services ? services->cas() : nullptr, document);
     }
     globals.print(
         shown(style) + (cost ? "\n" + estimate_text(*cost, style) : "") + access_text(frame.enterprise, globals, plan),
@@ -325,9 +330,6 @@ void setup_migrate(Program& program) {
   bind_migration_options(*command, *options);
   add_setting(*command, options->flags, "--dry-run", "dry_run", "like plan");
   add_setting(*command, options->flags, "--yes", "yes", "ask nothing");
-  add_setting(*command, options->flags, "--lazy", "lazy", "the database's version only, not the datasets");
-  add_setting(*command, options->flags, "--adopt", "adopt", "make it a database of FiftyOne Enterprise");
-  add_setting(*command, options->flags, "--allow-drop", "allow_drop", "drop what a service leaves behind");
   add_setting(*command, options->flags, "--require-idle", "require_idle", "only while no FiftyOne is connected");
   add_setting(*command, options->flags, "--error-level", "error_level", "0: one refused dataset stops all", "0|1|2");
   command->add_option("--plan", options->plan, "run what plan --save kept, if nothing has moved")
@@ -338,7 +340,7 @@ void setup_migrate(Program& program) {
       ->take_last();
   bind_pace_options(*command, options->flags);
   command->add_flag("--verbose", options->verbose, "name each step");
-  for (const auto* rare : {"--lazy", "--adopt", "--allow-drop", "--verbose"}) command->get_option(rare)->group(kAlso);
+  command->get_option("--verbose")->group(kAlso);
   command->callback([options, &program] {
     program.run = [options, &program] { return run_migration(*options, program.globals, false); };
   });

@@ -1,5 +1,6 @@
 #include "cli/migration_options.h"
 
+#include "cli/help.h"
 #include "plan/refusals.h"
 
 namespace fm::cli {
@@ -20,6 +21,10 @@ void bind_migration_options(CLI::App& command, MigrationOptions& options) {
   add_setting(command, options.flags, "-j,--jobs", "jobs", "datasets at a time", "N");
   add_setting(command, options.flags, "--undo-log", "undo_log", "keep what is written as it was (on)", "on|off");
   add_setting(command, options.flags, "--allow-loss", "allow_loss", "without an undo log: lose what cannot come back");
+  add_setting(command, options.flags, "--lazy", "lazy", "the database's version only, not the datasets");
+  add_setting(command, options.flags, "--adopt", "adopt", "make it a database of FiftyOne Enterprise");
+  add_setting(command, options.flags, "--allow-drop", "allow_drop", "drop what a service leaves behind");
+  for (const auto* rare : {"--lazy", "--adopt", "--allow-drop"}) command.get_option(rare)->group(kAlso);
 }
 
 void bind_pace_options(CLI::App& command, SettingFlags& flags) {

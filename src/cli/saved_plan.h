@@ -10,16 +10,21 @@
 
 namespace fm::cli {
 
-// Reads --plan. Throws Error(kUsage) when another option contradicts it.
-std::optional<SavedPlan> open_saved_plan(const MigrationOptions& options, bool undo_log);
+// Reads --plan, and takes those of its options into the settings that decide what is
+// done. Throws Error(kUsage) when another option contradicts it.
+std::optional<SavedPlan> open_saved_plan(const MigrationOptions& options, Settings& settings);
 
-// Writes --save. `document` is the plan as it is shown.
-void save_plan(const std::string& file, const MigrationOptions& options, const Catalogue& catalogue,
-               Deployment& deployment, const Target& target, const Request& request, bool undo_log,
-               std::optional<SavedServices> services, bson::Document document);
+// Writes --save. `document` is the plan as it is shown; `cas` the database of that
+// service, if it is planned.
+void save_plan(const std::string& file, const MigrationOptions& options, const Settings& settings,
+               const Catalogue& catalogue, Deployment& deployment, const Target& target, const Request& request,
+               std::optional<SavedServices> services, Mongo* cas, bson::Document document);
 
 // Throws Error(kMismatch) when the plan is of another database, or made with
 // other revisions.
 void check_origin(const SavedPlan& plan, const Catalogue& catalogue, Deployment& deployment, const std::string& file);
+
+// Throws Error(kMismatch) when something that the plan gives back is no longer kept.
+void require_kept(const SavedPlan& plan, Mongo& mongo, Mongo* cas);
 
 }  // namespace fm::cli

@@ -193,6 +193,11 @@ std::string saved_plan_json(const SavedPlan& plan) {
                {"names", Array::of(plan.names)},
                {"heads", heads_document(plan.heads)}};
   if (plan.services) out.append("services", services_document(*plan.services));
+  if (!plan.kept.empty()) {
+    Array kept;
+    for (const auto& run : plan.kept) kept.append(run);
+    out.append("kept", std::move(kept));
+  }
   out.append("plan", plan.plan);
   out.append("sha256", sha256_hex(bson::to_canonical_json(out)));
   return bson::to_canonical_json(out) + "\n";
@@ -229,6 +234,10 @@ SavedPlan parse_saved_plan(std::string_view json, const std::string& file) {
   }
   out.heads = read_heads(in.document("heads"), file);
   if (all.has("services")) out.services = read_services(in.document("services"), file);
+  for (const auto& run : all.has("kept") ? in.array("kept") : Array()) {
+    if (!run.as<std::string>()) in.wrong("kept");
+    out.kept.push_back(*run.as<std::string>());
+  }
   out.plan = in.document("plan");
   return out;
 }
@@ -270,6 +279,10 @@ Heads heads_of(const SavedPlan& plan, const Heads& now, const Catalogue& catalog
   for (const auto& head : now.datasets) present.emplace(key_of(head.id), &head);
   std::vector<const Route*> routes(plan.heads.datasets.size());
   for (const auto& move : planned.datasets) routes[move.head] = &planned.routes[move.route];
+  const auto touched = [](const Plan& of, std::size_t head) {
+    return std::ranges::any_of(of.datasets, [&](const DatasetMove& move) { return move.head == head; }) ||
+           std::ranges::any_of(of.refused, [&](const Refusal& one) { return one.head == head; });
+  };
   const auto covered = [&](const DatasetHead& head) {
     return request.names.empty() ||
            (head.name && std::find(request.names.begin(), request.names.end(), *head.name) != request.names.end());
@@ -285,7 +298,7 @@ Heads heads_of(const SavedPlan& plan, const Heads& now, const Catalogue& catalog
     known.insert(key);
     const auto found = present.find(key);
     if (found == present.end()) {
-      if (covered(head)) moved.push_back(shown(head) + " is gone");
+      if (covered(head) && touched(planned, i)) moved.push_back(shown(head) + " is gone");
       continue;
     }
     const auto& version = found->second->version;
@@ -296,8 +309,15 @@ Heads heads_of(const SavedPlan& plan, const Heads& now, const Catalogue& catalog
     }
     head.version = version;
   }
-  for (const auto& head : now.datasets) {
-    if (request.names.empty() && !known.contains(key_of(head.id))) moved.push_back(shown(head) + " is new");
+  std::vector<std::size_t> added;
+  for (std::size_t i = 0; request.names.empty() && i < now.datasets.size(); ++i) {
+    if (!known.contains(key_of(now.datasets[i].id))) added.push_back(i);
+  }
+  if (!added.empty()) {
+    const auto anew = make_plan(catalogue, now, request);
+    for (const auto i : added) {
+      if (touched(anew, i)) moved.push_back(shown(now.datasets[i]) + " is new");
+    }
   }
   if (moved.empty()) return out;
 

@@ -38,7 +38,8 @@ struct SavedPlan {
   std::vector<std::string> names;                // Request::names
   Heads heads;
   std::optional<SavedServices> services;
-  bson::Document plan;  // as it was shown; not read again
+  std::vector<std::string> kept;  // runs whose undo log the plan may give back from
+  bson::Document plan;            // as it was shown; not read again
 };
 
 // SHA-256 over what decides which revisions run and what they do.
@@ -57,8 +58,9 @@ void check_origin(const SavedPlan& plan, const std::string& database, const std:
 
 // The heads to plan from: those of the file, with the versions as they are now.
 // Datasets that a part of this very plan has taken to their target have not
-// moved. Throws Error(kMismatch) naming what else has: of the datasets that the
-// plan is about, and of the database.
+// moved, and datasets that come or go without anything to do are none of it. Throws
+// Error(kMismatch) naming what else has: of the datasets that the plan is about, and
+// of the database.
 Heads heads_of(const SavedPlan& plan, const Heads& now, const Catalogue& catalogue, const Request& request);
 
 // The same for services. Throws Error(kMismatch) naming those that have moved,

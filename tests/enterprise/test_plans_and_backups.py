@@ -77,6 +77,19 @@ def test_a_plan_of_some_services(tool, tmp_path):
     assert r.status == 2 and "contradicts the plan" in r.err
 
 
+def test_a_plan_keeps_the_names_of_collections(tool, tmp_path):
+    tool.build("2.12.0", scale=0.03)
+    tool.db.api_keys.rename("keys")
+    path = str(tmp_path / "plan.json")
+    named = ["--set", "hub.api_keys=keys"]
+    assert tool.migrator("plan", "2.18.0", "--include", "hub", *named, "--save", path).status == 0
+    refused(tool, path, "contradicts the plan", 2, FIFTYONE_MIGRATOR_ALLOW_DROP="on")
+    r = tool.migrator("migrate", "--plan", path, "--set", "hub.api_keys=api_keys")
+    assert r.status == 2 and "--set hub.api_keys=api_keys contradicts the plan" in r.err
+    tool.migrate("--plan", path)
+    assert tool.db["keys"].count_documents({"principal": {"$exists": True}}) > 0
+
+
 def test_a_tampered_plan(tool, saved):
     with open(saved) as f:
         text = f.read()
