@@ -97,8 +97,8 @@ std::vector<std::vector<std::string>> service_rows(const Document& run) {
 std::vector<Tally> losses_of(const Document& run) {
   std::vector<Tally> out;
   for (const auto* loss : bson::documents_at(run, "losses")) {
-    out.push_back({text_at(*loss, "revision"), "", clean_utf8(text_at(*loss, "what")), integer_at(*loss, "values"),
-                   integer_at(*loss, "datasets")});
+    out.push_back({text_at(*loss, "revision"), clean_utf8(text_at(*loss, "field")), clean_utf8(text_at(*loss, "what")),
+                   integer_at(*loss, "values"), integer_at(*loss, "datasets")});
   }
   return out;
 }

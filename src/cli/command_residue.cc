@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "bson/json.h"
+#include "cli/counted.h"
 #include "cli/deployment.h"
 #include "cli/migration_options.h"
 #include "cli/printable.h"
@@ -49,6 +50,9 @@ int list(const Globals& globals, const Settings& settings) {
   }
   const auto samples = samples_of_datasets(deployment.session.mongo());
   std::vector<std::vector<std::string>> rows;
+  // Documents of a service are many: a line for those of a collection that are alike,
+  // and how many they are.
+  std::map<std::vector<std::string>, std::pair<std::size_t, std::int64_t>> of_services;
   Array documents;
   const auto add = [&](const Image& image) {
     const auto of = samples.find(id_key(image.document));
@@ -63,8 +67,18 @@ int list(const Globals& globals, const Settings& settings) {
         !orphaned && image.service == "datasets" && std::any_of(image.open.begin(), image.open.end(), is_below);
     const std::string state = orphaned ? "orphaned" : waits ? "waiting" : image.open.empty() ? "for undo" : "live";
     const auto shown = [](const std::string& text) { return text.empty() ? text : version_text(text); };
-    rows.push_back({image.run, image.service, one_line(image.name, kNameCells), shown(image.from), shown(image.to),
-                    state, joined(image.open)});
+    const bool whole = image.of_dataset();
+    std::vector<std::string> row{
+        image.run,         image.service,   one_line(whole ? image.name : image.collection, kNameCells),
+        shown(image.from), shown(image.to), state,
+        joined(image.open)};
+    if (whole) {
+      rows.push_back(std::move(row));
+    } else {
+      const auto [at, added] = of_services.try_emplace(row, rows.size(), 0);
+      if (added) rows.push_back(std::move(row));
+      ++at->second.second;
+    }
     documents.append(Document{{"run", image.run},
                               {"service", image.service},
                               {"name", image.name},
@@ -82,6 +96,7 @@ int list(const Globals& globals, const Settings& settings) {
   }
   ServiceHomes homes(has_cas(deployment, settings), settings, deployment, log);
   if (homes.cas()) Residue(*homes.cas()).each(add);
+  for (const auto& [row, found] : of_services) rows[found.first][2] += ": " + counted(found.second, "document");
   globals.print(rows.empty() ? "Nothing is kept.\n"
                              : text_table({"run", "service", "dataset", "from", "to", "state", "comes back in"}, rows),
                 Document{{"images", std::move(documents)}, {"collections", std::move(collections)}});

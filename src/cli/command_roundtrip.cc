@@ -137,10 +137,15 @@ Document document_of(const RoundtripReport& report) {
 }
 
 int run(const Options& options, const Globals& globals) {
-  const auto version = choose_services(options.target.selection).version;
+  const auto chosen = choose_services(options.target.selection);
+  if (!chosen.has(Service::kDatasets)) {
+    throw Error(Exit::kUsage, "roundtrip tries datasets, and they are left out",
+                "What a migration of services takes away, `plan` counts, and `undo` brings back.");
+  }
+  const auto version = chosen.version;
   const auto settings = globals.load(options.target.flags);
   if (settings.disable_migrations) throw refusals::migrations_disabled();
-  const auto& catalogue = built_in_catalogue();
+  const auto& catalogue = globals.catalogue();
   const auto log = Log::to_stderr(settings, globals.quiet);
   const MongoDriver driver;
   Deployment deployment(settings, log);

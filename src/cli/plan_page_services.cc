@@ -84,7 +84,8 @@ std::string ServicesOnPage::content() const {
              {"Collection", "name"},
              {"Edited", "number"},
              {"Removed", "number"},
-             {"Given back", "number"}});
+             {"Given back", "number"},
+             {"Size", "number"}});
   Rows lost(
       {{"Service", "name"}, {"Revision", "short"}, {"What", "name"}, {"Documents", "number"}, {"For example", "text"}});
   bool any_work = false;
@@ -106,7 +107,8 @@ std::string ServicesOnPage::content() const {
     for (const auto* one : bson::documents_at(*service, "documents")) {
       any_work = true;
       work.add({who, name(bson::text_at(*one, "collection")), count(bson::integer_at(*one, "edited")),
-                count(bson::integer_at(*one, "removed")), count(bson::integer_at(*one, "restored"))});
+                count(bson::integer_at(*one, "removed")), count(bson::integer_at(*one, "restored")),
+                bytes(bson::integer_at(*one, "bytes"))});
     }
     for (const auto* one : bson::documents_at(*service, "losses")) {
       any_lost = true;
@@ -120,6 +122,9 @@ std::string ServicesOnPage::content() const {
     }
     if (const auto absent = texts_of(*service, "absent", ", "); !absent.empty()) {
       notes += "<li>" + who + " has no collection " + name(absent) + ": nothing to do there</li>\n";
+    }
+    if (const auto indexes = texts_of(*service, "indexes", ", "); !indexes.empty()) {
+      notes += "<li>Indexes of " + who + ": " + name(indexes) + "</li>\n";
     }
     for (const auto& text : bson::array_at(*service, "warnings")) {
       notes += "<li>" + who + ": " + name(*text.as<std::string>()) + "</li>\n";

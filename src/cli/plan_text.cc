@@ -239,7 +239,8 @@ std::string plan_text(const Plan& plan, const Heads& heads, const Survey& survey
   const auto there = static_cast<std::int64_t>(plan.unchanged) - (plan.save_database_version ? 1 : 0);
   if (there > 0) part("", "Already there: " + format_count(there) + " (the database counts as one)\n");
   part("Revisions, in the order they run:", revisions_text(plan));
-  part("To write: " + counted(static_cast<std::size_t>(survey.documents()), "document") + ", " + size(survey.bytes()),
+  part(std::string("To write") + (survey.uncounted ? ", beside samples and the like, which `plan` counts: " : ": ") +
+           counted(static_cast<std::size_t>(survey.documents()), "document") + ", " + size(survey.bytes()),
        writes_text(plan, heads, survey));
 
   std::string drops;

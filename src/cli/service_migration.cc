@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <utility>
 
@@ -33,6 +34,9 @@ std::string some(const std::vector<std::string>& examples, const char* between) 
   for (const auto& one : examples) out += (out.empty() ? "" : between) + one_line(one, kCells);
   return out;
 }
+
+// `restored` counts edited ones, too.
+std::int64_t written(const ServiceSurvey::Collection& one) { return std::max(one.edited, one.restored) + one.removed; }
 
 bool same(const ServiceHead& a, const ServiceHead& b) {
   return a.service == b.service && a.version == b.version && a.present == b.present &&
@@ -216,7 +220,9 @@ void ServiceMigration::survey(RunObserver& observer, std::int64_t now_ms, const 
   clashes_.clear();
   for (const auto* routes : {&plan_.up, &plan_.down}) {
     for (const auto& route : *routes) {
+      const auto begun = std::chrono::steady_clock::now();
       auto found = runner(route.service, observer).survey(route, now_ms, seed);
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
       losses_.insert(losses_.end(), found.losses.begin(), found.losses.end());
       for (const auto& one : found.duplicates) {
         auto text = fmt::format("{}: {} with equal {} in {}: ", name_of(route.service), format_count(one.documents + 1),
@@ -228,7 +234,7 @@ void ServiceMigration::survey(RunObserver& observer, std::int64_t now_ms, const 
           duplicates_.push_back(text + some(one.examples, "; "));
         }
       }
-      surveys_.push_back({route.service, std::move(found)});
+      surveys_.push_back({route.service, std::move(found), took.count()});
     }
   }
 }
@@ -361,6 +367,19 @@ void ServiceMigration::run_down(RunObserver& observer, std::int64_t now_ms, cons
   run(plan_.down, observer, now_ms, seed);
 }
 
+std::vector<ServiceCost> ServiceMigration::costs() const {
+  std::vector<ServiceCost> out;
+  for (const auto& [service, found, took] : surveys_) {
+    ServiceCost cost{name_of(service), 0, 0, took};
+    for (const auto& one : found.collections) {
+      cost.documents += written(one);
+      cost.bytes += one.bytes;
+    }
+    if (cost.documents > 0) out.push_back(std::move(cost));
+  }
+  return out;
+}
+
 std::string ServiceMigration::plan_text(const Style& style) const {
   std::vector<std::vector<std::string>> rows;
   const auto add = [&](const ServiceRoute& route) {
@@ -381,22 +400,39 @@ std::string ServiceMigration::plan_text(const Style& style) const {
   }
   for (const auto& one : plan_.staying) out += fmt::format("{}: {}\n", name_of(one.service), one.why);
   rows.clear();
-  for (const auto& [service, found] : surveys_) {
+  for (const auto* routes : {&plan_.up, &plan_.down}) {
+    for (const auto& [service, route, leaves] : *routes) {
+      const std::string undoes = route.direction == Direction::kUp ? "" : "Undoes: ";
+      for (const auto* revision : route.revisions) {
+        rows.push_back({revision->id, name_of(service), undoes + revision->title});
+      }
+    }
+  }
+  if (!rows.empty()) {
+    out += "\n" + style.heading("Revisions of services, in the order they run:") + "\n" +
+           text_table({"revision", "of", "what it does"}, rows);
+  }
+  rows.clear();
+  for (const auto& [service, found, took] : surveys_) {
     for (const auto& one : found.collections) {
       rows.push_back({name_of(service), one.name, format_count(one.edited), format_count(one.removed),
-                      format_count(one.restored)});
+                      format_count(one.restored), format_bytes(static_cast<std::uint64_t>(one.bytes))});
     }
   }
   if (!rows.empty()) {
     out += "\n" + style.heading("Documents of services to write:") + "\n" +
-           text_table({"service", "collection", "edited", "removed", "given back"}, rows);
+           text_table({"service", "collection", "edited", "removed", "given back", "size"}, rows);
   }
-  for (const auto& [service, found] : surveys_) {
+  for (const auto& [service, found, took] : surveys_) {
+    if (found.indexes.empty()) continue;
+    out += fmt::format("Indexes of {}: {}\n", name_of(service), fmt::join(found.indexes, ", "));
+  }
+  for (const auto& [service, found, took] : surveys_) {
     if (found.absent.empty()) continue;
     out +=
         fmt::format("{} has no collection {}: nothing to do there\n", name_of(service), fmt::join(found.absent, ", "));
   }
-  for (const auto& [service, found] : surveys_) {
+  for (const auto& [service, found, took] : surveys_) {
     if (found.warnings.empty()) continue;
     out += "\n" + style.heading(fmt::format("Of {}:", name_of(service))) + "\n";
     for (const auto& text : found.warnings) out += "  " + text + "\n";
@@ -435,15 +471,20 @@ Array ServiceMigration::plan_documents() const {
     Array duplicates;
     Array warnings;
     Array absent;
+    Array indexes;
     std::int64_t more_warnings = 0;
-    for (const auto& [service, found] : surveys_) {
+    for (const auto& [service, found, took] : surveys_) {
       if (service != route.service) continue;
       for (const auto& text : found.absent) absent.append(text);
+      for (const auto& text : found.indexes) indexes.append(text);
       more_warnings = found.more_warnings;
       for (const auto& text : found.warnings) warnings.append(text);
       for (const auto& one : found.collections) {
-        collections.append(Document{
-            {"collection", one.name}, {"edited", one.edited}, {"removed", one.removed}, {"restored", one.restored}});
+        collections.append(Document{{"collection", one.name},
+                                    {"edited", one.edited},
+                                    {"removed", one.removed},
+                                    {"restored", one.restored},
+                                    {"bytes", one.bytes}});
       }
       for (const auto& loss : found.losses) {
         losses.append(Document{{"revision", loss.revision},
@@ -468,6 +509,7 @@ Array ServiceMigration::plan_documents() const {
                         {"present", !route.leaves},
                         {"revisions", std::move(revisions)},
                         {"documents", std::move(collections)},
+                        {"indexes", std::move(indexes)},
                         {"losses", std::move(losses)},
                         {"duplicates", std::move(duplicates)},
                         {"warnings", std::move(warnings)},

@@ -14,6 +14,7 @@
 #include "cli/service_homes.h"
 #include "cli/services.h"
 #include "cli/style.h"
+#include "exec/estimate.h"
 #include "exec/service_runner.h"
 #include "plan/saved.h"
 #include "plan/services.h"
@@ -85,6 +86,8 @@ class ServiceMigration {
   void run_up(RunObserver& observer, std::int64_t now_ms, const std::string& seed);
   void run_down(RunObserver& observer, std::int64_t now_ms, const std::string& seed);
 
+  // What survey() has found that there is to write.
+  std::vector<ServiceCost> costs() const;
   std::string plan_text(const Style& style) const;
   std::string report_text() const;
   bson::Array plan_documents() const;
@@ -96,6 +99,7 @@ class ServiceMigration {
   struct Surveyed {
     Service service;
     ServiceSurvey survey;
+    double seconds;  // that it took
   };
   Mongo& home(Service service) const { return homes_.of(service); }
   std::vector<ServiceHead> read_heads() const;

@@ -34,6 +34,7 @@ constexpr double kWriteSecondsPerKiB = 2e-6;      // and for each KiB of it
 constexpr double kDatasetSeconds = 60e-6;         // a dataset document
 constexpr double kParkedDatasetSeconds = 1.2e-3;  // one that is parked meanwhile
 constexpr double kRunSeconds = 0.06;              // journal, lease, versions
+constexpr double kServiceSeconds = 0.2e-3;        // a document of a service
 // Collections and indexes of the bookkeeping, however little is in them.
 constexpr std::int64_t kBookkeepingBytes = 256 << 10;
 // Bytes in the oplog beside the values that change, for each document.
@@ -89,6 +90,7 @@ Trial try_pass(Mongo& mongo, const ops::Pass& pass) {
 std::string collections_text(const PassGroup& group) {
   const auto collection = written_by(group.largest);
   const auto kind = collection.substr(0, collection.find('.'));
+  if (kind == collection) return collection;  // datasets share it
   if (group.collections == 1) return "1 collection, " + one_line(collection, 40);
   return format_count(static_cast<std::int64_t>(group.collections)) + " collections " + kind + ".*";
 }
@@ -100,6 +102,7 @@ std::int64_t scaled(std::int64_t bytes, double by) {
 struct Growth {
   std::int64_t written = 0;  // bytes of documents, as they will be
   std::int64_t oplog = 0;
+  std::int64_t kept = 0;  // for undo
 };
 
 Estimate::Part part_of(Mongo& mongo, const PassGroup& group, Growth& growth) {
@@ -158,12 +161,7 @@ bool has_oplog(Mongo& mongo) { return mongo.command(Document{{"hello", 1}}, "adm
 Estimate::Part datasets_part(const Survey& survey, Growth& growth) {
   const auto all = static_cast<std::int64_t>(survey.datasets.size());
   const auto parked = survey.parked;
-  std::int64_t own = 0;
-  for (const auto& dataset : survey.datasets) {
-    for (const auto& one : dataset.touched) {
-      if (one.collection == "datasets") own += one.bytes;
-    }
-  }
+  const auto own = survey.documents_bytes + survey.files_bytes;
   growth.written += own;
   // A replacement stands in the oplog as a whole.
   growth.oplog += own + (all + 4 * parked) * kOplogEntry;
@@ -176,6 +174,16 @@ Estimate::Part datasets_part(const Survey& survey, Growth& growth) {
                   "dataset is closed meanwhile ({}), and a run {:.2f} s (measured by us).",
                   survey.checking_seconds * 1e3, kDatasetSeconds * 1e3, kParkedDatasetSeconds * 1e3,
                   format_count(parked), kRunSeconds)};
+}
+
+Estimate::Part service_part(const ServiceCost& service, bool undo_log, Growth& growth) {
+  growth.written += service.bytes;
+  growth.oplog += service.bytes + service.documents * kOplogEntry;
+  if (undo_log) growth.kept += service.bytes;
+  return {"service " + service.service, service.documents,
+          service.seconds + static_cast<double>(service.documents) * kServiceSeconds,
+          fmt::format("Reading and preparing all of them took {}; writing takes {:.1f} ms each (measured by us).",
+                      time_of(service.seconds), kServiceSeconds * 1e3)};
 }
 
 std::set<std::pair<std::string, std::string>> ways_of(const Plan& plan) {
@@ -221,10 +229,12 @@ double Estimate::seconds() const {
                          [](double sum, const Part& part) { return sum + part.seconds; });
 }
 
-Estimate estimate(Mongo& mongo, const Plan& plan, const Survey& survey) {
+Estimate estimate(Mongo& mongo, const Plan& plan, const Survey& survey, const std::vector<ServiceCost>& services,
+                  bool undo_log) {
   Estimate out;
-  if (plan.nothing_to_do()) return out;
+  if (plan.nothing_to_do() && services.empty()) return out;
   Growth growth;
+  for (const auto& service : services) out.parts.push_back(service_part(service, undo_log, growth));
   if (!survey.datasets.empty()) {
     out.parts.push_back(datasets_part(survey, growth));
     trust_earlier_run(mongo, plan, survey, out.parts.back());
@@ -233,13 +243,10 @@ Estimate estimate(Mongo& mongo, const Plan& plan, const Survey& survey) {
   const auto disk = storage(mongo, survey);
   out.disk_bytes = scaled(growth.written, disk.compression);
   out.disk_bytes += kBookkeepingBytes;
-  if (survey.undo_log) {
-    // The undo log keeps documents as they were, all but those of collection steps.
-    auto kept = survey.bytes();
-    for (const auto& group : survey.passes) kept -= group.bytes;
-    out.disk_bytes += scaled(kept, disk.compression);
-    growth.oplog += kept;
-  }
+  // The undo log keeps documents as they were, all but those of collection steps.
+  if (undo_log) growth.kept += survey.documents_bytes;
+  out.disk_bytes += scaled(growth.kept, disk.compression);
+  growth.oplog += growth.kept;
   if (has_oplog(mongo)) out.oplog_bytes = growth.oplog;
   const auto share = disk.asked == 0 ? "their whole size, because the user may not see statistics (collStats)"
                                      : std::to_string(static_cast<int>(disk.compression * 100)) +

@@ -47,8 +47,11 @@ Document error_document(const Error& error) {
 Array losses_array(const std::vector<Tally>& losses) {
   Array out;
   for (const auto& loss : losses) {
-    out.append(Document{
-        {"revision", loss.revision}, {"what", loss.what}, {"values", loss.values}, {"datasets", loss.datasets}});
+    out.append(Document{{"revision", loss.revision},
+                        {"field", loss.field},
+                        {"what", loss.what},
+                        {"values", loss.values},
+                        {"datasets", loss.datasets}});
   }
   return out;
 }

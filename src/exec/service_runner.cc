@@ -161,6 +161,9 @@ ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_
         losses.add(name, edit);
       }
       if (!edit.consumed.empty()) ++collection.restored;
+      collection.bytes += static_cast<std::int64_t>(edit.before.size() > 0 ? edit.before.size()
+                                                    : edit.after           ? bson::encoded_size(*edit.after)
+                                                                           : 0);
       for (const auto& message : edit.messages) {
         if (out.warnings.size() < kWarnings) {
           out.warnings.push_back(message.text);
@@ -203,8 +206,10 @@ ServiceSurvey ServiceRunner::survey(const ServiceRoute& route, std::int64_t now_
   }
   out.duplicates = std::move(duplicates).take();
   for (const auto& [name, index] : steps.indexes()) {
-    if (there.contains(name))
-      out.indexes.push_back(std::string(index.drop ? "drop " : "make ") + name + "." + index.name());
+    if (!there.contains(name)) continue;
+    const bool changes =
+        index.drop ? home_.index_names(name).contains(index.name()) : !is_made(home_.indexes(name), index);
+    if (changes) out.indexes.push_back(std::string(index.drop ? "drop " : "make ") + name + "." + index.name());
   }
   if (route.leaves && settings_.allow_drop) {
     for (const auto& [parameter, name] : parameters_.of(route.service)) {

@@ -46,6 +46,7 @@ struct ServiceSurvey {
     std::int64_t edited = 0;
     std::int64_t removed = 0;
     std::int64_t restored = 0;  // of these and of what was removed, from the undo log
+    std::int64_t bytes = 0;     // of all, as they are stored now or will be
   };
   std::vector<Collection> collections;  // with something to do
   std::vector<std::string> absent;      // that the steps name and the database lacks

@@ -171,18 +171,28 @@ void add_given(const BatchRunner::Result& result, Given& given) {
 
 std::string in_words(const std::vector<Tally>& tallies) {
   // The same thing may go in several revisions, and settings of the App are many.
-  std::vector<std::pair<std::string, std::int64_t>> sums;
+  struct Sum {
+    std::string field;
+    std::string what;  // where the field is not known
+    std::int64_t values;
+  };
+  std::vector<Sum> sums;
   for (const auto& one : tallies) {
     const auto field = one.field.starts_with(kApp) ? std::string(kApp) : one.field;
-    const auto found = std::find_if(sums.begin(), sums.end(), [&](const auto& sum) { return sum.first == field; });
+    const auto what = field.empty() ? one.what : std::string();
+    const auto found =
+        std::find_if(sums.begin(), sums.end(), [&](const Sum& sum) { return sum.field == field && sum.what == what; });
     if (found == sums.end()) {
-      sums.emplace_back(field, one.values);
+      sums.push_back({field, what, one.values});
     } else {
-      found->second += one.values;
+      found->values += one.values;
     }
   }
   std::string out;
-  for (const auto& [field, n] : sums) out += (out.empty() ? "" : ", ") + format_count(n) + " " + words(field, n);
+  for (const auto& sum : sums) {
+    out += (out.empty() ? "" : ", ") + format_count(sum.values) + " " +
+           (sum.field.empty() ? sum.what : words(sum.field, sum.values));
+  }
   return out;
 }
 
@@ -210,6 +220,18 @@ PassGroup& SurveyBuilder::group_of(const ops::Pass& pass) {
   return survey_.passes[at->second];
 }
 
+// Joins write a collection that other passes write, too: documents are counted once.
+void SurveyBuilder::touch(DatasetSurvey& dataset, const Touched& touched) {
+  const auto same = [&](const Touched& one) { return one.collection == touched.collection; };
+  const auto found = std::find_if(dataset.touched.begin(), dataset.touched.end(), same);
+  if (found == dataset.touched.end()) {
+    dataset.touched.push_back(touched);
+  } else {
+    found->documents = std::max(found->documents, touched.documents);
+    found->bytes = std::max(found->bytes, touched.bytes);
+  }
+}
+
 void SurveyBuilder::measure(const BatchRunner::Result& result, DatasetSurvey& dataset) {
   if (!result.files.empty()) {
     FindOptions options;
@@ -220,11 +242,12 @@ void SurveyBuilder::measure(const BatchRunner::Result& result, DatasetSurvey& da
       ++results.documents;
       results.bytes += length ? length->integer().value_or(0) : 0;
     });
+    survey_.files_bytes += results.bytes;
   }
   for (const auto& pass : result.passes) {
     const auto pending = measure_pending(mongo_, pass);
     if (pending.documents == 0) continue;
-    dataset.touched.push_back({written_by(pass), pending.documents, pending.bytes});
+    touch(dataset, {written_by(pass), pending.documents, pending.bytes});
     auto& group = group_of(pass);
     if (pending.documents > group.most) {
       group.largest = pass;
@@ -249,6 +272,8 @@ void SurveyBuilder::add(BatchRunner::Result result) {
   add_given(result, survey_.given);
   if (result.touched.size() + result.files.size() + result.passes.size() > 1) ++survey_.parked;
   dataset.touched = std::move(result.touched);
+  survey_.documents_bytes += dataset.bytes();
+  if (!measure_ && !(result.passes.empty() && result.files.empty())) survey_.uncounted = true;
   if (result.route->direction == Direction::kDown) dataset.losses = tally(result.displaced, true);
   for (const auto& pass : result.passes) {
     if (!pass.loss) continue;

@@ -17,7 +17,7 @@ namespace fm {
 
 // Of one dataset of the plan.
 struct DatasetSurvey {
-  std::vector<Touched> touched;  // its own document is among them
+  std::vector<Touched> touched;  // its own document is among them; each collection once
   std::vector<Tally> losses;
   std::vector<Tally> returns;  // what comes back from the undo log
   std::optional<Error> refusal;
@@ -44,10 +44,14 @@ struct Survey {
   std::vector<Tally> returns;  // the same
   Given given;
   std::vector<std::string> drops;  // collections without a dataset
+  // Samples, frames or files are written, too, and were not to be counted.
+  bool uncounted = false;
   // For estimates.
-  std::vector<PassGroup> passes;  // measured ones
-  std::int64_t parked = 0;        // datasets with more than their own document to write
-  double checking_seconds = 0;    // that reading and preparing all datasets took
+  std::vector<PassGroup> passes;     // measured ones
+  std::int64_t parked = 0;           // datasets with more than their own document to write
+  double checking_seconds = 0;       // that reading and preparing all datasets took
+  std::int64_t documents_bytes = 0;  // of dataset documents and those beside them, which the undo log keeps
+  std::int64_t files_bytes = 0;      // of results that are written anew
 
   std::int64_t documents() const;
   std::int64_t bytes() const;
@@ -67,6 +71,7 @@ class SurveyBuilder {
 
  private:
   void measure(const BatchRunner::Result& result, DatasetSurvey& dataset);
+  static void touch(DatasetSurvey& dataset, const Touched& touched);
   PassGroup& group_of(const ops::Pass& pass);
 
   Mongo& mongo_;

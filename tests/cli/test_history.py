@@ -82,7 +82,10 @@ def test_what_the_undo_log_has_is_not_lost(old):
     old.db.config.update_one({}, {"$set": {"version": "1.22.1"}})
     assert old.migrator("migrate", "1.12.0", "-n", "c", "--yes").status == 0
     text = old.migrator("history", only_run(old)["run"]).out
-    assert "\nGoes into the undo log, and comes back on the way up:" in text and "Lost" not in text
+    assert "\nGoes into the undo log, and comes back on the way up: 1 label schema\n" in text and "Lost" not in text
+    # Histories of older releases do not say which field it was.
+    old.db["migrator.history"].update_many({"losses": {"$exists": True}}, {"$unset": {"losses.$[].field": 1}})
+    assert "on the way up: 1 label schema\n" in old.migrator("history", only_run(old)["run"]).out
     assert old.migrator("residue", "prune", "--all", "--yes").status == 0
     assert "\nLost on the way down:" in old.migrator("history", only_run(old)["run"]).out
 

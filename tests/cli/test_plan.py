@@ -77,6 +77,27 @@ def test_documents_and_bytes_are_those_that_change(tool):
         assert sizes.get(name, (0, 0)) == (len(changed), sum(map(len, changed)))
 
 
+def test_a_document_that_is_written_more_than_once_counts_once(tool):
+    tool.restore("1.4.1-A")
+    before = run_state(tool)
+    plan = tool.migrator("plan", "0.6.0", "-n", "street-video", "-o", "json").json
+    [dataset] = plan["datasets"]
+    written = {c["collection"]: c["documents"] for c in dataset["collections"]}
+    assert len(written) == len(dataset["collections"])
+    for name, documents in written.items():
+        if name.startswith(("samples.", "frames.")):
+            assert documents == len(before[name][0]) > 0, name
+
+
+def test_what_is_not_counted_is_not_said_to_be_all(tool):
+    """`migrate` does not read samples only to count them."""
+    tool.restore("1.22.1-A")
+    r = tool.migrator("migrate", "1.12.0", "-n", "street-video", "--yes")
+    assert r.status == 0 and "\nTo write: 1 document, " in r.err
+    r = tool.migrator("migrate", "0.22.0", "-n", "street-video", "--yes")
+    assert r.status == 0 and "\nTo write, beside samples and the like, which `plan` counts: 1 document, " in r.err
+
+
 def test_losses_in_peoples_words(tool):
     tool.restore("1.22.1-A")
     views = tool.db.views.count_documents({})
@@ -311,6 +332,41 @@ def test_only_what_the_plan_is_about_has_to_stay(tool, tmp_path):
     tool.db.datasets.insert_one({"name": "c", "version": "1.0.0"})
     assert tool.migrator("migrate", "--plan", path, "--yes").status == 0
     assert tool.versions()[0] == {"a": "1.4.0", "b": "1.1.0", "c": "1.0.0"}
+
+
+def test_datasets_that_need_nothing_may_come_and_go(tool, tmp_path):
+    tool.fill("1.0.0", {"a": "1.0.0", "there": "1.4.0"})
+    path = str(tmp_path / "plan.json")
+    assert tool.migrator("plan", "1.4.0", "--save", path).status == 0
+    tool.db.datasets.delete_one({"name": "there"})
+    tool.db.datasets.insert_one({"name": "new", "version": "1.4.0"})
+    assert tool.migrator("migrate", "--plan", path, "--yes").status == 0
+    assert tool.versions()[0] == {"a": "1.4.0", "new": "1.4.0"}
+
+
+def test_what_the_plan_gives_back_is_still_kept(tool, tmp_path):
+    tool.restore("1.22.1-A")
+    assert tool.migrator("migrate", "0.18.0", "--yes", "-q").status == 0
+    path = str(tmp_path / "plan.json")
+    assert tool.migrator("plan", "--save", path).status == 0
+    run = tool.migrator("history", "-o", "json").json["runs"][0]["run"]
+    assert tool.migrator("residue", "prune", "--run", run, "--yes").status == 0
+    before = run_state(tool)
+    r = tool.migrator("migrate", "--plan", path, "--yes")
+    assert r.status == 15 and "that is gone since: what run %s kept" % run in r.err
+    assert not harness.untouched(before, run_state(tool))
+
+
+def test_a_lazy_plan_stays_lazy(tool, tmp_path):
+    tool.fill("1.0.0", {"a": "1.0.0"})
+    lazy, whole = str(tmp_path / "lazy.json"), str(tmp_path / "whole.json")
+    assert tool.migrator("plan", "1.4.0", "--lazy", "--save", lazy).status == 0
+    assert tool.migrator("plan", "1.4.0", "--save", whole).status == 0
+    for option in "lazy", "adopt", "allow-drop":
+        r = tool.migrator("migrate", "--plan", whole, "--%s" % option, "--yes")
+        assert r.status == 2 and "--%s on contradicts the plan in" % option in r.err
+    assert tool.migrator("migrate", "--plan", lazy, "--yes").status == 0
+    assert tool.versions() == ({"a": "1.0.0"}, "1.4.0")
 
 
 def test_a_plan_of_another_database(tool, saved):

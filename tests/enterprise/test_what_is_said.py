@@ -115,6 +115,50 @@ def test_doctor_misses_rights_on_cas(tmp_path):
         assert tool.cas in rights["found"] and "reader" in rights["remedy"]
 
 
+# -- plan, residue, roundtrip
+
+
+def test_plan_tells_of_services_what_it_tells_of_datasets(tool):
+    tool.build("2.12.0", scale=0.05)
+    tool.client[tool.cas].accounts.create_index("userId")
+    r = tool.migrator("plan", "2.18.0", "--estimate")
+    assert re.search(r"^2.18.0 +cas +Service accounts$", r.out, re.M)
+    assert "make orgs.id_1" in re.search(r"^Indexes of cas: (.*)$", r.out, re.M)[1] and "accounts.userId_1" not in r.out
+    plan = tool.migrator("plan", "2.18.0", "--estimate", "-o", "json").json
+    parts = {p["what"]: p for p in plan["estimate"]["parts"]}
+    for service in plan["services"]:
+        for one in service["documents"]:
+            assert one["bytes"] > one["edited"]
+        part = parts["service " + service["service"]]
+        assert part["documents"] == sum(d["edited"] for d in service["documents"]) and part["seconds"] > 0
+    assert plan["estimate"]["seconds"] == sum(p["seconds"] for p in parts.values())
+    assert "Undoes: " not in r.out
+    tool.migrate("2.18.0")
+    assert re.search(r"^2.18.0 +cas +Undoes: Service accounts$", tool.migrator("plan", "2.12.0").out, re.M)
+    # Services alone have a cost, too.
+    alone = tool.migrator("plan", "2.12.0", "--include", "hub", "--estimate", "-o", "json").json["estimate"]
+    assert [p["what"] for p in alone["parts"]] == ["service hub"] and alone["disk_bytes"] > 0
+
+
+def test_what_is_kept_of_a_service_is_summed_up(tool):
+    tool.build("2.12.0", scale=0.2)
+    tool.migrate("2.18.0")
+    images = tool.migrator("residue", "list", "-o", "json").json["images"]
+    operations = [i for i in images if i["service"] == "enterprise" and i["name"].startswith("Op ")]
+    assert len(operations) > 100
+    r = tool.migrator("residue", "list")
+    assert len(r.out.splitlines()) < 40
+    assert re.search(r" enterprise +delegated_ops: \d+ documents +v2.12.0 +v2.18.0 +for undo", r.out)
+
+
+def test_roundtrip_is_about_datasets(tool):
+    tool.build("2.12.0", scale=0.02)
+    before = tool.dump()
+    r = tool.migrator("roundtrip", "2.18.0", "--include", "cas")
+    assert r.status == 2 and "roundtrip tries datasets" in r.err and tool.dump() == before
+    assert tool.migrator("roundtrip", "2.18.0", "--exclude", "cas").status == 0
+
+
 # -- the page of a plan
 
 
@@ -145,7 +189,7 @@ def test_the_page_has_what_the_plan_of_the_services_has(tool, tmp_path):
         assert [service["service"], service["database"], "v2.18.0", "v2.12.0"] in [row[:4] for row in table]
         for one in service["documents"]:
             numbers = ["{:,}".format(one[k]) for k in ("edited", "removed", "restored")]
-            assert [service["service"], one["collection"], *numbers] in table
+            assert [service["service"], one["collection"], *numbers] in [row[:5] for row in table]
         for loss in service["losses"]:
             assert [service["service"], "v" + loss["revision"], loss["what"], "{:,}".format(loss["documents"])] in [
                 row[:4] for row in table]
