@@ -93,14 +93,17 @@ void Journal::end() {
 
 void Journal::enter(const std::vector<Prepared*>& datasets) {
   std::vector<Document> entries;
+  std::map<const Route*, std::string> revisions;  // one hash for all that go the same way
   for (const auto* dataset : datasets) {
+    auto& hash = revisions[dataset->route];
+    if (hash.empty()) hash = revisions_hash(*dataset->route);
     Array files;
     for (const auto& patch : dataset->context.file_patches) files.append(patch.old_id);
     entries.push_back({{"_id", entry_id(*dataset)},
                        {"name", dataset->name},
                        {"from", dataset->route->from},
                        {"to", dataset->route->to},
-                       {"revisions", revisions_hash(*dataset->route)},
+                       {"revisions", hash},
                        {"done", Array()},
                        {"deletes", deletes_of(*dataset)},
                        {"sums", sums_of(*dataset)},
