@@ -109,9 +109,8 @@ def test_nothing_to_do_is_no_run(tool):
 
 
 def test_a_failed_dataset_is_named(old):
-    # Nobody can update a view.
-    old.db.command("create", "samples.a", viewOn="elsewhere", pipeline=[])
-    old.db.elsewhere.insert_one({"x": 1})
+    old.db["samples.a"].insert_one({"x": 1})
+    old.db.command("collMod", "samples.a", validator={"x": {"$gt": 1}})
     old.db.datasets.update_one({"name": "a"}, {"$set": {"sample_fields": [
         {"name": "id", "ftype": "fiftyone.core.fields.ObjectIdField", "db_field": "_id"}]}})
     assert old.migrator("migrate", "--yes").status == 3
