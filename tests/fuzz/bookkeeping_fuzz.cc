@@ -1,8 +1,9 @@
-// Journal and residue, whatever stands in them: read, and replayed, or refused.
+// Journal, images and records of runs, whatever stands in them: read, and replayed, or refused.
 #include <algorithm>
 
 #include "base/error.h"
 #include "exec/journal.h"
+#include "exec/own_revisions.h"
 #include "exec/replay.h"
 #include "exec/residue.h"
 #include "fuzz/check.h"
@@ -18,6 +19,16 @@ void read_journal(const bson::Document& stored) {
   const auto entry = Journal::read_entry(stored);
   try {
     static_cast<void>(make_route(built_in_catalogue(), built_in_catalogue().datasets, entry.from, entry.to));
+  } catch (const Error&) {
+  }
+}
+
+// What was read and is written again says the same.
+void read_run(const bson::Document& stored) {
+  const auto record = encoded(run_of(stored));
+  fuzz::check(encoded(run_of(record)) == record, "a record of a run is stable");
+  try {
+    require_own_revisions(run_of(record).own, built_in_catalogue(), "run");
   } catch (const Error&) {
   }
 }
@@ -53,6 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const auto stored = bson::Document::decode(data, size);
     read_journal(stored);
+    read_run(stored);
     for (const auto& image : read_images({stored, stored})) replay(image);
   } catch (const Error&) {
   }
