@@ -36,7 +36,10 @@ constexpr double kParkedDatasetSeconds = 1.2e-3;  // one that is parked meanwhil
 constexpr double kRunSeconds = 0.06;              // journal, lease, versions
 constexpr double kServiceSeconds = 0.2e-3;        // a document of a service
 // Collections and indexes of the bookkeeping, however little is in them.
-constexpr std::int64_t kBookkeepingBytes = 256 << 10;
+constexpr std::int64_t kBookkeepingBytes = 512 << 10;
+// Files grow by more than the documents compressed: in whole blocks, some of them twice
+// between two checkpoints.
+constexpr double kBlocks = 1.25;
 // Bytes in the oplog beside the values that change, for each document.
 constexpr std::int64_t kOplogEntry = 200;
 
@@ -241,11 +244,9 @@ Estimate estimate(Mongo& mongo, const Plan& plan, const Survey& survey, const st
   }
   for (const auto& group : survey.passes) out.parts.push_back(part_of(mongo, group, growth));
   const auto disk = storage(mongo, survey);
-  out.disk_bytes = scaled(growth.written, disk.compression);
-  out.disk_bytes += kBookkeepingBytes;
   // The undo log keeps documents as they were, all but those of collection steps.
   if (undo_log) growth.kept += survey.documents_bytes;
-  out.disk_bytes += scaled(growth.kept, disk.compression);
+  out.disk_bytes = kBookkeepingBytes + scaled(growth.written + growth.kept, disk.compression * kBlocks);
   growth.oplog += growth.kept;
   if (has_oplog(mongo)) out.oplog_bytes = growth.oplog;
   const auto share = disk.asked == 0 ? "their whole size, because the user may not see statistics (collStats)"

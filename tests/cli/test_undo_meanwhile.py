@@ -106,7 +106,9 @@ def backed_up(tool, tmp_path):
 
 
 def make(tool):
-    tool.db.datasets.insert_one({"name": "made", "version": "1.22.1", "sample_collection_name": "samples.made"})
+    fields = [{"name": "filepath", "ftype": "fiftyone.core.fields.StringField", "db_field": "filepath"}]
+    tool.db.datasets.insert_one({"name": "made", "version": "1.22.1", "sample_collection_name": "samples.made",
+                                 "sample_fields": fields})
     tool.db["samples.made"].insert_one({"filepath": "/m"})
 
 
